@@ -1,0 +1,64 @@
+"""Hex text and addresses, strictly.
+
+``eth`` works on bytes: an address is 20 bytes, a hash 32. This module is the way from and to the
+text forms: ``0x`` hex (EIP-1474 "data") and EIP-55 addresses. It refuses odd digits, missing
+prefixes, wrong lengths and wrong mixed-case checksums (cli.md B23), and never guesses.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ..errors import ValidationError
+from .crypto import keccak
+
+__all__ = ["address_to_bytes", "checksum_address", "from_hex", "to_hex"]
+
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
+_ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})\Z")
+
+
+def to_hex(data: bytes) -> str:
+    """``0x`` and lower-case digits, two per byte."""
+    return "0x" + data.hex()
+
+
+def from_hex(text: object, *, length: int | None = None, name: str = "value") -> bytes:
+    """Bytes of ``0x…`` text. ``length`` demands that many bytes; ``name`` goes into the error."""
+    if not isinstance(text, str) or not _HEX.match(text):
+        raise ValidationError(f"{name} must be 0x-prefixed hex with an even number of digits")
+    data = bytes.fromhex(text[2:])
+    if length is not None and len(data) != length:
+        raise ValidationError(f"{name} must be {length} bytes, got {len(data)}")
+    return data
+
+
+@lru_cache(maxsize=4096)
+def checksum_address(address: bytes) -> str:
+    """EIP-55 text of 20 bytes. Cached: the checksum is a Keccak, and addresses repeat."""
+    if len(address) != 20:
+        raise ValidationError(f"an address has 20 bytes, got {len(address)}")
+    digits = address.hex()
+    nibbles = keccak(digits.encode("ascii")).hex()
+    return "0x" + "".join(
+        d.upper() if n >= "8" else d for d, n in zip(digits, nibbles, strict=False)
+    )
+
+
+def address_to_bytes(text: object, *, name: str = "address") -> bytes:
+    """20 bytes of an address in lower, upper or EIP-55 mixed case, ``0x`` optional.
+
+    A mixed-case text must carry the right checksum (EIP-55): a wrong one is a typing mistake.
+    """
+    match = _ADDRESS.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValidationError(f"{text!r} is not a valid ethereum address ({name})")
+    digits = match[1]
+    address = bytes.fromhex(digits)
+    if digits not in (digits.lower(), digits.upper()) and checksum_address(address)[2:] != digits:
+        raise ValidationError(
+            f"{text!r} is not a valid ethereum address ({name}): wrong checksum, "
+            "check for a typing mistake or write it in lower case"
+        )
+    return address
