@@ -1,0 +1,143 @@
+"""The iExec SDK for Python, without web3.
+
+::
+
+    from iexec_lite import IExec
+
+    iexec = IExec("sandbox", "0x…")                # a node and a key
+    offline = IExec.offline("0x…", chain=42161)    # sign only, no socket
+
+Names are loaded at first use, so ``import iexec_lite`` costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import errors, utils
+    from .eth.signer import KeySigner, Signer
+    from .protocol.chains import Chain
+    from .protocol.objects import App, Category, Dataset, Workerpool
+    from .protocol.orders import (
+        Apporder,
+        Datasetorder,
+        Requestorder,
+        SignedApporder,
+        SignedDatasetorder,
+        SignedRequestorder,
+        SignedWorkerpoolorder,
+        Workerpoolorder,
+    )
+    from .sdk.client import IExec
+    from .sdk.page import Page
+    from .sdk.records import (
+        AccountBalance,
+        Balances,
+        CancelledOrder,
+        Deal,
+        DealClaim,
+        DealUpdate,
+        Deployed,
+        MatchResult,
+        Network,
+        Resource,
+        Task,
+        TaskUpdate,
+        Transfer,
+    )
+    from .sdk.results import Results
+    from .sdk.watch import Watch
+
+__all__ = [
+    "AccountBalance",
+    "App",
+    "Apporder",
+    "Balances",
+    "CancelledOrder",
+    "Category",
+    "Chain",
+    "Dataset",
+    "Datasetorder",
+    "Deal",
+    "DealClaim",
+    "DealUpdate",
+    "Deployed",
+    "IExec",
+    "KeySigner",
+    "MatchResult",
+    "Network",
+    "Page",
+    "Requestorder",
+    "Resource",
+    "Results",
+    "SignedApporder",
+    "SignedDatasetorder",
+    "SignedRequestorder",
+    "SignedWorkerpoolorder",
+    "Signer",
+    "Task",
+    "TaskUpdate",
+    "Transfer",
+    "Watch",
+    "Workerpool",
+    "Workerpoolorder",
+    "__version__",
+    "errors",
+    "utils",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "sdk.client": ("IExec",),
+    "sdk.page": ("Page",),
+    "sdk.watch": ("Watch",),
+    "sdk.results": ("Results",),
+    "sdk.records": (
+        "AccountBalance",
+        "Balances",
+        "CancelledOrder",
+        "Deal",
+        "DealClaim",
+        "DealUpdate",
+        "Deployed",
+        "MatchResult",
+        "Network",
+        "Resource",
+        "Task",
+        "TaskUpdate",
+        "Transfer",
+    ),
+    "eth.signer": ("KeySigner", "Signer"),
+    "protocol.chains": ("Chain",),
+    "protocol.objects": ("App", "Category", "Dataset", "Workerpool"),
+    "protocol.orders": (
+        "Apporder",
+        "Datasetorder",
+        "Requestorder",
+        "SignedApporder",
+        "SignedDatasetorder",
+        "SignedRequestorder",
+        "SignedWorkerpoolorder",
+        "Workerpoolorder",
+    ),
+}
+_NAMES = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = ("errors", "utils")
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    module = _NAMES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

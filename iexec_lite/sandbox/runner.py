@@ -1,0 +1,192 @@
+"""One run of an app: its command, its environment, its time limit (worker.md §1).
+
+On chain an app is an image name; here ``AppMap`` says which command stands for it: a JSON file
+``{"<app address or image name>": ["program", "argument", …]}``, or the sample app that comes with
+the sandbox. An argument list, never a shell: arguments are public and come from strangers. The app
+runs as the user, without isolation: map only commands that you would run yourself.
+Nothing of our environment reaches the app but ``PATH`` (and what Windows needs to start programs).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SandboxError
+from ..eth.codec import address_to_bytes
+from .folders import read_json
+
+__all__ = ["SAMPLE_IMAGE", "AppMap", "Command", "environment", "run"]
+
+# Where the sample app claims to come from: the multiaddr to deploy it with.
+SAMPLE_IMAGE = "docker.io/iexec-lite/sandbox-sample:1.0.0"
+SAMPLE = Path(__file__).parent / "sample_app" / "app.py"
+
+STOP_GRACE = 10.0  # seconds between SIGTERM and SIGKILL, as Docker's
+MAX_STDOUT = 64 * 1024 * 1024  # bytes
+POLL = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run for an app: the beginning of its argument list, and where."""
+
+    argv: tuple[str, ...]
+    folder: Path
+
+
+class AppMap:
+    """Commands by app address or image name, read anew for each task."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+
+    def find(self, address: str, image: str) -> Command | None:
+        """The command of an app; its address counts before its image name."""
+        entries = self._entries()
+        for key in (address.lower(), image):
+            if key in entries:
+                return entries[key]
+        return Command((sys.executable, str(SAMPLE)), SAMPLE.parent) if _is_sample(image) else None
+
+    def _entries(self) -> dict[str, Command]:
+        if self._path is None:
+            return {}
+        result = {}
+        for name, argv in (read_json(self._path) or {}).items():
+            words = argv if isinstance(argv, list) else []
+            if not words or not all(isinstance(word, str) and "\0" not in word for word in words):
+                raise SandboxError(f"{self._path}: {name!r} must be a list of words, program first")
+            with contextlib.suppress(ValueError):  # an image name is no address
+                name = "0x" + address_to_bytes(name).hex()  # noqa: PLW2901
+            result[name] = Command(tuple(words), self._path.parent)
+        return result
+
+
+def _is_sample(image: str) -> bool:
+    return image == SAMPLE_IMAGE or image == SAMPLE_IMAGE.removeprefix("docker.io/")
+
+
+def environment(
+    *,
+    taskid: str,
+    folder_in: Path,
+    folder_out: Path,
+    dataset: str = "",
+    dataset_name: str = "",
+    bot_size: int = 1,
+    bot_first: int = 0,
+    index: int = 0,
+    input_files: Sequence[str] = (),
+) -> dict[str, str]:
+    """The variables of the app runtime contract, as V6 workers set them (worker.md §1.1).
+
+    ``dataset`` is its address in lower case, empty without one; ``index`` is absolute.
+    """
+    result = {
+        "IEXEC_TASK_ID": taskid,
+        "IEXEC_IN": os.fspath(folder_in),
+        "IEXEC_OUT": os.fspath(folder_out),
+        "IEXEC_DATASET_ADDRESS": dataset,
+        "IEXEC_DATASET_FILENAME": dataset_name,
+        "IEXEC_BOT_SIZE": str(bot_size),
+        "IEXEC_BOT_FIRST_INDEX": str(bot_first),
+        "IEXEC_BOT_TASK_INDEX": str(index),
+        "IEXEC_INPUT_FILES_NUMBER": str(len(input_files)),
+        "IEXEC_INPUT_FILES_FOLDER": os.fspath(folder_in),
+    }
+    for number, name in enumerate(input_files, 1):
+        result[f"IEXEC_INPUT_FILE_NAME_{number}"] = name
+    return result
+
+
+def run(
+    command: Command,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    room: Path,
+    limit: float,
+) -> bytes:
+    """Run the app to its end; what it wrote to stdout.
+
+    ``room`` is the task's private folder, ``limit`` seconds. SandboxError where the app cannot be
+    started, exits with another status than 0, takes too long or floods its stdout. Whatever it
+    left running is ended.
+    """
+    home = room / "home"
+    home.mkdir(exist_ok=True)
+    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.fspath(home), "LANG": "C.UTF-8"}
+    for name in ("SYSTEMROOT", "PATHEXT", "COMSPEC") if os.name == "nt" else ():
+        env[name] = os.environ.get(name, "")
+    env |= variables
+    argv = [_program(command), *command.argv[1:], *arguments]
+    log = room / "stdout"
+    with log.open("wb") as stdout, (room / "stderr").open("wb") as stderr:
+        try:
+            process = subprocess.Popen(  # noqa: S603  # the user's own command, no shell
+                argv,
+                cwd=command.folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=os.name == "posix",
+            )
+        except (OSError, ValueError) as error:
+            raise SandboxError(f"the app cannot be started: {error}", cause=error) from error
+        try:
+            _wait(process, log, limit)
+        finally:
+            _end(process)
+    if process.returncode != 0:
+        words = (room / "stderr").read_bytes()[-500:].decode("utf-8", "replace").strip()
+        raise SandboxError(
+            f"the app ended with status {process.returncode}" + (f": {words}" if words else "")
+        )
+    return log.read_bytes()
+
+
+def _program(command: Command) -> str:
+    """The program's path: a relative one with a folder is meant from the mapping file."""
+    name = command.argv[0]
+    if os.path.dirname(name):
+        return os.fspath(command.folder / name)
+    return shutil.which(name) or name
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, limit: float) -> None:
+    end = time.monotonic() + limit
+    while process.poll() is None:
+        if time.monotonic() > end:
+            raise SandboxError(f"the app did not end within {limit:.0f} seconds (its category)")
+        if log.stat().st_size > MAX_STDOUT:
+            raise SandboxError(f"the app wrote more than {MAX_STDOUT} bytes to stdout")
+        time.sleep(POLL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop the app and whatever it started: a container would end with it."""
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_GRACE)
+    _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(OSError):  # nobody is left
+        if os.name == "posix":
+            # Its own session: the group id is its pid, and stays taken while a member lives.
+            os.killpg(process.pid, number)
+        elif process.poll() is None:
+            process.terminate()

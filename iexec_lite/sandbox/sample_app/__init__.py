@@ -1,0 +1,1 @@
+"""The sample app: ``app.py`` is run as a program, never imported."""

@@ -1,0 +1,199 @@
+"""A whole sandbox as one object: node, contracts, store and worker, in this process.
+
+``Sandbox`` starts them in order and stops them in reverse, on every path. What is kept in its
+folder: ``chain.json`` (the record that ``"sandbox"`` stands for, while it runs), ``store/``,
+``secrets/``, ``tasks/``, ``apps.json`` (which command stands for which app, written by the user)
+and, after a stop with ``save``, the chain itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import IExecError, SandboxError
+from ..protocol.chains import Chain
+from ..sdk.files import PRIVATE, atomic_write, private_dir, read_text
+from . import accounts
+from .compute import Compute
+from .deploy import Deployment, prepare, record, verify
+from .folders import cache_folder, write_json
+from .node import Node
+from .packages import Kit, ensure
+from .processes import pick_port
+from .progress import Progress
+from .runner import AppMap
+from .store import Control, Gateway, Store
+from .vault import Vault
+from .worker import Worker
+
+__all__ = ["FLAVOURS", "Sandbox"]
+
+FLAVOURS = ("token", "native")
+MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
+WORK_INTERVAL = 0.1  # seconds between two looks of the worker
+HEARTBEAT = 15.0  # seconds after which an idle chain gets a block, so that its clock goes on
+
+
+class Sandbox:
+    """A sandbox in ``folder``. ``with Sandbox(folder) as sandbox: …`` or ``start`` and ``stop``.
+
+    ``fresh`` forgets chain, store, tasks and secrets of last time. ``report`` hears what the
+    worker does. ``control`` answers further paths of the store's server.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        flavour: str = "token",
+        port: int | None = None,
+        port_required: bool = False,
+        store_port: int | None = None,
+        fresh: bool = False,
+        kit: Kit | None = None,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+        report: Callable[[str], None] | None = None,
+        control: Control | None = None,
+    ) -> None:
+        if flavour not in FLAVOURS:
+            raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
+        self.folder = folder
+        self.flavour = flavour
+        self.vault = Vault(folder / "secrets")
+        self._fresh = fresh
+        self._cache = cache or cache_folder()
+        self._kit = kit
+        self._progress = progress or Progress()
+        self._report = report
+        self._control = control
+        self._ports = (port, port_required, store_port)
+        self._closing = contextlib.ExitStack()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Start everything; on failure nothing is left running."""
+        try:
+            self._start()
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def _start(self) -> None:
+        private_dir(self.folder)
+        if self._fresh:
+            self._forget()
+        self.kit = self._kit or ensure(self._progress, cache=self._cache)
+        port, required, store_port = self._ports
+        self.node = Node(
+            self.kit.anvil,
+            self.flavour,
+            port=port,
+            port_required=required,
+            log=self.folder / "anvil.log",
+        )
+        self.node.start()
+        self._closing.callback(self.node.stop)
+        self.store = Store(self.folder / "store")
+        self.gateway = Gateway(self.store, port=pick_port(store_port), control=self._control)
+        self.gateway.start()
+        self._closing.callback(self.gateway.stop)
+        self.deployment = self._restore()
+        self.chain: Chain = record(self.node, self.deployment, gateway=self.gateway.url)
+        self.worker = self.new_worker()
+        path = self.folder / "chain.json"
+        write_json(path, self.chain.to_dict())
+        self._closing.callback(path.unlink, missing_ok=True)
+
+    def stop(self, *, save: bool = False) -> None:
+        """Stop everything; ``save`` keeps the chain for the next start. May be called twice."""
+        self._stopped.set()
+        try:
+            if save and self.node.alive:
+                atomic_write(self._saved, self.node.dump(), mode=PRIVATE)
+        finally:
+            self._closing.close()
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- the worker ---------------------------------------------------------------------------
+
+    def new_worker(self) -> Worker:
+        """A worker that knows nothing yet, as after a restart."""
+        compute = Compute(
+            self.folder / "runs",
+            apps=AppMap(self.folder / "apps.json"),
+            store=self.store,
+            gateway=self.gateway.url,
+            vault=self.vault,
+        )
+        names = [name for name in accounts.NAMES if name.startswith("worker-")]
+        return Worker(
+            self.node.rpc,
+            self.chain,
+            compute,
+            owners=[accounts.signer(name) for name in accounts.NAMES],
+            workers=[accounts.signer(name) for name in names],
+            folder=self.folder / "tasks",
+            report=self._report,
+        )
+
+    def work(self, stop: threading.Event, *, heartbeat: float | None = HEARTBEAT) -> None:
+        """Let the worker work until ``stop`` is set or the node is gone (SandboxError).
+
+        ``heartbeat``: seconds after which an idle chain gets a block; None leaves it alone.
+        """
+        idle = 0.0
+        while not stop.wait(WORK_INTERVAL):
+            if not self.node.alive:
+                raise SandboxError(f"anvil has ended; see {self.folder / 'anvil.log'}")
+            try:
+                idle = 0.0 if self.worker.run_once() else idle + WORK_INTERVAL
+                if heartbeat is not None and idle >= heartbeat:
+                    self.node.mine()
+                    idle = 0.0
+            except IExecError as error:
+                if stop.is_set() or not self.node.alive:
+                    continue
+                (self._report or self._progress.step)(f"the worker stumbled: {error.message}")
+
+    # -- the chain ----------------------------------------------------------------------------
+
+    @property
+    def _saved(self) -> Path:
+        return self.folder / f"{self.flavour}.state"
+
+    def _restore(self) -> Deployment:
+        """The chain of last time, else a new one."""
+        if not self._saved.exists():
+            return prepare(self.node, self.kit, cache=self._cache, progress=self._progress)
+        try:
+            self.node.load(read_text(self._saved, MAX_SAVED))
+            return verify(self.node)
+        except IExecError as error:
+            raise SandboxError(
+                f"the chain of last time ({self._saved}) cannot be restored: {error.message}; "
+                "start a new one with --fresh",
+                cause=error,
+            ) from error
+
+    def _forget(self) -> None:
+        for name in ("store", "tasks", "runs", "secrets"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for flavour in FLAVOURS:
+            (self.folder / f"{flavour}.state").unlink(missing_ok=True)

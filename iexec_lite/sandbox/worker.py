@@ -1,0 +1,320 @@
+"""Scheduler and workers in one: from a deal on chain to COMPLETED tasks (worker.md §2.3, §7).
+
+Follows ``SchedulerNotice`` of every workerpool whose owner's key it holds. Each task goes the way
+of V6: initialize, then per worker compute, contribute, until the workers agree; reveal; finalize by
+the owner. What a run gave is written down before it is contributed, so a restart can reveal it. A
+task that fails is left alone, as on public networks: its requester may claim it after the deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import IExecError, SandboxError
+from ..eth.codec import address_to_bytes, from_hex, to_hex
+from ..eth.crypto import keccak, random_bytes
+from ..eth.signer import KeySigner
+from ..net.rpc import Rpc, quantity
+from ..protocol import multiaddr
+from ..protocol.chains import Chain
+from ..protocol.contracts import EVENTS, HUB, RESOURCE, Method
+from ..protocol.orders import NULL_ADDRESS, task_id
+from ..protocol.params import read_params
+from ..sdk.journal import MemoryJournal
+from ..sdk.transactions import Intent, Transactions
+from .compute import Compute, Job, Outcome
+from .folders import make_folder, read_json, write_json
+from .inputs import DatasetFile
+from .result import authorisation_hash, result_hash, result_seal
+
+__all__ = ["Worker"]
+
+log = logging.getLogger("iexec_lite.sandbox")
+
+UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)  # of a task
+NOT_CONTRIBUTED, CONTRIBUTED = 0, 1  # of a contribution
+CONTRIBUTION_RATIO = 7  # times the category's reference: the last moment to contribute
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    taskid: str
+    index: int
+    dealid: str
+    deal: Mapping[str, Any]
+
+
+class Worker:
+    """Works for the pools of ``owners`` with the wallets ``workers``, on one chain.
+
+    ``run_once`` does all that can be done now and returns; call it again and again. Not for several
+    threads at once. ``report`` hears each step of each task.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        chain: Chain,
+        compute: Compute,
+        *,
+        owners: Sequence[KeySigner],
+        workers: Sequence[KeySigner],
+        folder: Path,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
+        self._rpc = rpc
+        self._chain = chain
+        self._hub = chain.require_hub()
+        self._compute = compute
+        self._owners = {owner.address: owner for owner in owners}
+        self._workers = tuple(workers)
+        self._folder = folder
+        self._report = report or log.info
+        self._journal = MemoryJournal()
+        self._senders: dict[str, Transactions] = {}
+        self._open: dict[str, _Task] = {}
+        self._next_block = 0
+        self._head = 0
+
+    @property
+    def open_tasks(self) -> tuple[str, ...]:
+        """Ids of the tasks that are neither finished nor given up."""
+        return tuple(self._open)
+
+    def run_once(self) -> int:
+        """Look for new deals and advance every open task; how many tasks were completed."""
+        self._look()
+        completed = 0
+        for task in tuple(self._open.values()):
+            try:
+                finished = self._advance(task)
+            except IExecError as error:
+                if error.retryable:
+                    log.warning("task %s: %s; will try again", task.taskid, error.message)
+                    continue
+                self._report(f"task {task.taskid} is given up: {error.message}")
+                finished = False
+            del self._open[task.taskid]
+            completed += finished
+        return completed
+
+    # -- deals --------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Read the notices of blocks not seen yet; start over where the chain was set back."""
+        head = quantity(self._rpc.request("eth_blockNumber"), "eth_blockNumber")
+        if head < self._head:
+            self._next_block, self._open = 0, {}
+        self._head = head
+        if head < self._next_block:
+            return
+        notice = EVENTS.SchedulerNotice
+        query = {
+            "address": self._hub,
+            "topics": [notice.topic],
+            "fromBlock": hex(self._next_block),
+            "toBlock": hex(head),
+        }
+        for entry in self._rpc.request("eth_getLogs", (query,)):
+            found = notice.decode(entry)
+            self._take(str(found["dealid"]))
+        self._next_block = head + 1
+
+    def _take(self, dealid: str) -> None:
+        """Open the unfinished tasks of a deal, if its pool is one of ours."""
+        deal = self._read(self._hub, HUB.viewDeal, dealid)
+        pool = deal["workerpool"]
+        if pool["owner"] not in self._owners:
+            return
+        first, size = deal["botFirst"], deal["botSize"]
+        for index in range(first, first + size):
+            taskid = task_id(dealid, index)
+            if self._status(taskid) not in (COMPLETED, FAILED):
+                self._open[taskid] = _Task(taskid, index, dealid, deal)
+                self._report(f"task {taskid} of deal {dealid} is taken on")
+
+    # -- one task -----------------------------------------------------------------------------
+
+    def _advance(self, task: _Task) -> bool:
+        """Bring a task to its end; True when it is completed. SandboxError to give it up."""
+        status = self._status(task.taskid)
+        if status == UNSET:
+            self._initialize(task)
+        if status in (UNSET, ACTIVE):
+            self._contribute_until_consensus(task)
+            status = self._status(task.taskid)
+        if status == REVEALING:
+            self._reveal_and_finalize(task)
+            return True
+        if status == ACTIVE:
+            raise SandboxError("the workers' results do not make a consensus")
+        return status == COMPLETED
+
+    def _initialize(self, task: _Task) -> None:
+        seconds = self._reference(task)
+        deadline = task.deal["startTime"] + CONTRIBUTION_RATIO * seconds
+        if self._now() >= deadline:
+            raise SandboxError("its contribution deadline has passed")
+        call = HUB.initialize.encode(task.dealid, task.index)
+        self._send(self._owner(task), "initialize", task, call)
+        self._report(f"task {task.taskid} is initialized")
+
+    def _contribute_until_consensus(self, task: _Task) -> None:
+        job = self._job(task)
+        for worker in self._workers:
+            if self._contribution(task, worker)["status"] == NOT_CONTRIBUTED:
+                self._require_stake(task, worker)
+                self._report(f"task {task.taskid} runs for worker {worker.address}")
+                outcome = self._compute.run(job)
+                self._keep(task, worker, outcome)
+                self._contribute(task, worker, outcome.digest, tee=job.tee)
+            if self._status(task.taskid) != ACTIVE:
+                return
+
+    def _contribute(self, task: _Task, worker: KeySigner, digest: bytes, *, tee: bool) -> None:
+        taskid, address = from_hex(task.taskid), address_to_bytes(worker.address)
+        seen, seal = result_hash(taskid, digest), result_seal(address, taskid, digest)
+        challenge, proof = NULL_ADDRESS, bytes(32)  # 32 zero bytes: what workers send without one
+        if tee:  # the key that only the enclave would know
+            enclave = KeySigner.from_key(random_bytes(32))
+            challenge, proof = enclave.address, enclave.sign_message(keccak(seen + seal))
+        permit = authorisation_hash(address, taskid, address_to_bytes(challenge))
+        call = HUB.contribute.encode(
+            task.taskid,
+            to_hex(seen),
+            to_hex(seal),
+            challenge,
+            proof,
+            self._owner(task).sign_message(permit),
+        )
+        self._send(worker, "contribute", task, call)
+        self._report(f"task {task.taskid}: worker {worker.address} contributed")
+
+    def _reveal_and_finalize(self, task: _Task) -> None:
+        agreed = self._read(self._hub, HUB.viewTask, task.taskid)["consensusValue"]
+        final: Outcome | None = None
+        for worker in self._workers:
+            found = self._contribution(task, worker)
+            if found["resultHash"] != agreed:
+                continue
+            outcome = self._kept(task, worker)
+            if outcome is None:
+                log.warning("task %s: the result of %s is lost", task.taskid, worker.address)
+                continue
+            final = final or outcome
+            if found["status"] == CONTRIBUTED:
+                call = HUB.reveal.encode(task.taskid, to_hex(outcome.digest))
+                self._send(worker, "reveal", task, call)
+                self._report(f"task {task.taskid}: worker {worker.address} revealed")
+        if final is None:
+            raise SandboxError("no result that was agreed on is kept here")
+        call = HUB.finalize.encode(task.taskid, final.results, final.callback)
+        self._send(self._owner(task), "finalize", task, call)
+        self._report(f"task {task.taskid} is completed")
+        for worker in self._workers:
+            self._note(task, worker).unlink(missing_ok=True)
+
+    # -- what the chain says ------------------------------------------------------------------
+
+    def _job(self, task: _Task) -> Job:
+        deal = task.deal
+        app = deal["app"]["pointer"]
+        image = self._read(app, RESOURCE["app"]["appMultiaddr"])
+        dataset = deal["dataset"]["pointer"]
+        used = dataset != NULL_ADDRESS
+        return Job(
+            taskid=task.taskid,
+            app=app,
+            image=multiaddr.to_text(image),
+            dataset=dataset if used else None,
+            dataset_file=self._dataset_file(dataset) if used else None,
+            params=read_params(deal["params"]),
+            tee=bool(from_hex(deal["tag"])[-1] & 1),
+            beneficiary=deal["beneficiary"],
+            callback=None if deal["callback"] == NULL_ADDRESS else deal["callback"],
+            bot_size=deal["botSize"],
+            bot_first=deal["botFirst"],
+            index=task.index,
+            limit=self._reference(task),
+        )
+
+    def _dataset_file(self, address: str) -> DatasetFile:
+        getters = RESOURCE["dataset"]
+        location = self._read(address, getters["datasetMultiaddr"])
+        return DatasetFile(
+            name=self._read(address, getters["datasetName"]),
+            location=multiaddr.to_text(location) if location else "",
+            checksum=self._read(address, getters["datasetChecksum"]),
+        )
+
+    def _read(self, to: str, method: Method, *args: object) -> Any:
+        return method.decode(self._rpc.call(to, method.encode(*args)))
+
+    def _status(self, taskid: str) -> int:
+        return int(self._read(self._hub, HUB.viewTask, taskid)["status"])
+
+    def _contribution(self, task: _Task, worker: KeySigner) -> Mapping[str, Any]:
+        found = self._read(self._hub, HUB.viewContribution, task.taskid, worker.address)
+        assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
+        return found
+
+    def _reference(self, task: _Task) -> int:
+        category = self._read(self._hub, HUB.viewCategory, task.deal["category"])
+        return int(category["workClockTimeRef"])
+
+    def _now(self) -> int:
+        return quantity(self._rpc.block()["timestamp"], "timestamp")
+
+    def _require_stake(self, task: _Task, worker: KeySigner) -> None:
+        needed = task.deal["workerStake"]
+        stake = self._read(self._hub, HUB.viewAccount, worker.address)["stake"]
+        if stake < needed:
+            raise SandboxError(
+                f"worker {worker.address} has {stake} nRLC staked, the deal demands {needed}: "
+                "deposit with its account"
+            )
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def _owner(self, task: _Task) -> KeySigner:
+        return self._owners[task.deal["workerpool"]["owner"]]
+
+    def _send(self, signer: KeySigner, operation: str, task: _Task, call: bytes) -> None:
+        sender = self._senders.get(signer.address)
+        if sender is None:
+            sender = Transactions(self._rpc, self._chain, signer, journal=self._journal)
+            self._senders[signer.address] = sender
+        intent = Intent(
+            chain_id=self._chain.id,
+            sender=signer.address,
+            operation=operation,
+            arguments={"taskid": task.taskid},
+        )
+        sender.send(intent, self._hub, call)
+
+    # -- what must survive a restart ----------------------------------------------------------
+
+    def _note(self, task: _Task, worker: KeySigner) -> Path:
+        return self._folder / f"{task.taskid}-{worker.address.lower()}.json"
+
+    def _keep(self, task: _Task, worker: KeySigner, outcome: Outcome) -> None:
+        make_folder(self._folder)
+        write_json(
+            self._note(task, worker),
+            {
+                "digest": to_hex(outcome.digest),
+                "results": to_hex(outcome.results),
+                "callback": to_hex(outcome.callback),
+            },
+        )
+
+    def _kept(self, task: _Task, worker: KeySigner) -> Outcome | None:
+        found = read_json(self._note(task, worker))
+        if found is None:
+            return None
+        fields = ("digest", "results", "callback")
+        return Outcome(*(from_hex(found.get(name), name=name) for name in fields))

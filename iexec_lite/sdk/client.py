@@ -1,0 +1,319 @@
+"""``IExec``: one client for one chain, and who signs for it (api.md, "Construction").
+
+Building a client contacts nothing and reads no file but a keystore it is given. The namespaces
+(``iexec.order``, ``iexec.deal`` …) are made at first use, so a program loads only what it calls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+from ..errors import ConfigurationError, ValidationError
+from ..protocol import chains
+from .context import Context
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..eth.signer import Signer
+    from .account import Account
+    from .assets import Apps, Datasets, Workerpools
+    from .deal import Deals
+    from .hub import Hub, Networks
+    from .journal import Journal
+    from .order import Orders
+    from .task import Tasks
+    from .wallet import Wallet
+
+__all__ = ["IExec", "SigningProvider"]
+
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_KEY = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64}\Z")
+
+
+class SigningProvider:
+    """A node and a signer in one: what ``utils.get_signer_from_private_key`` returns."""
+
+    __slots__ = ("gas_price", "get_transaction_count", "host", "quorum", "signer", "urls")
+
+    def __init__(
+        self,
+        host: str | int | chains.Chain,
+        signer: Signer,
+        *,
+        urls: Sequence[str] = (),
+        quorum: int = 1,
+        gas_price: int | None = None,
+        get_transaction_count: Callable[[str, str], int] | None = None,
+    ) -> None:
+        self.host = host
+        self.signer = signer
+        self.urls = tuple(urls)
+        self.quorum = quorum
+        self.gas_price = gas_price
+        self.get_transaction_count = get_transaction_count
+
+    def __repr__(self) -> str:
+        return f"SigningProvider(address={self.signer.address!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a provider that can sign cannot be pickled")
+
+
+Provider = str | int | chains.Chain | SigningProvider
+
+
+class IExec:
+    """The iExec SDK for one chain.
+
+    ``provider`` is a network name (``"arbitrum-sepolia-testnet"``, ``"sandbox"``), a chain id, a
+    node's URL, a chain record, or what ``utils.get_signer_from_private_key`` returns. ``signer`` is
+    a :class:`~iexec_lite.Signer` or a private key in hex; reading needs none. A ``signer`` without
+    a node signs offline and needs ``chain=``.
+
+    Options override the chain record: ``hub_address``, the service URLs, ``is_native``, ``use_gas``
+    (``False``: every transaction at gas price 0). ``confirms`` is how many blocks deep a
+    transaction counts as done (1 = mined). ``gas_price`` (wei) and
+    ``get_transaction_count(address, block)`` replace what the node suggests. ``timeout`` is seconds
+    for one whole request; ``ca_file`` a PEM bundle; plain ``http://`` beyond loopback needs
+    ``allow_plain_http=True``. ``journal`` keeps pending transactions, in memory by default.
+
+    Raises ConfigurationError for options that cannot work; nothing is contacted here.
+    """
+
+    def __init__(
+        self,
+        provider: Provider | None = None,
+        signer: Signer | str | None = None,
+        *,
+        chain: str | int | chains.Chain | None = None,
+        flavour: str = "standard",
+        hub_address: str | None = None,
+        sms_url: str | None = None,
+        result_proxy_url: str | None = None,
+        ipfs_gateway_url: str | None = None,
+        iexec_gateway_url: str | None = None,
+        is_native: bool | None = None,
+        use_gas: bool = True,
+        confirms: int = 1,
+        bridge_address: str | None = None,
+        gas_price: int | None = None,
+        get_transaction_count: Callable[[str, str], int] | None = None,
+        timeout: float = 30.0,
+        ca_file: str | None = None,
+        allow_plain_http: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
+        if flavour not in ("standard", "enterprise"):
+            raise ConfigurationError(
+                f"invalid flavour {flavour!r}: it is 'standard' or 'enterprise'"
+            )
+        if not isinstance(confirms, int) or isinstance(confirms, bool) or confirms < 1:
+            raise ConfigurationError(f"invalid confirms {confirms!r}: it must be an integer >= 1")
+        urls: Sequence[str] = ()
+        quorum = 1
+        if isinstance(provider, SigningProvider):
+            signer = signer or provider.signer
+            urls, quorum = provider.urls, provider.quorum
+            gas_price = provider.gas_price if gas_price is None else gas_price
+            get_transaction_count = get_transaction_count or provider.get_transaction_count
+            provider = provider.host
+        record = _chain(chain, flavour) if chain is not None else None
+        if isinstance(provider, str) and _URL.match(provider):
+            _require_http(provider)
+            urls = urls or (provider,)
+        elif provider is not None:
+            record = record or _chain(provider, flavour)
+            urls = urls or _hosts(record)
+        if record is None and not urls:
+            raise ConfigurationError(
+                "missing provider key: give a network name, a chain id or a node's URL "
+                "(or chain= to sign offline)"
+            )
+        overrides = {
+            "hub": hub_address,
+            "sms": sms_url,
+            "result_proxy": result_proxy_url,
+            "ipfs_gateway": ipfs_gateway_url,
+            "iexec_gateway": iexec_gateway_url,
+            "native": is_native,
+            "bridge_contract": bridge_address,
+            "use_gas": None if use_gas else False,
+        }
+        self._context = Context(
+            chain=record,
+            urls=urls,
+            quorum=quorum,
+            signer=_signer(signer),
+            flavour=flavour,
+            overrides={name: value for name, value in overrides.items() if value is not None},
+            http_options={
+                "timeout": timeout,
+                "ca_file": ca_file,
+                "allow_plain": allow_plain_http,
+            },
+            send_options={
+                "confirms": confirms,
+                "gas_price": gas_price,
+                "get_transaction_count": get_transaction_count,
+            },
+            journal=journal,
+        )
+
+    @classmethod
+    def offline(
+        cls, signer: Signer | str | Mapping[str, object], *, chain: str | int | chains.Chain
+    ) -> IExec:
+        """A client that creates, signs and hashes orders and never opens a socket.
+
+        ``signer`` is a private key in hex or a :class:`~iexec_lite.Signer`, for example
+        ``KeySigner.from_keystore(path, password)``. The owner of an app, dataset or workerpool
+        cannot be checked here: that happens when the order is published or matched.
+        """
+        if isinstance(signer, Mapping):
+            raise ConfigurationError(
+                "a keystore needs its password: use KeySigner.from_keystore(keystore, password)"
+            )
+        return cls(None, signer, chain=chain)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._context.close()
+
+    def __enter__(self) -> IExec:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        context = self._context
+        who = context.address if context.has_signer else "read-only"
+        return f"IExec({'offline, ' if context.offline else ''}{who})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds connections and perhaps a key: it cannot be pickled")
+
+    @property
+    def chain(self) -> chains.Chain:
+        """The chain record in force, options applied."""
+        return self._context.chain
+
+    # -- namespaces ---------------------------------------------------------------------------
+
+    @cached_property
+    def wallet(self) -> Wallet:
+        """Addresses, balances and transfers."""
+        from .wallet import Wallet
+
+        return Wallet(self._context)
+
+    @cached_property
+    def account(self) -> Account:
+        """RLC staked on the hub: balance, deposit, withdraw."""
+        from .account import Account
+
+        return Account(self._context)
+
+    @cached_property
+    def app(self) -> Apps:
+        """Apps: deploy, show, count."""
+        from .assets import Apps
+
+        return Apps(self._context)
+
+    @cached_property
+    def dataset(self) -> Datasets:
+        """Datasets: encrypt, deploy, show, count."""
+        from .assets import Datasets
+
+        return Datasets(self._context)
+
+    @cached_property
+    def workerpool(self) -> Workerpools:
+        """Workerpools: deploy, show, count."""
+        from .assets import Workerpools
+
+        return Workerpools(self._context)
+
+    @cached_property
+    def hub(self) -> Hub:
+        """Categories and the time-out ratio."""
+        from .hub import Hub
+
+        return Hub(self._context)
+
+    @cached_property
+    def network(self) -> Networks:
+        """Which chain this is."""
+        from .hub import Networks
+
+        return Networks(self._context)
+
+    @cached_property
+    def order(self) -> Orders:
+        """Orders: create, sign, hash, cancel, match."""
+        from .order import Orders
+
+        return Orders(self._context)
+
+    @cached_property
+    def deal(self) -> Deals:
+        """Deals: show, watch, claim."""
+        from .deal import Deals
+
+        return Deals(self._context)
+
+    @cached_property
+    def task(self) -> Tasks:
+        """Tasks: show, watch, claim, results."""
+        from .task import Tasks
+
+        return Tasks(self._context)
+
+
+def _chain(value: str | int | chains.Chain, flavour: str) -> chains.Chain:
+    if isinstance(value, chains.Chain):
+        return value
+    if value == "sandbox":
+        from .local import sandbox_chain
+
+        return sandbox_chain()
+    return chains.resolve(value, flavour)
+
+
+def _hosts(chain: chains.Chain) -> tuple[str, ...]:
+    host = chain.host
+    if host and _URL.match(host):
+        _require_http(host)
+        return (host,)
+    raise ConfigurationError(
+        f"No node URL is known for chain {chain.name or chain.id}: "
+        "give provider=<URL of your node> with chain=<name>"
+    )
+
+
+def _require_http(url: str) -> None:
+    if not url.lower().startswith(("http://", "https://")):
+        scheme = url.split("://", 1)[0]
+        raise ConfigurationError(f"{scheme}:// nodes are not supported: give an http(s):// URL")
+
+
+def _signer(value: Signer | str | None) -> Signer | None:
+    if not isinstance(value, str):
+        return value
+    from ..eth.signer import KeySigner
+
+    if not _KEY.match(value):
+        raise ValidationError("signer must be a Signer or a private key of 64 hex digits")
+    return KeySigner.from_key(value if value[:2] in ("0x", "0X") else "0x" + value)

@@ -1,0 +1,296 @@
+"""What the namespaces of one client share: chain record, node, signer, and reads that never change.
+
+Nothing is contacted before it is needed (design.md, "State"). The chain record comes from the name,
+id or record the client was built with, or, for a bare URL, from the chain id its node reports; a
+record that was given is compared with the node before the first use.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError, SignatureError, Web3ProviderCallError
+from ..protocol import chains
+from ..protocol.contracts import HUB, EventSpec, Method
+from ..protocol.orders import NULL_ADDRESS, domain
+
+if TYPE_CHECKING:
+    from ..eth.eip712 import Domain
+    from ..eth.signer import Signer
+    from ..net.http import Http
+    from ..net.rpc import Rpc
+    from .journal import Journal
+    from .transactions import Sent, Transactions
+
+__all__ = ["Context", "Read"]
+
+T = TypeVar("T")
+Read = tuple[str, Method, tuple[object, ...]]  # contract address, method, arguments
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Context:
+    """Connections, chain record and caches of one client. Safe for use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        chain: chains.Chain | None,
+        urls: Sequence[str],
+        quorum: int,
+        signer: Signer | None,
+        flavour: str,
+        overrides: Mapping[str, object],
+        http_options: Mapping[str, object],
+        send_options: Mapping[str, object],
+        journal: Journal | None,
+    ) -> None:
+        self._chain = chain
+        self._urls = tuple(urls)
+        self._quorum = quorum
+        self._signer = signer
+        self._flavour = flavour
+        self._overrides = dict(overrides)
+        self._http_options = dict(http_options)
+        self._send_options = dict(send_options)
+        self._journal = journal
+        self._lock = threading.RLock()
+        self._made: dict[str, object] = {}
+        self.offline = not self._urls
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """The value of ``make()``, made at first use and kept: for what never changes."""
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]  # type: ignore[return-value]
+
+    # -- who and where ------------------------------------------------------------------------
+
+    @property
+    def signer(self) -> Signer:
+        """The signer, or the V6 error where the client has none."""
+        if self._signer is None:
+            raise ConfigurationError(
+                "Missing Signer: build the client with a signer (a key, a keystore, a wallet) "
+                "to sign or send"
+            )
+        return self._signer
+
+    @property
+    def address(self) -> str:
+        """EIP-55 address of the signer."""
+        return self.signer.address
+
+    @property
+    def has_signer(self) -> bool:
+        """Whether this client can sign."""
+        return self._signer is not None
+
+    @property
+    def chain(self) -> chains.Chain:
+        """The chain record; asks the node for its id only where a bare URL was given."""
+        return self.once("chain", self._find_chain)
+
+    def _find_chain(self) -> chains.Chain:
+        chain = self._chain
+        if chain is None:
+            chain = chains.resolve(self.rpc.chain_id(), self._flavour)
+        return chain.with_overrides(**self._overrides) if self._overrides else chain
+
+    @property
+    def hub(self) -> str:
+        """Address of the iExec hub."""
+        return self.service("hub", "hub_address")
+
+    def service(self, name: str, option: str) -> str:
+        """A setting of the chain record; ``option`` is the argument of IExec that provides it."""
+        value = getattr(self.chain, name)
+        if not value:
+            raise ConfigurationError(
+                f"{option} option not set and no default value for your chain {self.chain.id}"
+            )
+        return str(value)
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain of this chain's orders."""
+        return domain(self.chain.id, self.hub)
+
+    # -- connections --------------------------------------------------------------------------
+
+    @property
+    def http(self) -> Http:
+        """The HTTP client of all services."""
+
+        def make() -> Http:
+            from ..net.http import Http
+
+            return Http(**self._http_options)  # type: ignore[arg-type]
+
+        return self.once("http", make)
+
+    @property
+    def rpc(self) -> Rpc:
+        """The node. Not checked: see :meth:`node`."""
+
+        def make() -> Rpc:
+            from ..net.rpc import Rpc
+
+            if not self._urls:
+                raise ConfigurationError(
+                    "This client is offline: build it with a node (provider=) to reach the chain"
+                )
+            return Rpc(self._urls, http=self.http)
+
+        return self.once("rpc", make)
+
+    @property
+    def node(self) -> Rpc:
+        """The node, once its chain id was seen to be the record's."""
+        self.once("node", self._check_chain_id)
+        return self.rpc
+
+    def _check_chain_id(self) -> bool:
+        found = self.rpc.chain_id()
+        if found != self.chain.id:
+            raise ConfigurationError(
+                f"The node is on chain {found}, but {self.chain.name} is chain {self.chain.id}: "
+                "check the URL or the chain name"
+            )
+        return True
+
+    @property
+    def transactions(self) -> Transactions:
+        """The one way to send."""
+
+        def make() -> Transactions:
+            from .journal import MemoryJournal
+            from .transactions import Transactions
+
+            return Transactions(
+                self.rpc,
+                self.chain,
+                self.signer,
+                journal=self._journal or MemoryJournal(),
+                **self._send_options,  # type: ignore[arg-type]
+            )
+
+        return self.once("transactions", make)
+
+    def send(
+        self,
+        operation: str,
+        arguments: Mapping[str, object],
+        to: str,
+        data: bytes = b"",
+        *,
+        value: int = 0,
+        expect: Sequence[tuple[EventSpec, str]] = (),
+        new: bool = False,
+    ) -> Sent:
+        """Send one transaction and wait for it.
+
+        ``operation`` and ``arguments`` say what the user meant: the same call again resumes a
+        transaction of unknown outcome instead of repeating it, unless ``new`` (design.md,
+        "Transactions and the journal"). ``expect`` names the events, and who must emit them.
+        """
+        from .transactions import Intent
+
+        self.node  # noqa: B018  # the chain id is compared before anything is signed
+        intent = Intent(
+            chain_id=self.chain.id,
+            sender=self.address,
+            operation=operation,
+            arguments=dict(arguments),
+        )
+        return self.transactions.send(intent, to, data, value=value, expect=expect, new=new)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls: a local chain answers at once, a public one is spared."""
+        local = any(urlsplit(url).hostname in LOOPBACK for url in self._urls)
+        return 0.2 if local else 5.0
+
+    def close(self) -> None:
+        """Close the connections. The client cannot be used afterwards."""
+        with self._lock:
+            for name in ("rpc", "http"):
+                made = self._made.get(name)
+                if made is not None:
+                    made.close()  # type: ignore[attr-defined]
+
+    # -- reads --------------------------------------------------------------------------------
+
+    def read(self, to: str, method: Method, *args: object) -> object:
+        """One contract read in Python form (see ``protocol/contracts.py``)."""
+        result = self.read_many([(to, method, args)])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def read_many(self, reads: Sequence[Read]) -> list[object]:
+        """Many reads in one batch. A read that fails gives its error in its place."""
+        node = self.node
+        answers = node.call_many([(to, method.encode(*args)) for to, method, args in reads])
+        return [
+            answer if isinstance(answer, Exception) else _decode(to, method, answer)
+            for (to, method, _), answer in zip(reads, answers, strict=True)
+        ]
+
+    def read_all(self, reads: Sequence[Read]) -> list[object]:
+        """As :meth:`read_many`, but the first failure is raised."""
+        results = self.read_many(reads)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def block(self) -> Mapping[str, object]:
+        """The latest block (quantities as the node writes them)."""
+        block = self.node.request("eth_getBlockByNumber", ("latest", False))
+        if not isinstance(block, Mapping):
+            raise Web3ProviderCallError("The node has no latest block", retryable=True)
+        return block
+
+    def block_time(self) -> int:
+        """Time of the latest block, seconds: what the contracts compare deadlines with."""
+        from ..net.rpc import quantity
+
+        return quantity(self.block()["timestamp"])
+
+    # -- what never changes -------------------------------------------------------------------
+
+    def registry(self, kind: str) -> str:
+        """Address of the registry of ``app``, ``dataset`` or ``workerpool``."""
+        method = getattr(HUB, f"{kind}registry")
+        return self.once(f"registry:{kind}", lambda: str(self.read(self.hub, method)))
+
+    @property
+    def token(self) -> str:
+        """Address of the RLC token (zero on native chains)."""
+        if self.chain.native:
+            return NULL_ADDRESS
+        return self.once("token", lambda: str(self.read(self.hub, HUB.token)))
+
+    def require_address(self, expected: str, message: str) -> None:
+        """Refuse to sign for somebody else."""
+        if self.address != expected:
+            raise SignatureError(f"{message} (expected {expected}, the wallet is {self.address})")
+
+
+def _decode(to: str, method: Method, answer: bytes) -> object:
+    if not answer:
+        return Web3ProviderCallError(
+            f"{method.name}: no contract answers at {to}; check the address and the chain"
+        )
+    try:
+        return method.decode(answer)
+    except ValueError as error:
+        return Web3ProviderCallError(
+            f"{method.name}: the answer of {to} cannot be decoded: {error}", cause=error
+        )

@@ -1,0 +1,451 @@
+"""The journal of transactions: what was meant, what was signed, how it ended.
+
+It belongs to an account, (chain id, address), not to a project, because the nonce does. An entry
+is written before its transaction is sent, so a lost answer or a killed process leaves a hash to
+ask for and bytes to send again (design.md, "Transactions and the journal"). An entry is *live*
+while a process works on it; one that is unsettled and not live has an unknown outcome, and is
+resumed by the next identical intent. ``MemoryJournal`` lives with the process, ``FileJournal`` is
+shared by processes. Signed transactions are public once sent; keys never come here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import StateError, ValidationError
+from .files import FileLock, create_private, locked, private_dir, user_data_dir
+
+__all__ = [
+    "FAILED",
+    "INTENDED",
+    "SENT",
+    "SETTLED",
+    "UNKNOWN",
+    "AccountJournal",
+    "Entry",
+    "FileJournal",
+    "Journal",
+    "MemoryJournal",
+]
+
+INTENDED = "intended"  # written down; perhaps sent
+SENT = "sent"  # a node has it
+UNKNOWN = "unknown"  # given up on; perhaps mined
+SETTLED = "settled"  # mined, as it was meant
+FAILED = "failed"  # refused, reverted, or its nonce went to another: it cannot happen any more
+_PENDING = (INTENDED, SENT, UNKNOWN)
+_STATES = (*_PENDING, SETTLED, FAILED)
+
+_LOCK_TIMEOUT = 120.0  # seconds to wait while another sends with the same account
+_BUSY_TIMEOUT = 30.0  # seconds sqlite waits for another's write
+_KEEP = 1000  # finished entries kept for people to look at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One transaction. ``key`` is the intent's, ``note`` what the caller wants back on resuming.
+
+    ``tx_hash`` and ``raw`` are missing only for wallets that sign and send in one step.
+    """
+
+    id: int
+    key: str
+    intent: Mapping[str, object]
+    nonce: int
+    state: str
+    tx_hash: str | None = None
+    raw: bytes | None = None
+    note: Mapping[str, object] | None = None
+    created: float = 0.0
+    live: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether it may still happen, or has happened without our knowing."""
+        return self.state in _PENDING
+
+
+class AccountJournal(ABC):
+    """The entries of one account. All but ``lock`` are short; reads need no lock."""
+
+    @abstractmethod
+    def lock(self) -> AbstractContextManager[None]:
+        """Held while a nonce is taken, signed for and sent: one at a time, among all processes."""
+
+    @abstractmethod
+    def add(
+        self,
+        key: str,
+        intent: Mapping[str, object],
+        nonce: int,
+        *,
+        tx_hash: str | None = None,
+        raw: bytes | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        """Write a new entry, ``intended`` and live. It is on the disk when this returns."""
+
+    @abstractmethod
+    def update(
+        self,
+        entry: Entry,
+        *,
+        state: str | None = None,
+        tx_hash: str | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        """Change what is given; the entry as it is then. Finished entries are no longer live."""
+
+    @abstractmethod
+    def take(self, entry: Entry) -> Entry:
+        """Make a left entry live again, as ours. Call it under ``lock``."""
+
+    @abstractmethod
+    def leave(self, entry: Entry) -> None:
+        """Stop working on ``entry``: the next identical intent may take it."""
+
+    @abstractmethod
+    def entries(self) -> list[Entry]:
+        """All entries that are kept, oldest first."""
+
+    def pending(self) -> list[Entry]:
+        """Entries whose outcome is not settled, oldest first."""
+        return [entry for entry in self.entries() if entry.pending]
+
+    def left(self, key: str) -> Entry | None:
+        """The oldest entry of this intent that is pending and that nobody works on."""
+        found = (entry for entry in self.pending() if entry.key == key and not entry.live)
+        return next(found, None)
+
+
+class Journal(ABC):
+    """Where the journals of accounts are kept."""
+
+    @abstractmethod
+    def account(self, chain_id: int, address: str) -> AccountJournal:
+        """The journal of ``address`` on a chain; always the same object for the same account."""
+
+    def close(self) -> None:  # noqa: B027 - nothing to do for most
+        """Give up what is held. Entries that are live become left."""
+
+
+class MemoryJournal(Journal):
+    """A journal that ends with the process: the library's default, for a disk it may not write."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._accounts: dict[tuple[int, str], _MemoryAccount] = {}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a journal cannot be pickled or copied")
+
+    def account(self, chain_id: int, address: str) -> AccountJournal:
+        """The entries of one account."""
+        with self._lock:
+            return self._accounts.setdefault((chain_id, address.lower()), _MemoryAccount())
+
+
+class _MemoryAccount(AccountJournal):
+    def __init__(self) -> None:
+        self._sending = threading.Lock()
+        self._guard = threading.Lock()
+        self._entries: dict[int, Entry] = {}
+        self._next = 1
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        if not self._sending.acquire(timeout=_LOCK_TIMEOUT):
+            raise StateError("another thread keeps sending with this account", retryable=True)
+        try:
+            yield
+        finally:
+            self._sending.release()
+
+    def add(
+        self,
+        key: str,
+        intent: Mapping[str, object],
+        nonce: int,
+        *,
+        tx_hash: str | None = None,
+        raw: bytes | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        with self._guard:
+            entry = Entry(
+                id=self._next,
+                key=key,
+                intent=intent,
+                nonce=nonce,
+                state=INTENDED,
+                tx_hash=tx_hash,
+                raw=raw,
+                note=note,
+                created=time.time(),
+                live=True,
+            )
+            self._next += 1
+            self._entries[entry.id] = entry
+            finished = [number for number, old in self._entries.items() if not old.pending]
+            for number in finished[:-_KEEP]:
+                del self._entries[number]
+            return entry
+
+    def update(
+        self,
+        entry: Entry,
+        *,
+        state: str | None = None,
+        tx_hash: str | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        changes: dict[str, Any] = {"state": _state(state), "tx_hash": tx_hash, "note": note}
+        return self._change(entry, **{k: v for k, v in changes.items() if v is not None})
+
+    def take(self, entry: Entry) -> Entry:
+        return self._change(entry, live=True)
+
+    def leave(self, entry: Entry) -> None:
+        self._change(entry, live=False)
+
+    def entries(self) -> list[Entry]:
+        with self._guard:
+            return list(self._entries.values())
+
+    def _change(self, entry: Entry, **changes: Any) -> Entry:
+        with self._guard:
+            changed = replace(self._entries[entry.id], **changes)
+            if not changed.pending:
+                changed = replace(changed, live=False)
+            self._entries[entry.id] = changed
+            return changed
+
+
+class FileJournal(Journal):
+    """A journal on disk: one sqlite file per account, 0600 in a 0700 folder, for many processes.
+
+    ``folder``: the user's data folder by default, never the project's.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder) if folder is not None else user_data_dir() / "journal"
+        self._lock = threading.Lock()
+        self._accounts: dict[tuple[int, str], _FileAccount] = {}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a journal cannot be pickled or copied")
+
+    def account(self, chain_id: int, address: str) -> AccountJournal:
+        """The entries of one account; the folder is made at first use."""
+        key = (chain_id, address.lower())
+        with self._lock:
+            if key not in self._accounts:
+                private_dir(self.folder)
+                self._accounts[key] = _FileAccount(self.folder / f"{chain_id}-{key[1]}.sqlite3")
+            return self._accounts[key]
+
+    def close(self) -> None:
+        """Release the mark of life; entries that this process still worked on become left."""
+        with self._lock:
+            accounts, self._accounts = list(self._accounts.values()), {}
+        for account in accounts:
+            account.close()
+
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, intent TEXT NOT NULL,
+    nonce INTEGER NOT NULL, state TEXT NOT NULL, tx_hash TEXT, raw BLOB, note TEXT,
+    created REAL NOT NULL, owner TEXT)
+"""
+_COLUMNS = "id, key, intent, nonce, state, tx_hash, raw, note, created, owner"
+
+
+class _FileAccount(AccountJournal):
+    """An entry names its owner: a file that the owning process keeps locked while it lives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._mark: FileLock | None = None
+        self._working: set[int] = set()
+        if not path.exists():
+            with suppress(ValidationError):  # another process may be first
+                create_private(path)
+        if path.is_symlink() or not path.is_file():
+            raise ValidationError(f"{path} is not a regular file: refused as a journal")
+        with self._database() as database:
+            database.execute(_SCHEMA)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        busy = "another process keeps sending with this account: try again when it is done"
+        with locked(self._path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT, busy=busy):
+            yield
+
+    def add(
+        self,
+        key: str,
+        intent: Mapping[str, object],
+        nonce: int,
+        *,
+        tx_hash: str | None = None,
+        raw: bytes | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        values = (key, _dump(intent), nonce, INTENDED, tx_hash, raw, _dump(note), time.time())
+        with self._guard:
+            owner = self._own_name()
+            with self._database() as database:
+                number = database.execute(
+                    "INSERT INTO entries (key, intent, nonce, state, tx_hash, raw, note, created,"
+                    " owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*values, owner),
+                ).lastrowid
+                database.execute(
+                    "DELETE FROM entries WHERE state IN (?, ?) AND id NOT IN"
+                    " (SELECT id FROM entries ORDER BY id DESC LIMIT ?)",
+                    (SETTLED, FAILED, _KEEP),
+                )
+            assert number is not None  # noqa: S101 - an INSERT has a row
+            self._working.add(number)
+        return self._read(number)
+
+    def update(
+        self,
+        entry: Entry,
+        *,
+        state: str | None = None,
+        tx_hash: str | None = None,
+        note: Mapping[str, object] | None = None,
+    ) -> Entry:
+        with self._database() as database:
+            database.execute(
+                "UPDATE entries SET state = coalesce(?, state), tx_hash = coalesce(?, tx_hash),"
+                " note = coalesce(?, note) WHERE id = ?",
+                (_state(state), tx_hash, _dump(note), entry.id),
+            )
+        changed = self._read(entry.id)
+        if not changed.pending:
+            self.leave(changed)
+        return changed
+
+    def take(self, entry: Entry) -> Entry:
+        with self._guard:
+            owner = self._own_name()
+            with self._database() as database:
+                database.execute("UPDATE entries SET owner = ? WHERE id = ?", (owner, entry.id))
+            self._working.add(entry.id)
+        return self._read(entry.id)
+
+    def leave(self, entry: Entry) -> None:
+        with self._guard:
+            self._working.discard(entry.id)
+
+    def entries(self) -> list[Entry]:
+        with self._database() as database:
+            rows = database.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY id").fetchall()  # noqa: S608
+        alive: dict[str | None, bool] = {}
+        return [self._entry(row, alive) for row in rows]
+
+    def close(self) -> None:
+        """Release the mark of life."""
+        with self._guard:
+            self._working.clear()
+            if self._mark is not None:
+                self._mark.release(remove=True)
+                self._mark = None
+
+    # --- one row, one connection ------------------------------------------------------------
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one transaction: nothing stays open between calls, threads or forks."""
+        try:
+            database = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)
+            try:
+                database.execute("PRAGMA synchronous = FULL")  # an entry must survive a power cut
+                with database:
+                    yield database
+            finally:
+                database.close()
+        except sqlite3.Error as error:
+            raise StateError(
+                f"the journal {self._path} cannot be used: {error}", cause=error
+            ) from error
+
+    def _read(self, number: int) -> Entry:
+        with self._database() as database:
+            row = database.execute(
+                f"SELECT {_COLUMNS} FROM entries WHERE id = ?",  # noqa: S608
+                (number,),
+            ).fetchone()
+        return self._entry(row, {})
+
+    def _entry(self, row: tuple[Any, ...], alive: dict[str | None, bool]) -> Entry:
+        number, key, intent, nonce, state, tx_hash, raw, note, created, owner = row
+        live = False
+        if state in _PENDING:
+            if owner not in alive:
+                alive[owner] = self._is_alive(owner)
+            ours = self._mark is not None and owner == self._mark.path.name
+            live = number in self._working if ours else alive[owner]
+        return Entry(
+            id=number,
+            key=key,
+            intent=json.loads(intent),
+            nonce=nonce,
+            state=state,
+            tx_hash=tx_hash,
+            raw=raw,
+            note=json.loads(note) if note is not None else None,
+            created=created,
+            live=live,
+        )
+
+    # --- who is alive -----------------------------------------------------------------------
+
+    def _own_name(self) -> str:
+        """The name of our mark of life; the mark is made at the first entry. Under ``_guard``."""
+        if self._mark is None:
+            import os
+
+            name = f"{self._path.stem}.{os.getpid()}-{os.urandom(6).hex()}.live"
+            mark = FileLock(self._path.with_name(name))
+            if not mark.acquire():
+                raise StateError(f"{mark.path} cannot be locked")
+            self._mark = mark
+        return self._mark.path.name
+
+    def _is_alive(self, owner: str | None) -> bool:
+        """Whether the process behind a mark lives: the system drops its lock when it dies."""
+        if owner is None or (self._mark is not None and owner == self._mark.path.name):
+            return owner is not None
+        probe = FileLock(self._path.with_name(Path(owner).name))
+        for pause in (0.01, 0.03, 0.0):  # another may be probing the same mark just now
+            if not probe.path.exists():
+                return False
+            if probe.acquire():
+                probe.release(remove=True)
+                return False
+            time.sleep(pause)
+        return True
+
+
+def _state(state: str | None) -> str | None:
+    if state is not None and state not in _STATES:
+        raise ValueError(f"unknown journal state {state!r}")
+    return state
+
+
+def _dump(value: Mapping[str, object] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,275 @@
+"""Orders: create, sign, hash, cancel, match (chain.md §2, §7).
+
+Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
+network: whether the wallet owns the resource, what is left of an order, and the purchase itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from ..errors import StateError
+from ..protocol import matching, orders
+from ..protocol.contracts import (
+    ENTRY,
+    EVENTS,
+    HUB,
+    Method,
+)
+from ..protocol.ids import task_id
+from ..protocol.orders import (
+    Apporder,
+    Datasetorder,
+    Requestorder,
+    SignedApporder,
+    SignedDatasetorder,
+    SignedOrder,
+    SignedRequestorder,
+    SignedWorkerpoolorder,
+    Workerpoolorder,
+)
+from .context import Context
+from .facts import match_facts
+from .records import CancelledOrder, MatchResult
+
+__all__ = ["Orders"]
+
+O = TypeVar("O", bound=orders.Order)  # noqa: E741
+S = TypeVar("S", bound=SignedOrder)
+Loose = Mapping[str, object]
+
+
+class Orders:
+    """Reached as ``iexec.order``. Every method takes an order record or its JSON dictionary."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # -- create -------------------------------------------------------------------------------
+
+    def create_apporder(
+        self, app: str, *, tag_as_given: bool = False, **fields: object
+    ) -> Apporder:
+        """An app order with defaults: price 0, volume 1, no tag, no restriction.
+
+        ``fields``: ``appprice`` (nRLC or ``"5 RLC"``), ``volume``, ``tag`` (names or bytes32),
+        ``datasetrestrict``, ``workerpoolrestrict``, ``requesterrestrict``. Where the network
+        demands tag bits they are added, unless ``tag_as_given``.
+        """
+        return self._create(orders.create_apporder, tag_as_given, fields, app=app)
+
+    def create_datasetorder(
+        self, dataset: str, *, tag_as_given: bool = False, **fields: object
+    ) -> Datasetorder:
+        """A dataset order with defaults; fields as :meth:`create_apporder`, ``datasetprice``."""
+        return self._create(orders.create_datasetorder, tag_as_given, fields, dataset=dataset)
+
+    def create_workerpoolorder(
+        self,
+        workerpool: str,
+        category: int | str,
+        *,
+        tag_as_given: bool = False,
+        **fields: object,
+    ) -> Workerpoolorder:
+        """A workerpool order with defaults; ``workerpoolprice``, ``trust`` and the like."""
+        return self._create(
+            orders.create_workerpoolorder,
+            tag_as_given,
+            fields,
+            workerpool=workerpool,
+            category=category,
+        )
+
+    def create_requestorder(
+        self, app: str, category: int | str, *, tag_as_given: bool = False, **fields: object
+    ) -> Requestorder:
+        """A request order with defaults: the wallet is requester and beneficiary, no dataset.
+
+        ``params`` is a dictionary, JSON text or bare text (which becomes ``iexec_args``); it is
+        completed as the network's workers expect and kept as the text that will be signed.
+        """
+        context = self._context
+        if fields.get("requester") is None:
+            fields["requester"] = context.address
+        return self._create(
+            orders.create_requestorder,
+            tag_as_given,
+            fields,
+            app=app,
+            category=category,
+            result_proxy=context.chain.result_proxy,
+        )
+
+    def _create(
+        self,
+        create: Callable[..., O],
+        tag_as_given: bool,
+        fields: Loose,
+        **own: object,
+    ) -> O:
+        return create(rules=self._context.chain.rules, tag_as_given=tag_as_given, **own, **fields)
+
+    # -- sign ---------------------------------------------------------------------------------
+
+    def sign_apporder(self, apporder: Apporder | Loose) -> SignedApporder:
+        """Sign as the app's owner (checked on chain unless offline)."""
+        order = self._owned(Apporder.from_dict(apporder))
+        return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    def sign_datasetorder(self, datasetorder: Datasetorder | Loose) -> SignedDatasetorder:
+        """Sign as the dataset's owner (checked on chain unless offline)."""
+        order = self._owned(Datasetorder.from_dict(datasetorder))
+        return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    def sign_workerpoolorder(
+        self, workerpoolorder: Workerpoolorder | Loose
+    ) -> SignedWorkerpoolorder:
+        """Sign as the workerpool's owner (checked on chain unless offline)."""
+        order = self._owned(Workerpoolorder.from_dict(workerpoolorder))
+        return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    def sign_requestorder(
+        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+    ) -> SignedRequestorder:
+        """Sign as the requester.
+
+        ``check_request`` first asks the SMS whether the keys and tokens that the request needs are
+        there (chain.md §7.5); offline there is nobody to ask, and it is skipped.
+        """
+        order = Requestorder.from_dict(requestorder)
+        if check_request and not self._context.offline:
+            self._check_request(order)
+        return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    def _owned(self, order: O) -> O:
+        """The order, if the wallet owns what it offers."""
+        context = self._context
+        if not context.offline:
+            owner = context.read(str(getattr(order, order.resource)), ENTRY.owner)
+            context.require_address(str(owner), "Invalid order signer, must be the resource owner")
+        return order
+
+    def _check_request(self, order: Requestorder) -> None:
+        from .request import check_request
+
+        check_request(self._context, order)
+
+    # -- hash ---------------------------------------------------------------------------------
+
+    def hash_apporder(self, apporder: SignedApporder | Loose) -> str:
+        """Hash of a salted order, ``0x`` bytes32; a signature is not needed."""
+        return self._hash(SignedApporder, apporder)
+
+    def hash_datasetorder(self, datasetorder: SignedDatasetorder | Loose) -> str:
+        """Hash of a salted order, ``0x`` bytes32; a signature is not needed."""
+        return self._hash(SignedDatasetorder, datasetorder)
+
+    def hash_workerpoolorder(self, workerpoolorder: SignedWorkerpoolorder | Loose) -> str:
+        """Hash of a salted order, ``0x`` bytes32; a signature is not needed."""
+        return self._hash(SignedWorkerpoolorder, workerpoolorder)
+
+    def hash_requestorder(self, requestorder: SignedRequestorder | Loose) -> str:
+        """Hash of a salted order, ``0x`` bytes32; a signature is not needed."""
+        return self._hash(SignedRequestorder, requestorder)
+
+    def _hash(self, kind: type[S], order: S | Loose) -> str:
+        if isinstance(order, Mapping) and "sign" not in order:
+            order = {**order, "sign": "0x"}
+        return orders.order_hash(kind.from_dict(order), self._context.domain)
+
+    # -- cancel -------------------------------------------------------------------------------
+
+    def cancel_apporder(
+        self, apporder: SignedApporder | Loose, *, new: bool = False
+    ) -> CancelledOrder:
+        """Cancel on chain, for good. Raises StateError where nothing is left to cancel."""
+        return self._cancel(SignedApporder.from_dict(apporder), new)
+
+    def cancel_datasetorder(
+        self, datasetorder: SignedDatasetorder | Loose, *, new: bool = False
+    ) -> CancelledOrder:
+        """Cancel on chain, for good. Raises StateError where nothing is left to cancel."""
+        return self._cancel(SignedDatasetorder.from_dict(datasetorder), new)
+
+    def cancel_workerpoolorder(
+        self, workerpoolorder: SignedWorkerpoolorder | Loose, *, new: bool = False
+    ) -> CancelledOrder:
+        """Cancel on chain, for good. Raises StateError where nothing is left to cancel."""
+        return self._cancel(SignedWorkerpoolorder.from_dict(workerpoolorder), new)
+
+    def cancel_requestorder(
+        self, requestorder: SignedRequestorder | Loose, *, new: bool = False
+    ) -> CancelledOrder:
+        """Cancel on chain, for good. Raises StateError where nothing is left to cancel."""
+        return self._cancel(SignedRequestorder.from_dict(requestorder), new)
+
+    def _cancel(self, order: SignedOrder, new: bool) -> CancelledOrder:
+        context = self._context
+        name, order_hash = order.name, orders.order_hash(order, context.domain)
+        consumed = int(str(context.read(context.hub, HUB.viewConsumed, order_hash)))
+        if consumed >= order.volume:
+            raise StateError(f"{name} already canceled", details={"orderHash": order_hash})
+        manage: Method = getattr(HUB, f"manage{order.solidity}")
+        closed = getattr(EVENTS, f"Closed{order.solidity}")
+        sent = context.send(
+            f"cancel{order.solidity}",
+            {"orderHash": order_hash},
+            context.hub,
+            manage.encode(orders.cancel_operation(order)),
+            expect=[(closed, context.hub)],
+            new=new,
+        )
+        return CancelledOrder(order=order, tx_hash=sent.tx_hash)
+
+    # -- match --------------------------------------------------------------------------------
+
+    def match_orders(
+        self,
+        *,
+        apporder: SignedApporder | Loose,
+        workerpoolorder: SignedWorkerpoolorder | Loose,
+        requestorder: SignedRequestorder | Loose,
+        datasetorder: SignedDatasetorder | Loose | None = None,
+        check_request: bool = True,
+        new: bool = False,
+    ) -> MatchResult:
+        """Buy: turn four signed orders into a deal, as many tasks as all of them allow.
+
+        Everything the contracts would refuse is checked first, against the chain, and reported at
+        once as MatchError with all reasons; nothing is sent then. The requester's account on the
+        hub pays, whoever sends.
+        """
+        context = self._context
+        bundle = matching.OrderSet(
+            apporder=SignedApporder.from_dict(apporder),
+            datasetorder=orders.NULL_DATASETORDER
+            if datasetorder is None
+            else SignedDatasetorder.from_dict(datasetorder),
+            workerpoolorder=SignedWorkerpoolorder.from_dict(workerpoolorder),
+            requestorder=SignedRequestorder.from_dict(requestorder),
+        )
+        if check_request:
+            self._check_request(bundle.requestorder)
+        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
+        report.raise_if_bad()
+        hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
+        sent = context.send(
+            "matchOrders",
+            hashes,
+            context.hub,
+            HUB.matchOrders.encode(*bundle),
+            expect=[(EVENTS.OrdersMatched, context.hub)],
+            new=new,
+        )
+        dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
+        deal = context.read(context.hub, HUB.viewDeal, dealid)
+        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
+        first = int(deal["botFirst"])
+        return MatchResult(
+            dealid=dealid,
+            volume=volume,
+            tx_hash=sent.tx_hash,
+            taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
+        )

@@ -1,0 +1,236 @@
+"""What the library returns: small frozen records with the V6 JSON behind ``to_dict()`` (api.md).
+
+Attributes are snake_case, the JSON is what the V6 command line prints with ``--raw``: camelCase
+keys, chain integers as decimal text, small numbers as numbers, absent values left out. A field says
+in its metadata where its JSON differs from that rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+__all__ = [
+    "AccountBalance",
+    "Balances",
+    "CancelledOrder",
+    "Deal",
+    "DealClaim",
+    "DealUpdate",
+    "Deployed",
+    "MatchResult",
+    "Network",
+    "Resource",
+    "ResourceShare",
+    "Task",
+    "TaskUpdate",
+    "Transfer",
+]
+
+NUMBER = {"number": True}
+
+
+def camel(name: str) -> str:
+    """``start_time`` → ``startTime``."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def to_json(value: object, *, number: bool = False) -> object:
+    """The JSON form of one value: records by ``to_dict``, big integers as decimal text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if number else str(value)
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, dict):
+        return {str(key): to_json(item, number=number) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item, number=number) for item in value]
+    convert = getattr(value, "to_dict", None)
+    return convert() if convert is not None else value
+
+
+class Record:
+    """Base of the result records: adds ``to_dict``."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The V6 JSON of this record, members in V6 order, without absent values."""
+        result: dict[str, object] = {}
+        for item in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            value = getattr(self, item.name)
+            if value is not None:
+                key = item.metadata.get("json", camel(item.name))
+                result[key] = to_json(value, number=bool(item.metadata.get("number")))
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances(Record):
+    """A wallet: ``wei`` of the chain's coin, ``nrlc`` of RLC (on native chains the coin itself)."""
+
+    wei: int
+    nrlc: int = field(metadata={"json": "nRLC"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalance(Record):
+    """An account on the hub, in nRLC: ``stake`` is free, ``locked`` is bound in deals."""
+
+    stake: int
+    locked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Record):
+    """A deposit or withdrawal: nRLC moved and the transaction that moved them."""
+
+    amount: int
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(Record):
+    """The chain the client works on. A native chain pays in RLC and was called a sidechain."""
+
+    chain_id: int
+    is_sidechain: bool
+    is_native: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed(Record):
+    """A new app, dataset, workerpool: its contract's address."""
+
+    address: str
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Record):
+    """A deployed app, dataset or workerpool as the chain shows it.
+
+    ``kind`` is ``app``, ``dataset`` or ``workerpool``; ``properties`` holds the V6 members of that
+    kind (chain.md §4.3), for example ``appName`` and ``owner``.
+    """
+
+    obj_address: str
+    kind: str
+    properties: dict[str, object]
+
+    def to_dict(self) -> dict[str, object]:
+        """``{"objAddress": …, "<kind>": {…}}``."""
+        return {"objAddress": self.obj_address, self.kind: to_json(self.properties)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelledOrder(Record):
+    """An order that can never be matched again."""
+
+    order: object
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchResult(Record):
+    """A new deal: its id, how many tasks were bought, and their ids by index."""
+
+    dealid: str
+    volume: int
+    tx_hash: str
+    taskids: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceShare(Record):
+    """One side of a deal: contract, owner when matched, price per task in nRLC."""
+
+    pointer: str
+    owner: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal(Record):
+    """A deal (chain.md §5.2). Times are seconds since 1970, prices and stakes nRLC.
+
+    ``tasks`` maps the task's index (``bot_first`` on) to its id; ``deadline_reached`` compares with
+    the latest block's time, as the contracts do.
+    """
+
+    dealid: str
+    app: ResourceShare
+    dataset: ResourceShare
+    workerpool: ResourceShare
+    trust: int
+    category: int
+    tag: str
+    requester: str
+    beneficiary: str
+    callback: str
+    params: str
+    start_time: int
+    bot_first: int
+    bot_size: int
+    worker_stake: int
+    scheduler_reward_ratio: int
+    sponsor: str | None = None
+    final_time: int
+    deadline_reached: bool
+    tasks: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(Record):
+    """A task (chain.md §6.1).
+
+    ``status`` 0–4 is UNSET, ACTIVE, REVEALING, COMPLETED, FAILED; ``status_name`` says TIMEOUT
+    where the final deadline passed first. ``results`` is ``{"storage": …, "location"?: …}``.
+    """
+
+    taskid: str
+    status: int = field(metadata=NUMBER)
+    dealid: str
+    idx: int | None = None
+    timeref: int | None = None
+    contribution_deadline: int | None = None
+    reveal_deadline: int | None = None
+    final_deadline: int | None = None
+    consensus_value: str | None = None
+    reveal_counter: int | None = None
+    winner_counter: int | None = None
+    contributors: tuple[str, ...] | None = None
+    result_digest: str | None = None
+    results: dict[str, object] | None = None
+    results_timestamp: int | None = None
+    results_callback: str | None = None
+    status_name: str
+    task_timed_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUpdate(Record):
+    """What ``obs_task`` yields: TASK_UPDATED, TASK_COMPLETED, TASK_TIMEDOUT or TASK_FAILED."""
+
+    message: str
+    task: Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealUpdate(Record):
+    """What ``obs_deal`` yields: DEAL_UPDATED, DEAL_COMPLETED or DEAL_TIMEDOUT; tasks by index."""
+
+    message: str
+    deal: Deal
+    tasks: dict[int, Task]
+    tasks_count: int = field(metadata=NUMBER)
+    completed_tasks_count: int = field(metadata=NUMBER)
+    failed_tasks_count: int = field(metadata=NUMBER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealClaim(Record):
+    """What ``deal.claim`` did: claimed task ids by index, and each transaction with its type."""
+
+    claimed: dict[int, str]
+    transactions: tuple[dict[str, str], ...]

@@ -1,0 +1,98 @@
+"""Downloading a task's result and holding it against the digest on chain (chain.md §6.3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DecodingError, IpfsGatewayCallError, StateError, TransportError
+from ..protocol.archive import Archive
+from ..protocol.results import archive_digest
+from ..protocol.streams import open_target
+from .records import Task
+
+if TYPE_CHECKING:
+    from ..net.http import Http
+
+__all__ = ["Results"]
+
+ENCRYPTED_MEMBER = "iexec_out.zip.aes"
+MAX_RESULT = 1 << 34  # 16 GiB: a gateway cannot fill the disk without end
+
+
+class Results:
+    """A result archive, not yet downloaded: ``save``, ``read`` or iterate, once or many times.
+
+    ``checked`` is None until an archive was saved; then True where its digest is the one the
+    workers agreed on, False where it could not be checked (encrypted, or without a usable
+    ``computed.json``): check an encrypted one after decryption with :meth:`check`. A digest that
+    differs is an error, and the file is kept for inspection.
+    """
+
+    def __init__(
+        self, http: Http, gateway: str, location: str, task: Task, *, has_callback: bool
+    ) -> None:
+        self._http = http
+        self._gateway = gateway.rstrip("/")
+        self._has_callback = has_callback
+        self.location = location
+        self.task = task
+        self.checked: bool | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The archive's bytes in chunks."""
+        url = self._gateway + self.location
+        try:
+            with self._http.stream(
+                "GET", url, headers={"Accept": "application/zip"}, max_bytes=MAX_RESULT
+            ) as answer:
+                if not 200 <= answer.status < 300:
+                    raise IpfsGatewayCallError(
+                        f"Failed to download from {self._gateway}: API call error: {answer.status}",
+                        retryable=answer.status in (429, 502, 503, 504),
+                    )
+                yield from answer
+        except TransportError as error:
+            raise IpfsGatewayCallError(
+                f"Failed to download from {self._gateway}: {error.message}",
+                cause=error,
+                retryable=True,
+            ) from error
+
+    def read(self) -> bytes:
+        """The whole archive in memory."""
+        return b"".join(self)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Download to ``path``, whole or not at all, and check the digest.
+
+        Raises StateError where the file exists, unless ``overwrite``; DecodingError where the
+        digest differs (the file is kept).
+        """
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise StateError(f"{target} exists already: say overwrite=True to replace it")
+        with open_target(target) as file:
+            for chunk in self:
+                file.write(chunk)
+        self.checked = self.check(target)
+        return target
+
+    def check(self, path: str | os.PathLike[str]) -> bool:
+        """Hold a plain archive against the digest on chain; False where that is impossible."""
+        with Archive(path) as archive:
+            if any(member.name == ENCRYPTED_MEMBER for member in archive.members):
+                return False
+            digest = archive_digest(archive, callback=self._has_callback)
+        if digest is None:
+            return False
+        if digest != self.task.result_digest:
+            raise DecodingError(
+                f"{os.fspath(path)} is not the result the workers agreed on: its digest is "
+                f"{digest}, on chain it is {self.task.result_digest}; the file is kept, do not "
+                "trust it",
+                details={"digest": digest, "expected": self.task.result_digest},
+            )
+        return True

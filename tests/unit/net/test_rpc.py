@@ -1,0 +1,479 @@
+"""JSON-RPC against nodes that answer wrongly, refuse batches, or fail now and then."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import traceback
+
+import pytest
+
+from iexec_lite.errors import (
+    ConfigurationError,
+    TransportError,
+    Web3ProviderCallError,
+    Web3ProviderError,
+)
+from iexec_lite.eth.crypto import keccak
+from iexec_lite.net.http import Http
+from iexec_lite.net.rpc import Rpc, RpcError, block_tag, data, missing_contract, quantity
+
+SECRET = "s3cr3tk3y"
+REVERT = "0x08c379a0" + f"{32:064x}{24:064x}" + b"iExecV5-matchOrders-0x14".hex().ljust(64, "0")
+ADDRESS = "0x" + "11" * 20
+
+
+@pytest.fixture
+def node(serve):
+    """``node(answer)``: a node and its Rpc; ``answer(call)`` gives result, error or raw item."""
+
+    def start(answer, **options):
+        def one(request):
+            item = answer(request["method"], request["params"])
+            if isinstance(item, Raw):
+                return {**{"jsonrpc": "2.0", "id": request["id"]}, **item}
+            return {"jsonrpc": "2.0", "id": request["id"], "result": item}
+
+        def behave(call):
+            request = json.loads(call.data)
+            many = isinstance(request, list)
+            call.reply_json([one(item) for item in request] if many else one(request))
+
+        return rpc_to(serve(behave), **options)
+
+    return start
+
+
+class Raw(dict):
+    """Fields of an answer instead of its result."""
+
+
+def rpc_to(server, **options):
+    rpc = Rpc(f"{server.url}/{SECRET}?key={SECRET}", http=options.pop("http", quick()), **options)
+    rpc.server = server
+    return rpc
+
+
+def quick():
+    return Http(timeout=5, sleep=lambda _: None)
+
+
+def error(code, message="", **more):
+    return Raw(error={"code": code, "message": message, **more})
+
+
+def text_of(caught):
+    return "".join(traceback.format_exception(caught.value)) + repr(caught.value.to_dict())
+
+
+# --- one request -----------------------------------------------------------------------------
+
+
+def test_request_and_result(node):
+    rpc = node(lambda method, params: [method, params])
+    assert rpc.request("eth_foo", ["0x1", {"a": None}]) == ["eth_foo", ["0x1", {"a": None}]]
+    sent = json.loads(rpc.server.calls[0][3])
+    assert sent["jsonrpc"] == "2.0"
+    assert rpc.server.calls[0][2]["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("result", [None, 0, "", False, [], {}])
+def test_falsy_results_are_results(node, result):
+    assert node(lambda *_: result).request("eth_foo") == result
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>gateway</html>",
+        b"",
+        b"null",
+        b'"0x1"',
+        b"[]",
+        b"{}",
+        b'{"jsonrpc":"2.0","id":1}',
+        b'{"jsonrpc":"2.0","id":99,"result":"0x1"}',
+        b'{"jsonrpc":"2.0","id":"1","result":"0x1"}',
+        b'{"jsonrpc":"2.0","id":true,"result":"0x1"}',
+        b'{"jsonrpc":"2.0","id":null,"result":"0x1"}',
+        b'{"jsonrpc":"2.0","id":1,"result":NaN}',
+        b'{"jsonrpc":"2.0","id":1,"result":' + b"9" * 5000 + b"}",
+        b'[{"jsonrpc":"2.0","id":1,"result":"0x1"}]',
+        b'{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"of another"}}',
+    ],
+)
+def test_what_is_no_answer_to_the_call_is_an_error(serve, body):
+    rpc = rpc_to(serve(lambda call: call.reply(200, body)))
+    with pytest.raises(Web3ProviderCallError, match=r"http://127\.0\.0\.1") as caught:
+        rpc.request("eth_call")
+    assert SECRET not in text_of(caught)
+
+
+def test_an_error_with_id_null_is_the_nodes_error(serve):
+    body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}'
+    rpc = rpc_to(serve(lambda call: call.reply(200, body)))
+    with pytest.raises(RpcError, match="processing response error: Parse error"):
+        rpc.request("eth_call")
+
+
+@pytest.mark.parametrize("problem", [None, "text", 5, [], {}, {"code": "x", "message": 5}])
+def test_malformed_errors_are_still_errors(serve, problem):
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "error": problem}).encode()
+    rpc = rpc_to(serve(lambda call: call.reply(200, body)))
+    with pytest.raises(Web3ProviderCallError):
+        rpc.request("eth_call")
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(401, False), (404, False), (503, True)])
+def test_http_statuses(serve, status, retryable):
+    rpc = rpc_to(serve(lambda call: call.reply(status, b"<html>")))
+    with pytest.raises(Web3ProviderCallError, match=f"HTTP status {status}") as caught:
+        rpc.request("eth_call")
+    assert caught.value.retryable is retryable
+    assert SECRET not in text_of(caught)
+
+
+def test_an_error_body_beats_its_status(serve):
+    body = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32002, "message": "bad project id"}}
+    rpc = rpc_to(serve(lambda call: call.reply_json(body, 401)))
+    with pytest.raises(RpcError, match="bad project id"):
+        rpc.request("eth_call")
+
+
+def test_a_key_that_the_node_echoes_is_cut_out(node):
+    message = f"invalid key {SECRET}\n\x1b[31m" + "x" * 5000
+    rpc = node(lambda *_: error(-32000, message))
+    with pytest.raises(RpcError) as caught:
+        rpc.request("eth_call")
+    shown = text_of(caught)
+    assert SECRET not in shown
+    assert "\x1b" not in shown
+    assert len(caught.value.message) < 700
+
+
+def test_no_answer_is_a_transport_error():
+    rpc = Rpc(f"http://127.0.0.1:9/{SECRET}", http=quick())
+    with pytest.raises(TransportError) as caught:
+        rpc.request("eth_call")
+    assert not isinstance(caught.value, Web3ProviderError)
+    assert SECRET not in text_of(caught)
+
+
+# --- reads and writes ------------------------------------------------------------------------
+
+
+def flaky(serve, times):
+    left = [times]
+
+    def behave(call):
+        request = json.loads(call.data)
+        if left[0]:
+            left[0] -= 1
+            return call.reply(503, b"")
+        return call.reply_json({"jsonrpc": "2.0", "id": request["id"], "result": "0x1"})
+
+    return rpc_to(serve(behave))
+
+
+def test_reads_are_retried(serve):
+    rpc = flaky(serve, 3)
+    assert rpc.request("eth_getBalance") == "0x1"
+    assert len(rpc.server.calls) == 4
+
+
+@pytest.mark.parametrize(
+    "method", ["eth_sendRawTransaction", "eth_sendTransaction", "evm_mine", "eth_unheardOf"]
+)
+def test_everything_else_is_sent_once(serve, method):
+    rpc = flaky(serve, 1)
+    with pytest.raises(Web3ProviderCallError, match="503"):
+        rpc.request(method)
+    assert len(rpc.server.calls) == 1
+
+
+def test_reads_go_to_the_next_node_writes_do_not(serve):
+    bad = serve(lambda call: call.reply(502))
+    rpc = flaky(serve, 0)
+    both = Rpc([bad.url, rpc.server.url], http=quick())
+    assert both.request("eth_getBalance") == "0x1"
+    with pytest.raises(Web3ProviderCallError, match="502"):
+        both.request("eth_sendTransaction")
+    assert len(rpc.server.calls) == 1
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+def echo(request):
+    return {"jsonrpc": "2.0", "id": request["id"], "result": request["params"][0]}
+
+
+def reads(n):
+    return [("eth_getBalance", [i]) for i in range(n)]
+
+
+def test_batch_in_any_order_with_failed_items(serve):
+    def behave(call):
+        items = [echo(item) for item in json.loads(call.data)]
+        del items[2]["result"]
+        items[2]["error"] = {"code": 3, "message": "execution reverted", "data": REVERT}
+        call.reply_json(items[::-1])
+
+    rpc = rpc_to(serve(behave))
+    results = rpc.batch(reads(5))
+    assert results[:2] + results[3:] == [0, 1, 3, 4]
+    assert isinstance(results[2], RpcError)
+    assert results[2].message.endswith("iExecV5-matchOrders-0x14")
+    assert len(rpc.server.calls) == 1
+
+
+def test_batches_are_capped_at_a_hundred(serve):
+    sizes = []
+
+    def behave(call):
+        items = json.loads(call.data)
+        sizes.append(len(items))
+        call.reply_json([echo(item) for item in items])
+
+    assert rpc_to(serve(behave)).batch(reads(250)) == list(range(250))
+    assert sizes == [100, 100, 50]
+
+
+def test_small_batches(node):
+    rpc = node(lambda _, params: params[0])
+    assert rpc.batch([]) == []
+    assert rpc.batch(reads(1)) == [0]
+    assert isinstance(json.loads(rpc.server.calls[0][3]), dict)
+
+
+@pytest.mark.parametrize("way", ["-32600", "text", "413", "object", "null"])
+def test_a_refused_batch_is_undone(serve, way):
+    def behave(call):
+        request = json.loads(call.data)
+        if not isinstance(request, list):
+            return call.reply_json(echo(request))
+        if way == "413":
+            return call.reply(413, b"<html>")
+        if way == "null":
+            return call.reply_json(None)
+        if way == "object":
+            return call.reply_json(echo(request[0]))
+        code, message = (-32600, "invalid request") if way == "-32600" else (-32000, "no batches")
+        return call.reply_json(
+            {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}},
+            400 if way == "text" else 200,
+        )
+
+    rpc = rpc_to(serve(behave))
+    assert rpc.batch(reads(6)) == list(range(6))
+    asked = len(rpc.server.calls)
+    assert rpc.batch(reads(6)) == list(range(6))
+    assert len(rpc.server.calls) == asked + 6  # it was remembered
+
+
+def test_a_batch_too_large_is_split(serve):
+    sizes = []
+
+    def behave(call):
+        request = json.loads(call.data)
+        sizes.append(len(request))
+        if len(request) > 10:
+            problem = {"code": -32000, "message": "batch too large, at most 10"}
+            return call.reply_json({"jsonrpc": "2.0", "id": None, "error": problem})
+        return call.reply_json([echo(item) for item in request])
+
+    rpc = rpc_to(serve(behave))
+    assert rpc.batch(reads(30)) == list(range(30))
+    assert sizes == [30, 15, 7, 7, 7, 7, 2]
+
+
+def test_a_refused_batch_with_a_write_is_not_taken_apart(serve):
+    rpc = rpc_to(serve(lambda call: call.reply(413)))
+    with pytest.raises(Web3ProviderCallError, match="413"):
+        rpc.batch([("eth_getBalance", [1]), ("eth_sendRawTransaction", ["0x"])])
+    assert len(rpc.server.calls) == 1
+
+
+def test_another_fault_does_not_undo_a_batch(serve):
+    def behave(call):
+        problem = {"code": -32005, "message": "daily request count exceeded"}
+        call.reply_json({"jsonrpc": "2.0", "id": None, "error": problem})
+
+    rpc = rpc_to(serve(behave))
+    with pytest.raises(RpcError, match="daily request count") as caught:
+        rpc.batch(reads(6))
+    assert caught.value.retryable
+    assert len(rpc.server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda items: items[:-1],
+        lambda items: [*items, items[0]],
+        lambda items: [*items, {**items[0], "id": 10**6}],
+        lambda items: [{**item, "id": items[0]["id"]} for item in items],
+        lambda items: [{**item, "id": str(item["id"])} for item in items],
+        lambda items: [{**item, "id": None} for item in items],
+        lambda items: ["x", *items[1:]],
+        lambda items: [],
+    ],
+)
+def test_batches_with_wrong_ids_are_refused(serve, change):
+    rpc = rpc_to(
+        serve(lambda call: call.reply_json(change([echo(i) for i in json.loads(call.data)])))
+    )
+    with pytest.raises(Web3ProviderCallError, match="malformed JSON-RPC answer"):
+        rpc.batch(reads(4))
+
+
+# --- the node's errors -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "text"),
+    [
+        (
+            "insufficient funds for gas * price + value",
+            "insufficient_funds",
+            "insufficient funds for intrinsic transaction cost",
+        ),
+        ("nonce too low: next nonce 5, tx nonce 2", "nonce_too_low", "nonce has already been used"),
+        ("replacement transaction underpriced", "underpriced", "replacement fee too low"),
+        ("already known", "already_known", "processing response error: {}"),
+        ("known transaction: ab12", "already_known", "processing response error: {}"),
+        ("unknown transaction", "other", "processing response error: {}"),
+        ("intrinsic gas too low", "refused", "processing response error: {}"),
+        ("transaction underpriced", "refused", "processing response error: {}"),
+        ("context deadline exceeded", "other", "processing response error: {}"),
+    ],
+)
+def test_known_messages_are_mapped(node, message, kind, text):
+    rpc = node(lambda *_: error(-32000, message))
+    with pytest.raises(RpcError) as caught:
+        rpc.request("eth_sendRawTransaction", ["0x"])
+    assert (caught.value.kind, caught.value.message) == (kind, text.format(message))
+    assert (caught.value.rpc_code, caught.value.node_message) == (-32000, message)
+    assert caught.value.code == "web3_call"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(3, "execution reverted: iExecV5-matchOrders-0x14", data=REVERT),
+        error(-32000, "VM Exception while processing transaction: revert", data=REVERT),
+        error(-32015, "VM execution error.", data="Reverted " + REVERT),
+        error(-32000, "revert", data={"0xab": {"error": "revert", "return": REVERT}, "stack": ""}),
+        error(-32603, "Internal error", data={"originalError": {"code": 3, "data": REVERT}}),
+    ],
+)
+def test_revert_reasons_of_many_nodes(node, answer):
+    rpc = node(lambda *_: answer)
+    with pytest.raises(RpcError) as read:
+        rpc.call(ADDRESS, b"\x01")
+    assert read.value.message == "iExecV5-matchOrders-0x14"
+    assert (read.value.kind, read.value.revert.kind) == ("revert", "Error")
+    assert read.value.data == bytes.fromhex(REVERT[2:])
+    with pytest.raises(RpcError) as estimate:
+        rpc.request("eth_estimateGas", [{}])
+    assert estimate.value.message == (
+        "cannot estimate gas; transaction may fail or may require manual gas limit: "
+        "iExecV5-matchOrders-0x14"
+    )
+
+
+@pytest.mark.parametrize("junk", ["0x", "0x12", "zz", 5, None, {"data": {"data": {"data": {}}}}])
+def test_reverts_without_a_reason(node, junk):
+    rpc = node(lambda *_: error(3, "execution reverted", data=junk))
+    with pytest.raises(RpcError, match="call revert exception") as caught:
+        rpc.call(ADDRESS, b"")
+    assert caught.value.reason is None
+
+
+def test_errors_pickle():
+    original = RpcError(3, "execution reverted", bytes.fromhex(REVERT[2:]), method="eth_call")
+    copy = pickle.loads(pickle.dumps(original))
+    assert (copy.message, copy.rpc_code, copy.data) == (original.message, 3, original.data)
+
+
+# --- helpers ---------------------------------------------------------------------------------
+
+
+def test_call_and_call_many(node):
+    def answer(method, params):
+        assert method == "eth_call"
+        fields, block = params
+        if fields["data"] == "0x03":
+            return error(3, "execution reverted", data=REVERT)
+        return {"0x01": "0x0102", "0x02": "0x", "0x04": 5}[fields["data"]] if block else None
+
+    rpc = node(answer)
+    assert rpc.call(ADDRESS, b"\x01", sender=ADDRESS, block=17) == b"\x01\x02"
+    assert json.loads(rpc.server.calls[0][3])["params"] == [
+        {"to": ADDRESS, "data": "0x01", "from": ADDRESS},
+        "0x11",
+    ]
+    assert rpc.call(ADDRESS, b"\x02") == b""
+    found = rpc.call_many([(ADDRESS, bytes([i])) for i in (1, 3, 2, 4)])
+    assert (found[0], found[2]) == (b"\x01\x02", b"")
+    assert isinstance(found[1], RpcError)
+    assert isinstance(found[3], Web3ProviderCallError)
+    assert ADDRESS in missing_contract(ADDRESS).message
+
+
+def test_chain_id_is_asked_once(node):
+    rpc = node(lambda *_: "0x86")
+    assert [rpc.chain_id(), rpc.chain_id()] == [134, 134]
+    assert len(rpc.server.calls) == 1
+
+
+@pytest.mark.parametrize("junk", [None, 5, "", "0x", "134", "0xg", "0X1", "0x" + "1" * 65, "-0x1"])
+def test_quantities_are_strict(junk):
+    with pytest.raises(Web3ProviderCallError, match="gas"):
+        quantity(junk, "gas")
+
+
+def test_values():
+    assert (quantity("0x0"), quantity("0x00"), quantity("0xfF")) == (0, 0, 255)
+    assert (data("0x"), data("0x0aFF", length=2)) == (b"", b"\x0a\xff")
+    assert (block_tag(16), block_tag("latest")) == ("0x10", "latest")
+    for junk, length in (("0x1", None), ("aa", None), (None, None), ("0xaa", 2)):
+        with pytest.raises(Web3ProviderCallError):
+            data(junk, length=length)
+
+
+def test_block(node):
+    rpc = node(lambda _, params: {"number": params[0]} if params[0] != "0x5" else None)
+    assert rpc.block(4) == {"number": "0x4"}
+    with pytest.raises(Web3ProviderCallError, match="no block 5"):
+        rpc.block(5)
+
+
+def test_send_raw_checks_the_hash(node):
+    raw = b"\x02signed"
+    good = "0x" + keccak(raw).hex()
+    assert node(lambda *_: good.upper().replace("0X", "0x")).send_raw(raw) == good
+    for wrong in ("0x" + "00" * 32, None, 5):
+        with pytest.raises(Web3ProviderCallError, match="another hash") as caught:
+            node(lambda *_, wrong=wrong: wrong).send_raw(raw)
+        assert caught.value.tx_hash == good
+
+
+@pytest.mark.parametrize("urls", [[], "ws://127.0.0.1/", "wss://x.example/key", "mainnet", ""])
+def test_unusable_nodes(urls):
+    with pytest.raises(ConfigurationError):
+        Rpc(urls)
+
+
+def test_texts_show_the_host_only():
+    rpc = Rpc(f"https://user:{SECRET}@node.example/v3/{SECRET}")
+    assert repr(rpc) == "Rpc(https://node.example)"
+    with pytest.raises(TypeError):
+        pickle.dumps(rpc)
+    rpc.close()
+
+
+def test_a_shared_pool_is_left_open(serve):
+    rpc = flaky(serve, 0)
+    rpc.close()
+    assert rpc.request("eth_getBalance") == "0x1"

@@ -1,0 +1,101 @@
+"""Build the wheel, look inside, install it in an empty environment and use it there.
+
+Run with the ``build`` package installed: ``python tools/check_wheel.py``. Exits 1 at the first
+thing that is not as it should be.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+USE = """
+import sys
+from iexec_lite import IExec
+client = IExec.offline("0x" + "11" * 32, chain="bellecour")
+order = client.order.create_apporder("0x607F4C5BB672230e8672085532f7e901544a7375", appprice="1 RLC")
+signed = client.order.sign_apporder(order)
+assert client.order.hash_apporder(signed).startswith("0x")
+assert "site-packages" in sys.modules["iexec_lite"].__file__, sys.modules["iexec_lite"].__file__
+print("signed", signed.appprice)
+"""
+
+
+def problems(names: list[str], metadata: str) -> list[str]:
+    """What is wrong with a wheel of these members and this METADATA."""
+    found = []
+    package = {name for name in names if name.startswith("iexec_lite/")}
+    other = [n for n in names if n not in package and ".dist-info/" not in n]
+    found += [f"not of the package: {name}" for name in other]
+    allowed = re.compile(r"iexec_lite/([a-z0-9_]+/)*([A-Za-z0-9_]+\.py|py\.typed|[a-z_]+\.json)\Z")
+    found += [f"unexpected: {name}" for name in sorted(package) if not allowed.match(name)]
+    source = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "iexec_lite").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    found += [f"missing: {name}" for name in sorted(source - package)]
+    required = [
+        line.removeprefix("Requires-Dist: ")
+        for line in metadata.splitlines()
+        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+    ]
+    wanted = {"eth-hash", "eth-keys", "coincurve", "pycryptodome", "urllib3"}
+    if {re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in required} != wanted:
+        found.append(f"dependencies: {required}")
+    found += [
+        f"more than a lower bound: {line}"
+        for line in required
+        if re.search(r"[<~=!]=?\d", line.replace(">=", ""))
+    ]
+    return found
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=env,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{command[0]} … failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT, cwd=folder)
+        (wheel,) = folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            (meta,) = [n for n in names if n.endswith("/METADATA")]
+            found = problems(names, archive.read(meta).decode())
+            planted = problems([*names, "tests/x.py"], "")
+        if found:
+            raise SystemExit("the wheel is not as it should be:\n" + "\n".join(found))
+        if len(planted) != 2:
+            raise SystemExit("the look inside does not see what was planted")
+        venv.create(folder / "env", with_pip=True)
+        bin_folder = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
+        run(bin_folder / "python", "-m", "pip", "install", "-q", wheel, cwd=folder)
+        clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        print(run(bin_folder / "python", "-c", USE, cwd=folder, env=clean).strip())
+        print(run(bin_folder / "iexec-lite", "--version", cwd=folder, env=clean).strip())
+        print(run(bin_folder / "python", "-m", "iexec_lite", "--help", cwd=folder, env=clean))
+        size = sum(p.stat().st_size for p in (ROOT / "iexec_lite").rglob("*.py"))
+        print(f"{len(names)} members, {size / 1e6:.2f} MB of source")
+
+
+if __name__ == "__main__":
+    main()
