@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..eth.codec import load_json
 from ..protocol import chains
 from ..protocol.orders import NULL_ADDRESS
 from ..sdk import files, local
@@ -86,7 +87,7 @@ def load(name: str, *, missing: Mapping[str, object] | None = None) -> dict[str,
             return dict(missing)
         raise ConfigurationError(f'Missing "{name}" file, did you forget to run "iexec-lite init"?')
     try:
-        content = json.loads(files.read_text(path, max_bytes=MAX_FILE))
+        content = load_json(files.read_text(path, max_bytes=MAX_FILE))
     except ValueError as error:
         raise ConfigurationError(f"SyntaxError: {error} in {name}", cause=error) from error
     if not isinstance(content, dict):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, KeystoreError
+from ..eth.codec import load_json
 from ..sdk import files
 from . import output, prompts
 
@@ -228,7 +229,7 @@ def load_key(options: argparse.Namespace) -> PrivateKey:
         )
     text = files.read_text(path, max_bytes=MAX_WALLET)
     try:
-        document = json.loads(text)
+        document = load_json(text)
     except ValueError as error:
         raise KeystoreError(f"{path} is not a wallet: not JSON", cause=error) from error
     if not isinstance(document, dict):

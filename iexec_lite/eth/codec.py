@@ -1,21 +1,28 @@
-"""Hex text and addresses, strictly.
+"""Hex text, addresses and JSON text, strictly.
 
 ``eth`` works on bytes: an address is 20 bytes, a hash 32. This module is the way from and to the
 text forms: ``0x`` hex (EIP-1474 "data") and EIP-55 addresses. It refuses odd digits, missing
-prefixes, wrong lengths and wrong mixed-case checksums (cli.md B23), and never guesses.
+prefixes, wrong lengths and wrong mixed-case checksums (cli.md B23), and never guesses. JSON from
+outside is read here too, as deep nesting can bring the interpreter down.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 from ..errors import ValidationError
 from .crypto import keccak
 
-__all__ = ["address_to_bytes", "checksum_address", "from_hex", "to_hex"]
+__all__ = ["address_to_bytes", "checksum_address", "from_hex", "load_json", "to_hex"]
+
+MAX_NESTING = 500  # of JSON; safe on any stack, and nothing that we read comes near
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
+_JSON_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
 _ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})\Z")
 
 
@@ -62,3 +69,22 @@ def address_to_bytes(text: object, *, name: str = "address") -> bytes:
             "check for a typing mistake or write it in lower case"
         )
     return address
+
+
+def load_json(text: str | bytes, **options: Callable[[str], object]) -> Any:
+    """The value of JSON text; ``options`` are hooks of ``json.loads``.
+
+    ValueError for text that is not JSON or nested deeper than MAX_NESTING. The parser itself stops
+    at the interpreter's recursion limit only, which other libraries raise beyond what the stack
+    holds: then a few kilobytes of brackets end the process.
+    """
+    if isinstance(text, (bytes, bytearray)):
+        text = text.decode("utf-8")  # UnicodeDecodeError is a ValueError
+    if text.count("[") + text.count("{") > MAX_NESTING:
+        depth = 0
+        for token in _JSON_STRUCTURE.finditer(text):
+            first = token[0][0]
+            depth += (first in "[{") - (first in "]}")
+            if depth > MAX_NESTING:
+                raise ValueError(f"JSON nested deeper than {MAX_NESTING} levels")
+    return json.loads(text, **options)  # type: ignore[arg-type]  # hooks, by name

@@ -11,7 +11,6 @@ No text of an error holds the password or the key.
 from __future__ import annotations
 
 import hmac
-import json
 import re
 import unicodedata
 import uuid as _uuid
@@ -21,13 +20,12 @@ from functools import partial
 from typing import Literal
 
 from ..errors import KeystoreError, ValidationError, WrongPasswordError
-from .codec import address_to_bytes, checksum_address
+from .codec import address_to_bytes, checksum_address, load_json
 from .crypto import PrivateKey, aes_ctr, keccak, pbkdf2, random_bytes, scrypt
 
 __all__ = ["address_of", "decrypt", "encrypt", "file_name"]
 
 MAX_JSON = 64 * 1024  # bytes; a real file has about 500
-MAX_NESTING = 1000  # brackets; a real file has about 4
 MAX_SCRYPT_MEMORY = 2**30  # bytes, 128·n·r; geth's standard (n 262144, r 8) takes a quarter
 MAX_SCRYPT_WORK = 2**32  # bytes run through, 128·n·r·p: some 15 seconds
 MAX_SCRYPT_P = 64
@@ -148,11 +146,9 @@ def _parse(keystore: str | bytes | Mapping[str, object]) -> Mapping[str, object]
     raw = keystore.encode("utf-8", "surrogatepass") if isinstance(keystore, str) else keystore
     if len(raw) > MAX_JSON:
         raise KeystoreError(f"invalid JSON wallet: larger than {MAX_JSON} bytes")
-    if raw.count(b"{") + raw.count(b"[") > MAX_NESTING:  # json's own limit may have been raised
-        raise KeystoreError("invalid JSON wallet: too many brackets")
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError):  # the cause would carry the text: leave it out
+        data = load_json(raw)
+    except ValueError:  # the cause would carry the text: leave it out
         raise KeystoreError("invalid JSON wallet: not JSON") from None
     if not isinstance(data, Mapping):
         raise KeystoreError("invalid JSON wallet: not a JSON object")

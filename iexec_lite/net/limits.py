@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..eth.codec import load_json
+
 __all__ = ["DEFAULT_MAX_BYTES", "BodyDecoder", "LimitedReader", "Limits", "Timeout", "parse_json"]
 
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024  # far above any honest order book page or log answer
@@ -184,7 +186,7 @@ def parse_json(data: bytes) -> Any:
     Beyond ``json``: no ``NaN`` or infinity, integers of at most 100 digits, bounded nesting.
     """
     try:
-        return json.loads(
+        return load_json(
             data.decode("utf-8-sig"),
             parse_constant=_no_constant,
             parse_int=_bounded_int,
@@ -195,8 +197,6 @@ def parse_json(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         # The decoder's own error carries the whole document: do not chain it.
         raise ValueError(f"not JSON ({error.msg} at character {error.pos})") from None
-    except RecursionError:
-        raise ValueError("JSON nested too deeply") from None
 
 
 def _no_constant(name: str) -> object:

@@ -17,7 +17,7 @@ from typing import cast
 from urllib.parse import quote
 
 from ..errors import ConfigurationError, IExecError, ValidationError
-from ..eth.codec import address_to_bytes
+from ..eth.codec import address_to_bytes, load_json
 from .networks import (
     CHAINS,
     DEFAULT_CHAIN,
@@ -119,8 +119,8 @@ class ChainFile:
     def parse(cls, text: str | bytes) -> ChainFile:
         """The file's content. Raises ValidationError with every fault found."""
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            value = load_json(text)
+        except ValueError as error:
             raise ValidationError(f"chain.json is not JSON: {error}", cause=error) from None
         return cls.from_dict(value)
 

@@ -146,11 +146,15 @@ class MatchReport:
 def check(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
     """Hold four orders against each other, the chain's facts and the network's rules.
 
-    Raises ValidationError where facts of a dataset are missing or too many, nothing else: bad
-    orders are reported. Signatures are facts: ``sign`` is not looked at here.
+    Raises ValidationError where the facts are those of other orders, nothing else: bad orders are
+    reported. Signatures are facts: ``sign`` is not looked at here.
     """
     if orders.has_dataset != (facts.dataset is not None):
         raise ValidationError("facts.dataset must be given exactly where the orders have a dataset")
+    if facts.request.owner != orders.requestorder.requester:
+        raise ValidationError(
+            f"facts.request.owner must be the requester {orders.requestorder.requester}"
+        )
     report = _figures(orders, facts, rules)
     reasons = (
         *_deal_tag_reasons(report, rules),
@@ -304,7 +308,7 @@ def _address_reasons(orders: OrderSet) -> Iterator[Reason]:
 
 
 class _Restriction(NamedTuple):
-    """``order`` wants ``kind`` to be ``restrict``, or a member of that group, and it is ``value``."""
+    """``order`` wants ``kind`` to be ``restrict`` or a member of that group; it is ``value``."""
 
     code: str
     order: SignedOrder
@@ -381,17 +385,11 @@ def _tag_reasons(orders: OrderSet, report: MatchReport, rules: Rules) -> Iterato
 
 
 def _price_reasons(orders: OrderSet) -> Iterator[Reason]:
-    request = orders.requestorder
+    app, dataset, pool, request = orders
     for code, name, limit, price in (
-        ("0x03", "appmaxprice", request.appmaxprice, orders.apporder.appprice),
-        (
-            *("0x05", "workerpoolmaxprice", request.workerpoolmaxprice),
-            orders.workerpoolorder.workerpoolprice,
-        ),
-        (
-            *("0x04", "datasetmaxprice", request.datasetmaxprice),
-            orders.datasetorder.datasetprice,
-        ),
+        ("0x03", "appmaxprice", request.appmaxprice, app.appprice),
+        ("0x05", "workerpoolmaxprice", request.workerpoolmaxprice, pool.workerpoolprice),
+        ("0x04", "datasetmaxprice", request.datasetmaxprice, dataset.datasetprice),
     ):
         if limit < price:
             yield Reason(MATCH + code, f"{name} too low (expected {price}, got {limit})")
@@ -400,6 +398,8 @@ def _price_reasons(orders: OrderSet) -> Iterator[Reason]:
 def _workerpool_stake_reasons(report: MatchReport, facts: MatchFacts) -> Iterator[Reason]:
     """The contracts want the stake for all tasks that the orders allow, or make no deal at all."""
     have = facts.workerpool_stake
+    if not facts.workerpool.registered:
+        return  # nobody to have a stake
     if have < report.workerpool_stake_per_task:
         needed, tasks = report.workerpool_stake_per_task, ""
     elif have < report.workerpool_stake:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ValidationError
+from ..eth.codec import load_json
 from . import multiaddr
 from .columns import ADDRESS, BYTES32, STRING, UINT256, Column, Record
 from .units import shown
@@ -46,7 +47,7 @@ def _mrenclave(value: object) -> str:
         value = value.decode("utf-8", "replace")
     text = value if isinstance(value, str) else ""
     try:
-        found = json.loads(text) if text else value
+        found = load_json(text) if text else value
     except ValueError:
         found = None
     if not isinstance(found, Mapping):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ValidationError
+from ..eth import codec
 from .rules import Rules
 from .units import shown
 
@@ -44,15 +45,11 @@ def _integer(digits: str) -> int | float:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-_DECODER = json.JSONDecoder(parse_constant=_not_json, parse_int=_integer)
 
 
 def load_json(text: str) -> object:
     """The value of JSON text. Raises ValueError; ``NaN`` and the like are not JSON."""
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    return codec.load_json(text, parse_constant=_not_json, parse_int=_integer)
 
 
 def stringify(value: object, depth: int = 0) -> str:

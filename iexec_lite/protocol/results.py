@@ -7,11 +7,10 @@ concatenated sha256 of a folder's files in name order, or keccak256 of the callb
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from ..errors import ValidationError
-from ..eth.codec import from_hex, to_hex
+from ..eth.codec import from_hex, load_json, to_hex
 from ..eth.crypto import keccak, sha256_new
 from .archive import Archive
 
@@ -50,8 +49,8 @@ def archive_digest(archive: Archive, *, callback: bool) -> str | None:
 
 def _json_object(data: bytes) -> dict[str, object] | None:
     try:
-        found = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError):
+        found = load_json(data)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 

@@ -7,7 +7,6 @@ know asks the record; a test for the generation anywhere else is a defect. Spec:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -104,57 +103,12 @@ class Rules:
 
 # --- URL checks -----------------------------------------------------------------------------------
 
-# chain.md §12. Letters beyond ASCII are those of the Basic Multilingual Plane, as in JavaScript.
-_BEYOND = "\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
-_LETTER = f"[a-zA-Z{_BEYOND}]"
-_WORD = f"[a-zA-Z0-9{_BEYOND}]"
-_PLAIN = f"a-zA-Z0-9._~!$&'()*+,;=:{_BEYOND}-"
-_SCHEME = re.compile(r"(?:(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP]):)?//")
-_AUTHORITY_END = re.compile(r"[/?#]")
-_USER = re.compile(f"(?:[{_PLAIN}]|%[0-9a-fA-F]{{2}})*")
-_PORT = re.compile(r"[0-9]*")
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-_HOST = re.compile(f"[a-zA-Z0-9._~{_BEYOND}-]+")
-_HOST_ENDS = re.compile(f"{_WORD}(?:.*{_LETTER})?", re.DOTALL)
-_HOST_JOINT = re.compile(rf"{_WORD}\.{_LETTER}")
-_PATH = re.compile(f"(?:[{_PLAIN}@/]|%[0-9a-fA-F]{{2}})*")
-_QUERY = re.compile(f"(?:[{_PLAIN}@/?\ue000-\uf8ff]|%[0-9a-fA-F]{{2}})*")
-_FRAGMENT = re.compile(f"(?:[{_PLAIN}@/?]|%[0-9a-fA-F]{{2}})*")
-
-
-def _is_public_host(host: str) -> bool:
-    """An IPv4 address, or two or more parts joined by dots, the last of letters at both ends.
-
-    The parts may hold dots themselves, so one joint and the two ends decide: no backtracking.
-    """
-    if _IPV4.fullmatch(host):
-        return True
-    host = host[:-1] if host.endswith(".") else host
-    return bool(_HOST.fullmatch(host) and _HOST_ENDS.fullmatch(host) and _HOST_JOINT.search(host))
-
 
 def _is_url_v6(text: str) -> bool:
     """V6: ``http``, ``https``, ``ftp`` or no scheme, and a host that looks public."""
-    scheme = _SCHEME.match(text)
-    if scheme is None:
-        return False
-    rest = text[scheme.end() :]
-    end = _AUTHORITY_END.search(rest)
-    split = end.start() if end else len(rest)
-    user, at, host = rest[:split].rpartition("@")
-    host, _, port = host.partition(":")
-    rest, _, fragment = rest[split:].partition("#")
-    path, _, query = rest.partition("?")
-    return bool(
-        (not at or _USER.fullmatch(user))
-        and _is_public_host(host)
-        and _PORT.fullmatch(port)
-        and not path.startswith("//")
-        and _PATH.fullmatch(path)
-        and _QUERY.fullmatch(query)
-        and _FRAGMENT.fullmatch(fragment)
-    )
+    from .urls import is_public_url  # its patterns take long to compile and are seldom needed
+
+    return is_public_url(text)
 
 
 def _is_url_v9(text: str) -> bool:

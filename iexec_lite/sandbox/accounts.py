@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from ..eth.codec import checksum_address, from_hex
+from ..eth.codec import checksum_address, from_hex, to_hex
 from ..eth.crypto import PrivateKey
 from ..eth.signer import KeySigner
 
-__all__ = ["NAMES", "addresses", "secret", "signer"]
+__all__ = ["NAMES", "addresses", "describe", "secret", "signer"]
 
 NAMES = {
     "admin": "owns the contracts and holds the RLC supply",
@@ -47,3 +47,11 @@ def signer(name: str) -> KeySigner:
 def addresses() -> dict[str, str]:
     """EIP-55 address of every named account."""
     return {name: checksum_address(PrivateKey(secret(name)).address) for name in NAMES}
+
+
+def describe() -> dict[str, object]:
+    """What a person needs to use the accounts: role, address and (public) private key of each."""
+    return {
+        name: {"role": role, "address": addresses()[name], "privateKey": to_hex(secret(name))}
+        for name, role in NAMES.items()
+    }

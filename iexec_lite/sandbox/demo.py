@@ -10,6 +10,7 @@ ends. The result key has 2048 bits, as 4096 would cost seconds; the library's ow
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import tempfile
 import threading
@@ -61,9 +62,14 @@ def run_demo(flavour: str, progress: Progress) -> bytes:
             Path(folder) / "sandbox",
             flavour=flavour,
             progress=progress,
-            report=lambda text: progress.step(f"      worker: {text}"),
+            report=lambda text: progress.step(f"      worker: {_shortened(text)}"),
         ) as sandbox:
             return _Story(sandbox, progress, keys, Path(folder)).tell()
+
+
+def _shortened(text: str) -> str:
+    """Ids cut to what tells them apart on a screen; their full text was told before."""
+    return re.sub(r"(0x[0-9a-f]{8})[0-9a-f]{56}", r"\1…", text)
 
 
 @contextlib.contextmanager

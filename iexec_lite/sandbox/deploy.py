@@ -124,7 +124,7 @@ def prepare(
 
     Loads the chain saved in ``cache`` by an earlier call, else deploys and saves it.
     """
-    saved = None if cache is None else make_folder(cache / "chains") / _state_name(node.flavour)
+    saved = None if cache is None else make_folder(cache / "chains") / state_name(node.flavour)
     if saved is not None and saved.exists():
         try:
             node.load(read_text(saved, 64 * 1024 * 1024))
@@ -142,7 +142,7 @@ def prepare(
     return deployment
 
 
-def _state_name(flavour: str) -> str:
+def state_name(flavour: str) -> str:
     """A name for each chain that would come out different: flavour, packages, accounts, edition."""
     parts = [str(EDITION), packages.POCO.sha256, *accounts.addresses().values()]
     parts += [packages.FACTORY.sha256, *(p.version for p in packages.ANVIL.values())]

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import SandboxError
+from ..eth.codec import load_json
 from ..sdk.files import PRIVATE, atomic_write, read_bytes, user_data_dir
 
 __all__ = ["cache_folder", "make_folder", "read_json", "sandbox_folder", "write_json"]
@@ -31,9 +32,8 @@ def cache_folder() -> Path:
 
 
 def sandbox_folder() -> Path:
-    """The folder of the sandbox that ``up`` runs: below ``IEXEC_LITE_HOME`` or the user's data."""
-    chosen = os.environ.get("IEXEC_LITE_HOME")
-    return (Path(chosen).expanduser().absolute() if chosen else user_data_dir()) / "sandbox"
+    """The folder of the sandbox that ``up`` runs, in the user's data folder."""
+    return user_data_dir() / "sandbox"
 
 
 def make_folder(path: Path) -> Path:
@@ -55,8 +55,8 @@ def read_json(path: Path) -> dict[str, object] | None:
     if not path.exists():
         return None
     try:
-        value = json.loads(read_bytes(path, MAX_JSON))
-    except (ValueError, RecursionError) as error:
+        value = load_json(read_bytes(path, MAX_JSON))
+    except ValueError as error:
         raise SandboxError(f"{path} is not readable JSON: {error}", cause=error) from error
     if not isinstance(value, dict):
         raise SandboxError(f"{path} must hold a JSON object")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SandboxError, ValidationError
-from ..eth.codec import from_hex
+from ..eth.codec import from_hex, load_json
 from ..eth.crypto import keccak, sha256_new
 
 __all__ = [
@@ -61,8 +61,8 @@ def read_computed(out: Path, *, callback: bool) -> Computed:
     if file.stat().st_size > MAX_COMPUTED:
         raise SandboxError(f"{COMPUTED} is larger than {MAX_COMPUTED} bytes")
     try:
-        content = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
+        content = load_json(file.read_bytes())
+    except ValueError as error:
         raise SandboxError(f"{COMPUTED} is not JSON: {error}", cause=error) from error
     if not isinstance(content, dict):
         raise SandboxError(f"{COMPUTED} must be a JSON object")

@@ -1,9 +1,10 @@
 """A whole sandbox as one object: node, contracts, store and worker, in this process.
 
-``Sandbox`` starts them in order and stops them in reverse, on every path. What is kept in its
-folder: ``chain.json`` (the record that ``"sandbox"`` stands for, while it runs), ``store/``,
-``secrets/``, ``tasks/``, ``apps.json`` (which command stands for which app, written by the user)
-and, after a stop with ``save``, the chain itself.
+``Sandbox`` starts them in order and stops them in reverse, on every path. Its folder holds
+``chain.json`` (while it runs: the record that ``"sandbox"`` stands for), ``accounts.json`` (the
+named accounts with their public test keys), ``apps.json`` (written by the user: which command
+stands for which app), ``store/``, ``secrets/``, ``tasks/`` and, after a stop with ``save``, the
+chain itself.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ class Sandbox:
         self.deployment = self._restore()
         self.chain: Chain = record(self.node, self.deployment, gateway=self.gateway.url)
         self.worker = self.new_worker()
+        write_json(self.folder / "accounts.json", accounts.describe())
         path = self.folder / "chain.json"
         write_json(path, self.chain.to_dict())
         self._closing.callback(path.unlink, missing_ok=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ..errors import ConfigurationError
+from ..eth.codec import load_json
 from ..protocol.chains import Chain
 from .files import read_text, user_data_dir
 
@@ -22,7 +21,7 @@ def sandbox_chain() -> Chain:
             "(python -m iexec_lite sandbox up)"
         )
     try:
-        return Chain.from_dict(json.loads(read_text(path)))
+        return Chain.from_dict(load_json(read_text(path)))
     except ValueError as error:
         raise ConfigurationError(
             f'{path} is damaged ({error}): run "iexec-lite sandbox up" again', cause=error

@@ -7,7 +7,6 @@ network's rules.
 from __future__ import annotations
 
 from ..errors import StateError
-from ..net.sms import Sms
 from ..protocol import params
 from ..protocol.orders import NULL_ADDRESS, Requestorder
 from ..protocol.rules import TEE
@@ -29,6 +28,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     Raises ConfigurationError where the network has no SMS, ValidationError for params that workers
     would not understand.
     """
+    from ..net.sms import Sms
+
     rules = context.chain.rules
     tee = bool(to_mask(order.tag) & TEE)
     wanted = params.check_params(

@@ -483,8 +483,8 @@ _REFUSALS = frozenset(("insufficient_funds", "refused"))
 def _expected(expect: Expected | Sequence[Expected] | None) -> Sequence[Expected]:
     if not expect:
         return ()
-    if isinstance(expect, tuple) and len(expect) in (2, 3) and isinstance(expect[1], str):
-        return (expect,)  # type: ignore[return-value]
+    if isinstance(expect, tuple) and isinstance(expect[-1], str):  # one, not a tuple of them
+        return (expect,)
     return expect  # type: ignore[return-value]
 
 

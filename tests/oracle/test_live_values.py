@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from iexec_lite.errors import IExecError
@@ -321,7 +322,7 @@ PROTOCOLS = (
 def odd_port(text: str) -> bool:
     """A port that JavaScript bends to fit; we store the text as it is."""
     words = [word for word in text.strip().split("/unix/")[0].split("/") if word]
-    ports = [after for before, after in zip(words, words[1:], strict=False) if before in PORTS]
+    ports = [after for before, after in pairwise(words) if before in PORTS]
     return any(not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535 for port in ports)
 
 

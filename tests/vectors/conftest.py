@@ -1,7 +1,7 @@
-"""Running recorded cases: every group of every suite, all three verdicts, counts as in the manifest.
+"""Running recorded cases: every group of every suite, all verdicts, counts as in the manifest.
 
-A test module names its suite in ``SUITE`` and has one test with the argument ``recorded``; that test
-is parametrised by the groups of the suite and hands ``recorded.run`` a table: group → how we compute
+A test module names its suite in ``SUITE`` and has a test with the argument ``recorded``: it is
+parametrised by the groups of the suite and hands ``recorded.run`` a table, group → how we compute
 the answer of a case. A group without a line in the table fails, so no case can be left out.
 """
 

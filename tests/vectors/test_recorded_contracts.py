@@ -8,12 +8,15 @@ from iexec_lite.eth import abi
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.protocol.contracts import (
     BRIDGE,
+    CALLBACK,
+    ENS,
     ENTRY,
     ERLC,
     EVENTS,
     HUB,
     REGISTRY,
     RESOURCE,
+    RESTRICTION,
     TOKEN,
     EventSpec,
     Method,
@@ -35,6 +38,10 @@ NAMESPACES = {
     "ERLC": ERLC,
     "FOREIGN_BRIDGE": BRIDGE,
     "HOME_BRIDGE": BRIDGE,
+    "ENS_REGISTRY": ENS,
+    "ENS": ENS,
+    "RESTRICTION": RESTRICTION,
+    "CALLBACK": CALLBACK,
 }
 EMITTER = "0x" + "ab" * 20
 
@@ -164,3 +171,16 @@ def test_recorded_by_the_tables(recorded: Any, forms: Any) -> None:
 
     full_texts = full_texts_of(forms)
     recorded.run({"call": (call, "data"), "answer": (answer, "values"), "log": (log, "values")})
+
+
+def test_the_tables_are_recorded_whole(forms: Any) -> None:
+    """A function or event that is added to the tables needs its vectors."""
+    calls = {case["signature"] for case in forms.cases(SUITE, "call")}
+    answers = {case["signature"] for case in forms.cases(SUITE, "answer")}
+    logs = {case["name"] for case in forms.cases(SUITE, "log")}
+    known = [each for namespace in NAMESPACES.values() for each in methods(namespace)]
+    known += [getter for getters in RESOURCE.values() for getter in getters.values()]
+    events = [getattr(EVENTS, name) for name in dir(EVENTS)]
+    assert {each.signature for each in known} <= calls
+    assert {each.signature for each in known if each.function.outputs} <= answers
+    assert {each.name for each in events if isinstance(each, EventSpec)} <= logs

@@ -29,5 +29,5 @@ def test_recorded(recorded: Any, vectors: Path) -> None:
         assert streamed.getvalue() == inner
         return to_hex(inner)
 
-    lines = {group: (opened, "inner") for group in ("v6", "v9", "mixed")}
+    lines = dict.fromkeys(("v6", "v9", "mixed"), (opened, "inner"))
     recorded.run({**lines, "archive": (opened, None)})

@@ -27,7 +27,7 @@ def document(case: dict[str, Any]) -> object:
 
 
 GROUPS = ("random", "order", "operation", "challenge", "document")
-TABLE = {group: (document, "digest") for group in GROUPS}
+TABLE = dict.fromkeys(GROUPS, (document, "digest"))
 
 
 def test_recorded(recorded: Any) -> None:

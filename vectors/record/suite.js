@@ -73,7 +73,7 @@ class Suite {
     return {
       about: this.about,
       sources: this.sources.map((name) => ({ package: packageName(sdk, name), version: sdk.version(name), licence: licences[name] })),
-      record: 'node vectors/record/record.js',
+      record: `cd vectors/record && npm ci --ignore-scripts && node record.js ${this.name}`,
       files,
     };
   }

@@ -483,7 +483,7 @@ def test_values_of_the_file_win() -> None:
 
 
 def test_default_selection() -> None:
-    chains_ = {"goerli": {}, "viviani": {}}
+    chains_: dict[str, dict[str, object]] = {"goerli": {}, "viviani": {}}
     assert ChainFile(default="viviani", chains=chains_).select().chain.name == "viviani"
     assert ChainFile(chains=chains_).select().chain.name == "goerli"
     assert ChainFile(default="134", chains={}).select().chain.name == "bellecour"

@@ -545,6 +545,12 @@ def log(spec: EventSpec, *topics: bytes, data: bytes = b"", **more: object) -> d
     }
 
 
+def topics_of(entry: dict[str, object]) -> list[str]:
+    topics = entry["topics"]
+    assert isinstance(topics, list)
+    return topics
+
+
 def test_decode_log() -> None:
     data = b"".join(bytes([n]) * 32 for n in range(1, 6)) + word(7)
     assert EVENTS.OrdersMatched.decode(log(EVENTS.OrdersMatched, data=data)) == {
@@ -569,6 +575,7 @@ def test_decode_log() -> None:
 
 def test_find_takes_only_this_event_of_this_emitter() -> None:
     mine = log(EVENTS.Transfer, address(1), address(2), data=word(9))
+    upper = ["0x" + topic[2:].upper() for topic in topics_of(mine)]
     logs: list[dict[str, object]] = [
         {**mine, "address": ZERO},
         {**mine, "removed": True},
@@ -578,11 +585,7 @@ def test_find_takes_only_this_event_of_this_emitter() -> None:
         log(EVENTS.Approval, address(1), address(2), data=word(9)),
         log(EVENTS.RegistryTransfer, address(1), address(2), word(9)),
         {**mine, "removed": False},
-        {
-            **mine,
-            "address": H,
-            "topics": [str(t).upper().replace("X", "x") for t in mine["topics"]],
-        },  # type: ignore[attr-defined]
+        {**mine, "address": H, "topics": upper},
     ]
     expected = {"from": "0x" + "01" * 20, "to": "0x" + "02" * 20, "value": 9}
     assert EVENTS.Transfer.find(logs, H) == [expected, expected]

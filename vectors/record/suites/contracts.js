@@ -7,7 +7,7 @@ const ABOUT =
   'Every contract function and event of chain.md §3, §4, §8 by ethers from the ABI of PoCo and of the SDK. call: arguments ↔ calldata; ' +
   'answer: return data ↔ values; log: topics and data ↔ values. Integers are decimal text, bytes hex, tuples lists; `values` of a log has the names.';
 
-const ERLC = ['isKYC', 'deposit', 'withdraw', 'hasRole', 'KYC_MEMBER_ROLE', 'underlyingToken', 'balanceOf', 'transfer', 'approveAndCall'];
+const ERLC = ['approve', 'allowance', 'isKYC', 'deposit', 'withdraw', 'hasRole', 'KYC_MEMBER_ROLE', 'underlyingToken', 'balanceOf', 'transfer', 'approveAndCall'];
 const GETTERS = ['owner', 'registry'];
 
 // contract → [ABI file, functions (all when absent), events]
@@ -20,23 +20,27 @@ const SOURCES = {
       'deposit', 'depositFor', 'depositForArray', 'withdrawTo', 'receiveApproval', 'balanceOf', 'frozenOf', 'transfer', 'transferFrom', 'approve', 'allowance', 'approveAndCall', 'initialize', 'initializeArray',
       'contribution_deadline_ratio', 'reveal_deadline_ratio', 'workerpool_stake_ratio', 'kitty_ratio', 'kitty_min', 'kitty_address', 'eip712domain_separator', 'verifyPresignature', 'verifyPresignatureOrSignature',
       'viewPresigned', 'viewScore', 'viewContribution', 'resultFor', 'callbackgas', 'teebroker', 'name', 'symbol', 'decimals', 'totalSupply', 'broadcastAppOrder', 'broadcastDatasetOrder', 'broadcastWorkerpoolOrder',
-      'broadcastRequestOrder', 'contribute', 'reveal', 'finalize', 'contributeAndFinalize', 'reopen',
+      'broadcastRequestOrder', 'contribute', 'reveal', 'finalize', 'contributeAndFinalize', 'reopen', 'groupmember_purpose',
     ],
     [
       'OrdersMatched', 'SchedulerNotice', 'ClosedAppOrder', 'ClosedDatasetOrder', 'ClosedWorkerpoolOrder', 'ClosedRequestOrder', 'SignedAppOrder', 'SignedDatasetOrder', 'SignedWorkerpoolOrder', 'SignedRequestOrder',
       'CreateCategory', 'TaskClaimed', 'TaskInitialize', 'TaskContribute', 'TaskConsensus', 'TaskReveal', 'TaskReopen', 'TaskFinalize', 'Transfer', 'Approval', 'Lock', 'Unlock', 'Reward', 'Seize',
+      'AccurateContribution', 'FaultyContribution', 'BroadcastAppOrder', 'BroadcastDatasetOrder', 'BroadcastWorkerpoolOrder', 'BroadcastRequestOrder',
     ],
   ],
   HUB_NATIVE: ['@iexec/poco/build/contracts-min/IexecInterfaceNative.json', ['deposit', 'depositFor', 'depositForArray', 'withdraw'], []],
-  APP_REGISTRY: ['@iexec/poco/build/contracts-min/AppRegistry.json', ['createApp', 'predictApp', 'isRegistered', 'balanceOf', 'tokenOfOwnerByIndex', 'ownerOf', 'totalSupply', 'tokenByIndex', 'transferFrom', 'tokenURI'], ['Transfer']],
+  APP_REGISTRY: ['@iexec/poco/build/contracts-min/AppRegistry.json', ['createApp', 'predictApp', 'isRegistered', 'balanceOf', 'tokenOfOwnerByIndex', 'ownerOf', 'totalSupply', 'tokenByIndex', 'transferFrom', 'safeTransferFrom', 'tokenURI'], ['Transfer']],
   DATASET_REGISTRY: ['@iexec/poco/build/contracts-min/DatasetRegistry.json', ['createDataset', 'predictDataset'], []],
   WORKERPOOL_REGISTRY: ['@iexec/poco/build/contracts-min/WorkerpoolRegistry.json', ['createWorkerpool', 'predictWorkerpool'], []],
-  APP: ['@iexec/poco/build/contracts-min/App.json', ['m_appChecksum', 'm_appMREnclave', 'm_appMultiaddr', 'm_appName', 'm_appType', ...GETTERS], []],
+  APP: ['@iexec/poco/build/contracts-min/App.json', ['m_appChecksum', 'm_appMREnclave', 'm_appMultiaddr', 'm_appName', 'm_appType', 'setName', ...GETTERS], []],
   DATASET: ['@iexec/poco/build/contracts-min/Dataset.json', ['m_datasetChecksum', 'm_datasetMultiaddr', 'm_datasetName', ...GETTERS], []],
   WORKERPOOL: ['@iexec/poco/build/contracts-min/Workerpool.json', ['m_schedulerRewardRatioPolicy', 'm_workerStakeRatioPolicy', 'm_workerpoolDescription', 'changePolicy', ...GETTERS], ['PolicyUpdate']],
   TOKEN: ['rlc-faucet-contract/build/contracts/RLC.json', ['balanceOf', 'transfer', 'approve', 'allowance', 'approveAndCall'], ['Transfer', 'Approval']],
   ERLC: ['@iexec/erlc/build/contracts-min/ERLCTokenSwap.json', ERLC, []],
   FOREIGN_BRIDGE: ['iexec/dist/common/abi/bridge/ForeignBridgeErcToNative.json', ['minPerTx', 'maxPerTx', 'dailyLimit', 'getCurrentDay', 'totalSpentPerDay', 'withinLimit'], ['RelayedMessage']],
+  ENS_REGISTRY: ['@iexec/poco/build/contracts-min/ENSRegistry.json', ['resolver'], []],
+  RESTRICTION: ['@iexec/poco/build/contracts-min/IERC734.json', ['keyHasPurpose'], []],
+  CALLBACK: ['@iexec/poco/build/contracts-min/IOracleConsumer.json', ['receiveResult'], []],
   HOME_BRIDGE: ['iexec/dist/common/abi/bridge/HomeBridgeErcToNative.json', ['minPerTx', 'maxPerTx', 'dailyLimit', 'getCurrentDay', 'totalSpentPerDay', 'withinLimit'], ['AffirmationCompleted']],
 };
 
@@ -46,6 +50,7 @@ const TODAY = [
   'function viewApp(address) view returns (tuple(address owner, string m_appName, string m_appType, bytes m_appMultiaddr, bytes32 m_appChecksum, bytes m_appMREnclave))',
   'function viewDataset(address) view returns (tuple(address owner, string m_datasetName, bytes m_datasetMultiaddr, bytes32 m_datasetChecksum))',
   'function viewWorkerpool(address) view returns (tuple(address owner, string m_workerpoolDescription, uint256 m_workerStakeRatioPolicy, uint256 m_schedulerRewardRatioPolicy))',
+  'function addr(bytes32 node) view returns (address)',
   'event DealSponsored(bytes32 dealId, address sponsor)',
 ];
 
@@ -95,8 +100,15 @@ module.exports = async (sdk, random) => {
     const face = new ethers.utils.Interface(json.abi || json);
     record(contract, face, names, events, contract === 'HUB' ? 4 : 3);
   });
-  const today = new ethers.utils.Interface(TODAY);
-  record('HUB_TODAY', today, ['viewDeal', 'viewApp', 'viewDataset', 'viewWorkerpool'], ['DealSponsored'], 8);
+  const match = new ethers.utils.Interface(sdk.from(SOURCES.HUB[0]).abi).getFunction('matchOrders').inputs.map((type) => type.format(ethers.utils.FormatTypes.full));
+  const today = new ethers.utils.Interface([
+    ...TODAY,
+    `function sponsorMatchOrders(${match}) returns (bytes32)`,
+    `function computeDealVolume(${match}) view returns (uint256)`,
+    `function assertDatasetDealCompatibility(${match[1]}, bytes32) view`,
+  ]);
+  record('HUB_TODAY', today, ['viewDeal', 'viewApp', 'viewDataset', 'viewWorkerpool', 'sponsorMatchOrders', 'computeDealVolume', 'assertDatasetDealCompatibility'], ['DealSponsored'], 4);
+  record('ENS', today, ['addr'], [], 3);
   return suite;
 };
 

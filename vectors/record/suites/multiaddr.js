@@ -34,7 +34,7 @@ const PARTS = [
 ];
 
 const ODD = [
-  '/', '//', ' ', '  /ip4/1.2.3.4  ', '/ip4/1.2.3.4/', '//ip4//1.2.3.4', 'ip4/1.2.3.4', 'registry.hub.docker.com/iexechub/vanityeth:1.1.1', 'https://example.org/a', 'example.org/a/b:1',
+  '/', '//', ' ', '  /ip4/1.2.3.4  ', '/ip4/1.2.3.4/', '//ip4//1.2.3.4', 'ip4/1.2.3.4', 'docker.io/iexechub/vanityeth:1.1.1', 'https://example.org/a', 'example.org/a/b:1',
   '/foo', '/foo/bar', '/ip4', '/ip4/', '/ip4/999.1.1.1/tcp/80', '/ip4/1.2.3', '/ip4/01.2.3.4', '/ip6/zz', '/ip6/1.2.3.4', '/ipfs/Qm', '/ipfs/', '/ipfs', '/p2p/foo',
   '/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ/file.txt', '/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ/tcp/80', '/tcp', '/IP4/1.2.3.4', '/dns4/', '/unix/', '/unix', '/unix/a/b//c',
   '/http/80', '/tcp/80/foo', 'é', '日本', '/dns4/日本', '/ip4/1.2.3.4\n', '/garlic64/x', '/onion/aaimaq4ygg2iegci:80', '/onion3/vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd:1234',

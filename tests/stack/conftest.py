@@ -1,0 +1,186 @@
+"""Real chains for the tests: one anvil per process and flavour, a clean state for each test.
+
+With pytest-xdist each process has its own chains. Isolation is a snapshot that is taken back. What
+npm brings is looked for in ``IEXEC_LITE_CACHE``, else in the user's cache, and fetched if missing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iexec_lite import IExec
+from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.packages import Kit, ensure
+from iexec_lite.sandbox.runner import SAMPLE_IMAGE
+from iexec_lite.sandbox.stack import Sandbox
+from iexec_lite.sdk.records import MatchResult
+
+Client = Callable[..., IExec]
+Buy = Callable[..., MatchResult]
+
+
+@pytest.fixture(scope="session")
+def kit() -> Kit:
+    """Anvil and the contracts. Before the guard below: this may need the network, once."""
+    return ensure()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only(kit: Kit) -> Iterator[None]:
+    """No test of this folder reaches beyond this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise AssertionError(f"a test wanted to connect to {host}")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+def _running(flavour: str, kit: Kit, folder: Path) -> Iterator[Sandbox]:
+    with Sandbox(folder, flavour=flavour, kit=kit, fresh=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def token_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The token sandbox of this process; use ``sandbox`` in tests."""
+    yield from _running("token", kit, tmp_path_factory.mktemp("token"))
+
+
+@pytest.fixture(scope="session")
+def native_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The native sandbox of this process; use ``native_sandbox`` in tests."""
+    yield from _running("native", kit, tmp_path_factory.mktemp("native"))
+
+
+def _isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox as it was deployed, for one test; a worker that knows nothing."""
+    snapshot = sandbox.node.rpc.request("evm_snapshot")
+    sandbox.worker = sandbox.new_worker()
+    yield sandbox
+    assert sandbox.node.rpc.request("evm_revert", (snapshot,)) is True
+    (sandbox.folder / "apps.json").unlink(missing_ok=True)
+    shutil.rmtree(sandbox.folder / "tasks", ignore_errors=True)
+
+
+@pytest.fixture
+def sandbox(token_chain: Sandbox) -> Iterator[Sandbox]:
+    """A token sandbox: ``.chain``, ``.node.rpc``, ``.store``, ``.vault``, ``.worker``."""
+    yield from _isolated(token_chain)
+
+
+@pytest.fixture
+def native_sandbox(native_chain: Sandbox) -> Iterator[Sandbox]:
+    """A native sandbox."""
+    yield from _isolated(native_chain)
+
+
+@pytest.fixture(params=["token", "native"])
+def any_sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """Each flavour in turn."""
+    found = request.getfixturevalue("sandbox" if request.param == "token" else "native_sandbox")
+    assert isinstance(found, Sandbox)
+    return found
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """``client(sandbox, "requester")``: an IExec client of a named account, closed at the end."""
+    made: list[IExec] = []
+
+    def make(sandbox: Sandbox, name: str, **options: Any) -> IExec:
+        made.append(IExec(sandbox.chain, accounts.signer(name), **options))
+        return made[-1]
+
+    yield make
+    for iexec in made:
+        iexec.close()
+
+
+@pytest.fixture
+def buy(client: Client) -> Buy:
+    """``buy(sandbox, …)``: deploy an app and a pool, deposit, sign and match; the match result.
+
+    ``image`` and ``mrenclave`` are the app's; ``dataset`` is the address of a deployed one,
+    ``pool_owner`` the name of an account. Prices are nRLC. What is left is of the request order:
+    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``.
+    """
+    price = 1000
+
+    def match(
+        sandbox: Sandbox,
+        *,
+        image: str = SAMPLE_IMAGE,
+        mrenclave: dict[str, object] | None = None,
+        dataset: str | None = None,
+        pool_owner: str = "workerpool-owner",
+        category: int = 0,
+        volume: int = 1,
+        trust: int = 0,
+        tag: list[str] | None = None,
+        **request: Any,
+    ) -> MatchResult:
+        provider, owner = client(sandbox, "app-provider"), client(sandbox, pool_owner)
+        requester = client(sandbox, "requester")
+        app = _deployed_app(provider, image, mrenclave)
+        description = f"pool {owner.workerpool.count_user_workerpools(owner.wallet.get_address())}"
+        pool = owner.workerpool.deploy_workerpool(
+            {"owner": owner.wallet.get_address(), "description": description}
+        ).address
+        prices = {"appmaxprice": price, "workerpoolmaxprice": price}
+        datasetorder = None
+        if dataset is not None:
+            seller = client(sandbox, "dataset-provider").order
+            datasetorder = seller.sign_datasetorder(
+                seller.create_datasetorder(
+                    dataset=dataset, datasetprice=price, volume=volume, tag=tag or []
+                )
+            )
+            prices["datasetmaxprice"] = price
+            request["dataset"] = dataset
+        requester.account.deposit(3 * price * volume)
+        owner.account.deposit(price * volume)
+        common: dict[str, Any] = {"volume": volume, "tag": tag or []}
+        apporder = provider.order.create_apporder(app=app, appprice=price, **common)
+        common |= {"category": category, "trust": trust}
+        poolorder = owner.order.create_workerpoolorder(
+            workerpool=pool, workerpoolprice=price, **common
+        )
+        requestorder = requester.order.create_requestorder(app=app, **common, **prices, **request)
+        return requester.order.match_orders(
+            apporder=provider.order.sign_apporder(apporder),
+            datasetorder=datasetorder,
+            workerpoolorder=owner.order.sign_workerpoolorder(poolorder),
+            requestorder=requester.order.sign_requestorder(requestorder, check_request=False),
+            check_request=False,
+        )
+
+    return match
+
+
+def _deployed_app(provider: IExec, image: str, mrenclave: dict[str, object] | None) -> str:
+    owner = provider.wallet.get_address()
+    app: dict[str, object] = {
+        "owner": owner,
+        "name": f"app {provider.app.count_user_apps(owner)}",
+        "type": "DOCKER",
+        "multiaddr": image,
+        "checksum": "0x" + "00" * 32,
+    }
+    if mrenclave is not None:
+        app["mrenclave"] = mrenclave
+    return provider.app.deploy_app(app).address

@@ -1,0 +1,577 @@
+"""The sandbox on real chains: deployment, worker, background process, demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iexec_lite import IExec
+from iexec_lite.errors import SandboxError
+from iexec_lite.eth.codec import from_hex, to_hex
+from iexec_lite.eth.crypto import keccak, rsa_generate
+from iexec_lite.protocol import cipher
+from iexec_lite.protocol.archive import Archive, decrypt_result_file
+from iexec_lite.protocol.contracts import HUB, Method
+from iexec_lite.sandbox import accounts, deploy
+from iexec_lite.sandbox.node import Node
+from iexec_lite.sandbox.packages import Kit
+from iexec_lite.sandbox.processes import command_of
+from iexec_lite.sandbox.progress import Progress
+from iexec_lite.sandbox.stack import Sandbox
+from iexec_lite.sandbox.worker import Worker
+from iexec_lite.sdk.journal import MemoryJournal
+from iexec_lite.sdk.transactions import Intent, Transactions
+
+ACTIVE, REVEALING, COMPLETED = 1, 2, 3
+MEASUREMENT = {
+    "provider": "SCONE",
+    "version": "v5",
+    "entrypoint": "python /app/app.py",
+    "heapSize": 1073741824,
+    "fingerprint": "00" * 32,
+}
+WRITE_RESULT = (
+    "o=os.environ['IEXEC_OUT'];open(o+'/r.txt','w').write({text});"
+    "json.dump({{'deterministic-output-path':o+'/r.txt'}}, open(o+'/computed.json','w'))"
+)
+
+
+def read(sandbox: Sandbox, method: Method, *args: object) -> Any:
+    return method.decode(sandbox.node.rpc.call(sandbox.deployment.hub, method.encode(*args)))
+
+
+def status(sandbox: Sandbox, taskid: str) -> int:
+    return int(read(sandbox, HUB.viewTask, taskid)["status"])
+
+
+def map_app(sandbox: Sandbox, code: str, image: str = "my/app") -> str:
+    """Let ``code`` be the app with this image name."""
+    command = [sys.executable, "-c", f"import json,os,sys,time;{code}"]
+    (sandbox.folder / "apps.json").write_text(json.dumps({image: command}))
+    return image
+
+
+def result_text(iexec: IExec, taskid: str, folder: Path, name: str = "result.txt") -> str:
+    """Download, check the digest, and read one file."""
+    results = iexec.task.fetch_results(taskid)
+    path = results.save(folder / f"{taskid}.zip")
+    assert results.checked is True
+    with Archive(path) as archive:
+        return archive.read(name, 1 << 20).decode()
+
+
+# -- deployment --------------------------------------------------------------------------------
+
+
+def test_deployment_is_what_it_should_be(any_sandbox: Sandbox) -> None:
+    sandbox = any_sandbox
+    assert sandbox.chain.hub == "0xC129e7917b7c7DeDfAa5Fff1FB18d5D7050fE8ca"
+    domain = read(sandbox, HUB.domain)
+    assert (domain["name"], domain["version"]) == ("iExecODB", "5.0.0")
+    assert domain["chainId"] == sandbox.chain.id == sandbox.node.rpc.chain_id()
+    assert read(sandbox, HUB.owner) == accounts.addresses()["admin"]
+    assert read(sandbox, HUB.countCategory) == len(deploy.CATEGORIES)
+    for index, (name, seconds) in enumerate(deploy.CATEGORIES.items()):
+        found = read(sandbox, HUB.viewCategory, index)
+        assert (found["name"], found["workClockTimeRef"]) == (name, seconds)
+    for kind, address in sandbox.deployment.registries.items():
+        assert read(sandbox, getattr(HUB, f"{kind}registry")) == address
+    for name, address in accounts.addresses().items():
+        staked = read(sandbox, HUB.viewAccount, address)["stake"]
+        assert staked == (deploy.STAKE if name.startswith("worker-") else 0)
+
+
+def test_everybody_has_money(any_sandbox: Sandbox, client: Callable[..., IExec]) -> None:
+    for name in accounts.NAMES:
+        balances = client(any_sandbox, name).wallet.check_balances(accounts.addresses()[name])
+        assert balances.nrlc >= deploy.MEANS
+        assert balances.wei >= deploy.GAS_MONEY
+
+
+@pytest.mark.parametrize("flavour", ["token", "native"])
+def test_a_deployed_chain_is_loaded_next_time(kit: Kit, tmp_path: Path, flavour: str) -> None:
+    steps: list[str] = []
+
+    class Listener(Progress):
+        def step(self, text: str) -> None:
+            steps.append(text)
+
+    hashes = []
+    for expected in (1, 1):  # deployed once, then only loaded
+        node = Node(kit.anvil, flavour)
+        node.start()
+        try:
+            found = deploy.prepare(node, kit, cache=tmp_path, progress=Listener())
+            assert found.hub == deploy.HUB_ADDRESS
+            hashes.append(node.rpc.block()["stateRoot"])
+        finally:
+            node.stop()
+        assert len(steps) == expected
+    assert hashes[0] == hashes[1]
+
+
+def test_a_damaged_saved_chain_is_removed(kit: Kit, tmp_path: Path) -> None:
+    chains = tmp_path / "chains"
+    chains.mkdir()
+    saved = chains / deploy.state_name("token")
+    saved.write_text("0x1234")
+    node = Node(kit.anvil, "token")
+    node.start()
+    try:
+        with pytest.raises(SandboxError, match="damaged and was removed"):
+            deploy.prepare(node, kit, cache=tmp_path)
+        assert not saved.exists()
+    finally:
+        node.stop()
+
+
+def test_other_contracts_are_noticed(kit: Kit) -> None:
+    changed = Kit(kit.anvil, kit.poco, kit.factory_path)
+    proxy = kit.contracts["ERC1538Proxy"]
+    code = proxy.bytecode[:-2] + "00"  # its metadata only: works, but lies elsewhere
+    changed.contracts["ERC1538Proxy"] = type(proxy)(proxy.abi, code)
+    node = Node(kit.anvil, "token")
+    node.start()
+    try:
+        with pytest.raises(SandboxError, match="the hub came out at"):
+            deploy.prepare(node, changed)
+    finally:
+        node.stop()
+
+
+# -- worker ------------------------------------------------------------------------------------
+
+
+def test_a_task(any_sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
+    match = buy(any_sandbox, params={"iexec_args": "Alice 'and Bob'"})
+    taskid = match.taskids[0]
+    assert any_sandbox.worker.run_once() == 1
+    assert any_sandbox.worker.open_tasks == ()
+    assert any_sandbox.worker.run_once() == 0
+    requester = client(any_sandbox, "requester")
+    task = requester.task.show(taskid)
+    assert task.status == COMPLETED
+    assert task.contributors == (accounts.addresses()["worker-1"],)
+    assert result_text(requester, taskid, tmp_path).startswith("Hello, Alice and Bob!\n")
+
+
+def test_a_bag_of_tasks(sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
+    match = buy(sandbox, volume=3)
+    assert sandbox.worker.run_once() == 3
+    texts = [
+        result_text(client(sandbox, "requester"), taskid, tmp_path)
+        for taskid in match.taskids.values()
+    ]
+    assert [text.splitlines()[1] for text in texts] == [
+        f"This is task {i} of 3." for i in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(("trust", "contributors"), [(1, 1), (2, 1), (4, 2), (5, 3)])
+def test_trust(sandbox: Sandbox, buy: Any, trust: int, contributors: int) -> None:
+    image = map_app(sandbox, WRITE_RESULT.format(text="'same'"))
+    taskid = buy(sandbox, trust=trust, image=image).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    task = read(sandbox, HUB.viewTask, taskid)
+    assert task["status"] == COMPLETED
+    assert task["winnerCounter"] == task["revealCounter"] == contributors
+
+
+def test_results_that_differ_make_no_consensus(sandbox: Sandbox, buy: Any) -> None:
+    image = map_app(sandbox, WRITE_RESULT.format(text="str(time.time_ns())"))
+    taskid = buy(sandbox, trust=5, image=image).taskids[0]
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == ACTIVE
+    assert "do not make a consensus" in heard[-1]
+    assert sandbox.worker.open_tasks == ()
+
+
+def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
+    seller, key = client(sandbox, "dataset-provider"), cipher.generate_encryption_key()
+    data = seller.dataset.encrypt(b"the secret", key)
+    dataset = seller.dataset.deploy_dataset(
+        {
+            "owner": seller.wallet.get_address(),
+            "name": "secret.txt",
+            "multiaddr": f"/ipfs/{sandbox.store.add_bytes(data)}",
+            "checksum": cipher.checksum(data),
+        }
+    ).address
+    private, public = rsa_generate(1024)
+    sandbox.vault.put_dataset_key(dataset, key)
+    sandbox.vault.put_result_key(accounts.addresses()["requester"], public)
+    match = buy(
+        sandbox,
+        dataset=dataset,
+        tag=["tee"],
+        mrenclave=MEASUREMENT,
+        params={"iexec_result_encryption": True},
+    )
+    assert sandbox.worker.run_once() == 1
+    contribution = read(
+        sandbox, HUB.viewContribution, match.taskids[0], accounts.addresses()["worker-1"]
+    )
+    assert int(contribution["enclaveChallenge"], 16) != 0
+    results = client(sandbox, "requester").task.fetch_results(match.taskids[0])
+    results.save(tmp_path / "encrypted.zip")
+    assert results.checked is False  # cannot be, before it is decrypted
+    decrypt_result_file(tmp_path / "encrypted.zip", tmp_path / "plain.zip", private)
+    assert results.check(tmp_path / "plain.zip") is True
+    with Archive(tmp_path / "plain.zip") as archive:
+        assert b"begins with 'the secret'" in archive.read("result.txt", 1 << 20)
+
+
+def test_a_standard_task_gets_the_dataset_as_it_is(
+    sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path
+) -> None:
+    seller = client(sandbox, "dataset-provider")
+    data = b"sold as seen"
+    dataset = seller.dataset.deploy_dataset(
+        {
+            "owner": seller.wallet.get_address(),
+            "name": "data.txt",
+            "multiaddr": f"{sandbox.gateway.url}/ipfs/{sandbox.store.add_bytes(data)}",
+            "checksum": cipher.checksum(data),
+        }
+    ).address
+    match = buy(sandbox, dataset=dataset)
+    assert sandbox.worker.run_once() == 1
+    text = result_text(client(sandbox, "requester"), match.taskids[0], tmp_path)
+    assert "data.txt: 12 bytes, 3 words, begins with 'sold as seen'" in text
+
+
+def test_a_callback(sandbox: Sandbox, buy: Any, kit: Kit) -> None:
+    callback = deploy_contract(sandbox, kit.contracts["TestClient"].bytecode)
+    image = map_app(
+        sandbox,
+        "json.dump({'callback-data':'0x'+'00'*31+'2a'},"
+        "open(os.environ['IEXEC_OUT']+'/computed.json','w'))",
+    )
+    taskid = buy(sandbox, image=image, callback=callback).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    task = read(sandbox, HUB.viewTask, taskid)
+    assert task["status"] == COMPLETED
+    assert task["resultsCallback"] == bytes(31) + b"\x2a"
+    assert task["resultDigest"] == to_hex(keccak(bytes(31) + b"\x2a"))
+    expected = f'{{ "storage": "ethereum", "location": "{callback.lower()}" }}'
+    assert task["results"] == expected.encode()
+    stored = Method("store(bytes32) view returns (bytes)")
+    answer = sandbox.node.rpc.call(callback, stored.encode(taskid))
+    assert stored.decode(answer) == bytes(31) + b"\x2a"
+
+
+def test_callback_data_without_a_callback_does_no_harm(sandbox: Sandbox, buy: Any) -> None:
+    image = map_app(
+        sandbox,
+        "o=os.environ['IEXEC_OUT'];open(o+'/r','w').close();"
+        "json.dump({'deterministic-output-path':o+'/r','callback-data':'0x01'},"
+        "open(o+'/computed.json','w'))",
+    )
+    taskid = buy(sandbox, image=image).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    assert status(sandbox, taskid) == COMPLETED
+
+
+def test_a_task_that_fails_is_left_alone(sandbox: Sandbox, buy: Any, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    image = map_app(sandbox, f"open({str(runs)!r},'a').write('x');sys.exit(1)")
+    failing = buy(sandbox, image=image).taskids[0]
+    working = buy(sandbox).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    assert sandbox.worker.run_once() == 0
+    assert runs.read_text() == "x"  # once
+    assert status(sandbox, failing) == ACTIVE
+    assert status(sandbox, working) == COMPLETED
+
+
+def test_an_unknown_app_ends_in_an_error_result(
+    sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path
+) -> None:
+    match = buy(sandbox, image="nobody/knows:it")
+    assert sandbox.worker.run_once() == 1
+    text = result_text(client(sandbox, "requester"), match.taskids[0], tmp_path, "error.txt")
+    assert "cause:APP_IMAGE_DOWNLOAD_FAILED" in text
+
+
+@pytest.mark.parametrize("operation", ["initialize", "contribute", "reveal", "finalize"])
+def test_a_restart_goes_on_where_it_was(
+    sandbox: Sandbox, buy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, operation: str
+) -> None:
+    runs = tmp_path / "runs"
+    code = f"open({str(runs)!r},'a').write('x');" + WRITE_RESULT.format(text="'x'")
+    taskid = buy(sandbox, image=map_app(sandbox, code)).taskids[0]
+    send = Worker._send
+
+    class KilledError(BaseException):
+        pass
+
+    def send_or_die(self: Worker, signer: Any, found: str, *rest: Any) -> None:
+        if found == operation:
+            raise KilledError
+        send(self, signer, found, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "_send", send_or_die)
+        with pytest.raises(KilledError):
+            sandbox.worker.run_once()
+    sandbox.worker = sandbox.new_worker()
+    assert sandbox.worker.run_once() == 1
+    assert status(sandbox, taskid) == COMPLETED
+    # Before the contribution it is computed again, afterwards what was kept is revealed.
+    assert runs.read_text() == ("xx" if operation == "contribute" else "x")
+    assert not list((sandbox.folder / "tasks").iterdir())
+
+
+def test_somebody_elses_pool_is_ignored(sandbox: Sandbox, buy: Any) -> None:
+    taskid = buy(sandbox).taskids[0]
+    stranger = Worker(
+        sandbox.node.rpc,
+        sandbox.chain,
+        sandbox.worker._compute,
+        owners=[accounts.signer("requester")],
+        workers=[accounts.signer("worker-1")],
+        folder=sandbox.folder / "tasks",
+    )
+    assert stranger.run_once() == 0
+    assert stranger.open_tasks == ()
+    assert status(sandbox, taskid) == 0
+
+
+def test_a_worker_without_stake(sandbox: Sandbox, buy: Any, client: Any) -> None:
+    worker = client(sandbox, "worker-1")
+    worker.account.withdraw(worker.account.check_balance(worker.wallet.get_address()).stake)
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    taskid = buy(sandbox).taskids[0]
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == ACTIVE
+    assert "0 nRLC staked, the deal demands 300" in heard[-1]
+
+
+def test_too_late(sandbox: Sandbox, buy: Any) -> None:
+    taskid = buy(sandbox).taskids[0]
+    sandbox.node.rpc.request("evm_increaseTime", (7 * deploy.CATEGORIES["XS"],))
+    sandbox.node.mine()
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == 0
+    assert "contribution deadline has passed" in heard[-1]
+
+
+def test_a_chain_that_was_set_back(sandbox: Sandbox, buy: Any) -> None:
+    snapshot = sandbox.node.rpc.request("evm_snapshot")
+    buy(sandbox)
+    assert sandbox.worker.run_once() == 1
+    assert sandbox.node.rpc.request("evm_revert", (snapshot,)) is True
+    assert sandbox.worker.run_once() == 0
+    taskid = buy(sandbox).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    assert status(sandbox, taskid) == COMPLETED
+
+
+def with_report(sandbox: Sandbox, heard: list[str]) -> Worker:
+    sandbox._report = heard.append
+    try:
+        return sandbox.new_worker()
+    finally:
+        sandbox._report = None
+
+
+def deploy_contract(sandbox: Sandbox, bytecode: str) -> str:
+    signer = accounts.signer("admin")
+    transactions = Transactions(sandbox.node.rpc, sandbox.chain, signer, journal=MemoryJournal())
+    intent = Intent(chain_id=sandbox.chain.id, sender=signer.address, operation="test")
+    return str(transactions.send(intent, None, from_hex(bytecode)).receipt["contractAddress"])
+
+
+# -- the command line --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kit: Kit) -> Iterator[Path]:
+    """A user's data folder of its own; whatever is running in it at the end is stopped."""
+    monkeypatch.setenv("IEXEC_LITE_HOME", str(tmp_path / "home"))
+    yield tmp_path / "home" / "sandbox"
+    cli("down")
+
+
+def cli(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "iexec_lite", "sandbox", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=check)
+
+
+def raw(*arguments: str) -> Any:
+    found = cli(*arguments, "--raw")
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def service(home: Path) -> dict[str, Any]:
+    found = json.loads((home / "service.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("flavour", ["token", "native"])
+def test_up_status_down(home: Path, flavour: str) -> None:
+    assert raw("status")["running"] is False
+    port = free_port()
+    first = raw("up", "--flavour", flavour, "--port", str(port))
+    assert first["running"] is True
+    assert first["host"] == f"http://127.0.0.1:{port}"
+    assert first["hub"] == deploy.HUB_ADDRESS
+    assert raw("status") == first == raw("up", "--flavour", flavour)
+    other = "native" if flavour == "token" else "token"
+    refused = cli("up", "--flavour", other)
+    assert refused.returncode == 1
+    assert f"a {flavour} sandbox is running" in refused.stderr
+    pids = [service(home)[name] for name in ("pid", "anvilPid")]
+    assert all(command_of(pid) for pid in pids)
+    assert raw("down")["stopped"] is True
+    assert not any("iexec_lite" in command_of(pid) or "anvil" in command_of(pid) for pid in pids)
+    assert raw("status")["running"] is False
+    assert raw("down")["stopped"] is False
+    assert not (home / "chain.json").exists()
+
+
+def test_the_chain_goes_on_after_a_stop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocks() -> int:
+        with IExec("sandbox") as iexec:
+            return int(str(iexec._context.block()["number"]), 16)
+
+    raw("up", "--port", str(free_port()))
+    with IExec("sandbox", accounts.signer("requester")) as iexec:
+        assert iexec.network.get_network().is_native is False
+        iexec.account.deposit("5 RLC")
+        before = blocks()
+    raw("down")
+    raw("up", "--port", str(free_port()))
+    address = accounts.addresses()["requester"]
+    assert blocks() >= before
+    with IExec("sandbox") as iexec:
+        assert iexec.account.check_balance(address).stake == 5 * 10**9
+    raw("down")
+    raw("up", "--port", str(free_port()), "--fresh")
+    with IExec("sandbox") as iexec:
+        assert iexec.account.check_balance(address).stake == 0
+
+
+def test_the_background_worker_works(home: Path, buy: Any) -> None:
+    raw("up", "--port", str(free_port()))
+    with IExec("sandbox") as iexec:
+
+        class Running:
+            chain = iexec.chain
+
+        match = buy(Running())
+        watch = iexec.task.obs_task(match.taskids[0], dealid=match.dealid, patience=60)
+        assert [update.task.status_name for update in watch][-1] == "COMPLETED"
+
+
+def test_a_port_in_use(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        found = cli("up", "--port", str(port))
+    assert found.returncode == 1
+    assert f"port {port} on 127.0.0.1 is in use" in found.stderr
+    assert raw("status")["running"] is False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_a_service_that_was_killed(home: Path) -> None:
+    raw("up", "--port", str(free_port()))
+    state = service(home)
+    os.kill(state["pid"], signal.SIGKILL)
+    wait_until(lambda: raw("status")["running"] is False)
+    assert "anvil" in command_of(state["anvilPid"])  # an orphan
+    assert raw("up", "--port", str(free_port()))["running"] is True
+    assert "anvil" not in command_of(state["anvilPid"])
+    assert service(home)["pid"] != state["pid"]
+
+
+def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
+    raw("up", "--port", str(free_port()))
+    url = service(home)["store"] + "/control/stop"
+    for headers in ({}, {"X-Sandbox-Token": "guess"}):
+        request = urllib.request.Request(url, method="POST", headers=headers, data=b"")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=10)
+        caught.value.close()
+        assert caught.value.code == 403
+    assert raw("status")["running"] is True
+
+
+@pytest.mark.parametrize("flavour", ["token", "native"])
+def test_demo(home: Path, flavour: str) -> None:
+    start = time.monotonic()
+    found = cli("demo", "--flavour", flavour)
+    assert found.returncode == 0, found.stderr
+    assert time.monotonic() - start < 20
+    story = found.stdout + found.stderr
+    assert "Hello, Alice!" in story
+    assert "begins with 'name;balance'" in story
+    assert "requester: -13.0 RLC" in story
+    assert not home.exists()  # a sandbox of its own
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", ["A private chain", "A worker does the task"])
+def test_an_interrupted_demo_leaves_nothing(
+    home: Path, tmp_path: Path, number: signal.Signals, words: str
+) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONUNBUFFERED": "1"}
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "iexec_lite", "sandbox", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    ) as demo:
+        assert demo.stdout is not None
+        node = ""
+        for line in demo.stdout:
+            if "node http" in line:
+                node = line.partition("node ")[2].strip()
+            if words in line and (node or words != "A worker does the task"):
+                if not node:
+                    node = demo.stdout.readline().partition("node ")[2].strip()
+                demo.send_signal(number)
+                break
+        rest = demo.stdout.read()
+        assert demo.wait(20) != 0, rest
+    assert "Traceback" not in rest
+    assert list((tmp_path / "tmp").iterdir()) == []
+    with pytest.raises(OSError):  # noqa: PT011 # refused: nobody listens any more
+        socket.create_connection(("127.0.0.1", int(node.rpartition(":")[2])), timeout=1)
+
+
+def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,0 +1,75 @@
+"""The records of the generations, and the URL checks they hold (chain.md §12, today.md §1.4)."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import time
+
+import pytest
+
+from iexec_lite.protocol.rules import ALL_RULES, V6, V9, Rules
+
+
+def test_rules_by_name() -> None:
+    assert ALL_RULES == {"v6": V6, "v9": V9}
+    assert V6 != V9
+
+
+@pytest.mark.parametrize("rules", ALL_RULES.values(), ids=ALL_RULES)
+def test_rules_are_plain_records(rules: Rules) -> None:
+    assert copy.deepcopy(rules) == pickle.loads(pickle.dumps(rules)) == rules
+    assert hash(rules) == hash(copy.copy(rules))
+    assert not set(rules.params_keys) & set(rules.retired_params)
+    assert rules.forced_tag == rules.deal_tag
+    assert set(rules.token_providers) <= set(rules.storage_providers)
+
+
+GOOD_V6 = [
+    *("http://example.com", "https://example.com", "ftp://example.com", "//example.com"),
+    *("HTTPS://EXAMPLE.COM", "http://a.b", "http://a.b.", "http://1.2.3.4", "http://a-b.c_d.e"),
+    *("http://user:pass@a.b", "http://%41@a.b", "http://@a.b", "http://a.b:", "http://a.b:999999"),
+    *("http://a.b/", "http://a.b/x//y", "http://a.b?x=/?", "http://a.b#x/?", "http://a.b/p?q#f"),
+    *("http://a.b/%C3%A9", "http://a.b/é", "http://é.fr/", "http://a.b?\ue000", "http://1.a"),
+    "http://a.b/:@!$&'()*+,;=-._~",
+]
+BAD_V6 = [
+    *("", "foo", "http:example.com", "http:/example.com", "s3://a.b", "http://", "mailto:a@b.c"),
+    *("http://localhost", "http://a", "http://a.1", "http://1.2.3", "http://256.1.1.1"),
+    *("http://1.2.3.4.", "http://01.2.3.4", "http://[::1]/", "http://a..", "http://.a.b"),
+    *(
+        "http://-a.b",
+        "http://a.b-",
+        "http://a.b:x",
+        "http://a@b@c.d",
+        "http://a.b//",
+        "http://%4@a.b",
+    ),
+    *("http://a.b/ x", "http://a.b/%4", "http://a.b/<", "http://a.b#\ue000", "http://a.b/\n"),
+    *("http://a.b#x#y", "http://a.b/😀", " http://a.b", "http://a.b\n", "http://a b.c"),
+]
+
+
+@pytest.mark.parametrize("url", GOOD_V6)
+def test_v6_takes(url: str) -> None:
+    assert V6.input_url(url)
+
+
+@pytest.mark.parametrize("url", BAD_V6)
+def test_v6_refuses(url: str) -> None:
+    assert not V6.input_url(url)
+
+
+def test_v6_check_is_linear() -> None:
+    """The pattern of V6 takes exponential time on such a host."""
+    began = time.process_time()
+    assert not V6.input_url("http://" + "a." * 100_000 + "!")
+    assert not V6.input_url("http://" + "a" * 100_000 + "-")
+    assert time.process_time() - began < 2
+
+
+def test_v9_takes_any_web_address() -> None:
+    for url in ("http://localhost:8080", "https://[::1]", "https://a.b/c"):
+        assert V9.input_url(url)
+    for url in ("ftp://a.b", "HTTP://a.b", "//a.b", "", "foo"):
+        assert not V9.input_url(url)
