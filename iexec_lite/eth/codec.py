@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +22,7 @@ MAX_NESTING = 500  # of JSON; safe on any stack, and nothing that we read comes 
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
 _JSON_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
+_DECODER = json.JSONDecoder()
 _ADDRESS = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40})\Z")
 
 
@@ -71,8 +71,8 @@ def address_to_bytes(text: object, *, name: str = "address") -> bytes:
     return address
 
 
-def load_json(text: str | bytes, **options: Callable[[str], object]) -> Any:
-    """The value of JSON text; ``options`` are hooks of ``json.loads``.
+def load_json(text: str | bytes, decoder: json.JSONDecoder = _DECODER) -> Any:
+    """The value of JSON text, by a decoder with hooks of its own where one is given.
 
     ValueError for text that is not JSON or nested deeper than MAX_NESTING. The parser itself stops
     at the interpreter's recursion limit only, which other libraries raise beyond what the stack
@@ -87,4 +87,4 @@ def load_json(text: str | bytes, **options: Callable[[str], object]) -> Any:
             depth += (first in "[{") - (first in "]}")
             if depth > MAX_NESTING:
                 raise ValueError(f"JSON nested deeper than {MAX_NESTING} levels")
-    return json.loads(text, **options)  # type: ignore[arg-type]  # hooks, by name
+    return decoder.decode(text)

@@ -13,6 +13,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..eth.codec import load_json
@@ -186,17 +187,19 @@ def parse_json(data: bytes) -> Any:
     Beyond ``json``: no ``NaN`` or infinity, integers of at most 100 digits, bounded nesting.
     """
     try:
-        return load_json(
-            data.decode("utf-8-sig"),
-            parse_constant=_no_constant,
-            parse_int=_bounded_int,
-            parse_float=_finite_float,
-        )
+        return load_json(data.decode("utf-8-sig"), _decoder())
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except json.JSONDecodeError as error:
         # The decoder's own error carries the whole document: do not chain it.
         raise ValueError(f"not JSON ({error.msg} at character {error.pos})") from None
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_finite_float
+    )
 
 
 def _no_constant(name: str) -> object:

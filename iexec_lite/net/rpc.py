@@ -83,7 +83,7 @@ class Rpc:
             if isinstance(url, str) and url[:5].lower().startswith(("ws:", "wss:")):
                 raise ConfigurationError("WebSocket nodes are not supported: use an http(s):// URL")
         # Whether plain http is allowed is for the pool to say, at the first request.
-        self._targets = [parse_target(url, allow_plain=True) for url in self._urls]
+        self._nodes = [(url, parse_target(url, allow_plain=True)) for url in self._urls]
         self._secrets = [piece for url in self._urls for piece in _secret_pieces(url)]
         self._own: Http | None = None
         if http is None:
@@ -96,7 +96,7 @@ class Rpc:
         self._chain_id: int | None = None
 
     def __repr__(self) -> str:
-        return f"Rpc({', '.join(target.label for target in self._targets)})"
+        return f"{type(self).__name__}({', '.join(target.label for _, target in self._nodes)})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a connection to a node cannot be pickled or copied")
@@ -104,7 +104,7 @@ class Rpc:
     @property
     def label(self) -> str:
         """Scheme and host of the first node, for texts."""
-        return self._targets[0].label
+        return self._nodes[0][1].label
 
     def close(self) -> None:
         """Close the connections, if they are our own."""
@@ -120,8 +120,8 @@ class Rpc:
         JSON-RPC, ``TransportError`` where there is no answer.
         """
         call = self._message(method, params)
-        answer = self._post(call, retry=method in READS, elsewhere=method in _ANYWHERE)
-        result = self._result(answer, call)
+        nodes = self._nodes if method in _ANYWHERE else self._nodes[:1]
+        result = self._result(self._post(call, nodes, retry=method in READS), call)
         if isinstance(result, RpcError):
             raise result
         return result
@@ -147,7 +147,7 @@ class Rpc:
         reads = all(method in READS for method, _ in calls)
         messages = [self._message(method, params) for method, params in calls]
         try:
-            answers = self._post(messages, retry=reads, elsewhere=reads)
+            answers = self._post(messages, self._nodes if reads else self._nodes[:1], retry=reads)
         except _BatchRefused as refusal:
             if not reads:
                 raise refusal.error from None
@@ -167,10 +167,9 @@ class Rpc:
 
     # --- one HTTP request -------------------------------------------------------------------
 
-    def _post(self, payload: object, *, retry: bool, elsewhere: bool) -> Any:
-        """Send ``payload``, parse what comes back; ``elsewhere``: the next node may be asked."""
-        for url, target in zip(self._urls, self._targets, strict=True):
-            last = not elsewhere or target is self._targets[-1]
+    def _post(self, payload: object, nodes: Sequence[tuple[str, Target]], *, retry: bool) -> Any:
+        """Send ``payload`` to the first of ``nodes`` that gives a usable answer; the answer."""
+        for url, target in nodes:
             try:
                 response = self._http.request(
                     "POST",
@@ -182,7 +181,7 @@ class Rpc:
                 )
                 return self._parse(response, target, isinstance(payload, list))
             except (TransportError, Web3ProviderCallError) as error:
-                if last or not error.retryable:
+                if target is nodes[-1][1] or not error.retryable:
                     raise
         raise AssertionError("the last node answers or raises")
 
@@ -309,11 +308,29 @@ class Rpc:
         return results
 
     def chain_id(self) -> int:
-        """The node's chain id, asked once."""
+        """The node's chain id, asked once; several nodes must agree."""
         with self._lock:
             if self._chain_id is None:
-                self._chain_id = quantity(self.request("eth_chainId"), "eth_chainId")
+                self._chain_id = self._find_chain_id()
             return self._chain_id
+
+    def _find_chain_id(self) -> int:
+        found: set[int] = set()
+        failure: TransportError | Web3ProviderCallError | None = None
+        for node in self._nodes:
+            call = self._message("eth_chainId", ())
+            try:
+                answer = self._result(self._post(call, [node], retry=True), call)
+                if isinstance(answer, RpcError):
+                    raise answer
+                found.add(quantity(answer, "eth_chainId"))
+            except (TransportError, Web3ProviderCallError) as error:
+                failure = error  # one that is down now need not stop the others
+        if len(found) > 1:
+            raise ConfigurationError(f"the nodes are on different chains: {sorted(found)}")
+        if not found and failure is not None:
+            raise failure
+        return found.pop()
 
     def block(self, which: int | str = "latest") -> dict[str, Any]:
         """A block's fields, transactions as hashes; ``Web3ProviderCallError`` if there is none."""

@@ -45,11 +45,12 @@ def _integer(digits: str) -> int | float:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
+_DECODER = json.JSONDecoder(parse_constant=_not_json, parse_int=_integer)
 
 
 def load_json(text: str) -> object:
     """The value of JSON text. Raises ValueError; ``NaN`` and the like are not JSON."""
-    return codec.load_json(text, parse_constant=_not_json, parse_int=_integer)
+    return codec.load_json(text, _DECODER)
 
 
 def stringify(value: object, depth: int = 0) -> str:

@@ -19,7 +19,7 @@ from . import accounts
 from .folders import read_json, sandbox_folder
 from .node import CHAIN_IDS
 from .packages import ensure
-from .processes import spawn, stop_child, stop_process
+from .processes import command_of, spawn, stop_child, stop_process
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
 
@@ -28,6 +28,7 @@ __all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
 DEFAULT_PORT = 8545  # what local nodes use; another one is taken where it is in use
 START_LIMIT = 60.0  # seconds for a deployment on a slow machine
 STOP_LIMIT = 30.0
+SERVICE = "iexec_lite.sandbox.service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Status:
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; ``accounts`` are names and addresses."""
+        """The JSON form; ``accountsFile`` holds the (public) keys of ``accounts``."""
         result: dict[str, object] = {"running": self.running, "folder": self.folder}
         if self.running:
             result |= {
@@ -54,6 +55,7 @@ class Status:
                 "ipfsGateway": self.store,
                 "hub": self.hub,
                 "accounts": dict(self.accounts),
+                "accountsFile": str(Path(self.folder) / "accounts.json"),
             }
         return result
 
@@ -82,7 +84,7 @@ def up(
     _clean(folder)
     ensure(progress)
     progress.step(f"Starting a {flavour} sandbox")
-    command = [sys.executable, "-m", "iexec_lite.sandbox.service", str(folder)]
+    command = [sys.executable, "-m", SERVICE, str(folder)]
     command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
     command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
     child = spawn(command, log=folder / LOG, detached=True)
@@ -107,10 +109,11 @@ def down() -> bool:
         _clean(folder)
         return False
     _ask_to_stop(state)
+    pid = _pid(state, "pid")
     end = time.monotonic() + STOP_LIMIT
-    while _alive(folder):
+    while _alive(folder) or SERVICE in command_of(pid):
         if time.monotonic() > end:  # it hangs: by force, then
-            stop_process(_pid(state, "pid"), "iexec_lite.sandbox.service")
+            stop_process(pid, SERVICE)
             break
         time.sleep(0.02)
     _clean(folder)
@@ -166,7 +169,7 @@ def _ask_to_stop(state: Mapping[str, object]) -> None:
         with Http(timeout=5.0) as http:
             http.request("POST", url, body=b"", headers={TOKEN_HEADER: token})
     except IExecError:  # it does not listen any more: a signal will do
-        stop_process(_pid(state, "pid"), "iexec_lite.sandbox.service")
+        stop_process(_pid(state, "pid"), SERVICE)
 
 
 def _clean(folder: Path) -> None:

@@ -43,6 +43,7 @@ ACCESS_LISTS = st.lists(
     max_size=3,
 ).map(tuple)
 KEY = PrivateKey(b"\x11" * 32)
+UNTIMED = settings(deadline=None)  # the first use of a library loads it, and machines are busy
 
 
 @st.composite
@@ -70,11 +71,13 @@ def transactions(draw: st.DrawFn) -> Transaction:
 # --- round trips ---------------------------------------------------------------------------------
 
 
+@UNTIMED
 @given(ITEMS)
 def test_rlp_there_and_back(item: Any) -> None:
     assert rlp.decode(rlp.encode(item)) == item
 
 
+@UNTIMED
 @given(transactions(), SECRETS)
 def test_transaction_there_and_back(tx: Transaction, secret: bytes) -> None:
     key = PrivateKey(secret)
@@ -85,16 +88,19 @@ def test_transaction_there_and_back(tx: Transaction, secret: bytes) -> None:
     assert read.sender == key.address
 
 
+@UNTIMED
 @given(st.binary(max_size=40))
 def test_hex_there_and_back(data: bytes) -> None:
     assert from_hex(to_hex(data)) == data
 
 
+@UNTIMED
 @given(ADDRESSES)
 def test_address_there_and_back(address: bytes) -> None:
     assert address_to_bytes(checksum_address(address)) == address
 
 
+@UNTIMED
 @given(st.binary(max_size=100), st.sampled_from([16, 24, 32]), st.data())
 def test_aes_there_and_back(data: bytes, size: int, draw: st.DataObject) -> None:
     key = draw.draw(st.binary(min_size=size, max_size=size))
@@ -110,9 +116,10 @@ def test_aes_there_and_back(data: bytes, size: int, draw: st.DataObject) -> None
 # --- other libraries -----------------------------------------------------------------------------
 
 
+@UNTIMED
 @given(ITEMS)
 def test_rlp_against_another(item: Any) -> None:
-    other = pytest.importorskip("rlp", reason="the package rlp is not installed")
+    other = pytest.importorskip("rlp", reason="the package rlp, the other one, is not installed")
     assert other.encode(item) == rlp.encode(item)
 
 
@@ -135,7 +142,7 @@ def account_form(tx: Transaction) -> dict[str, Any]:
     if tx.type:
         form["type"] = tx.type
         form["accessList"] = [
-            {"address": address, "storageKeys": list(keys)}
+            {"address": to_hex(address), "storageKeys": [to_hex(key) for key in keys]}
             for address, keys in tx.access_list or ()
         ]
     return form
@@ -151,7 +158,7 @@ def eth_account() -> Any:
     return package
 
 
-@settings(deadline=None)
+@UNTIMED
 @given(tx=transactions(), secret=SECRETS)
 def test_transaction_against_eth_account(eth_account: Any, tx: Transaction, secret: bytes) -> None:
     account = eth_account.Account
@@ -163,7 +170,7 @@ def test_transaction_against_eth_account(eth_account: Any, tx: Transaction, secr
     assert account.recover_transaction(signed.raw) == checksum_address(signed.sender)
 
 
-@settings(deadline=None)
+@UNTIMED
 @given(message=st.binary(max_size=300), secret=SECRETS)
 def test_message_against_eth_account(eth_account: Any, message: bytes, secret: bytes) -> None:
     signable = eth_account.messages.encode_defunct(primitive=message)
@@ -179,7 +186,7 @@ def _both_curves() -> None:
 
 
 @pytest.mark.usefixtures("_both_curves")
-@settings(deadline=None, max_examples=200)
+@settings(UNTIMED, max_examples=200)
 @given(SECRETS, DIGESTS)
 def test_curves_agree(secret: bytes, digest: bytes) -> None:
     fast, slow = (PrivateKey(secret, backend=name) for name in ("coincurve", "eth_keys"))
@@ -205,7 +212,7 @@ VS = st.sampled_from([0, 1, 2, 26, 27, 28, 29])
 
 
 @pytest.mark.usefixtures("_both_curves")
-@settings(deadline=None, max_examples=200)
+@settings(UNTIMED, max_examples=200)
 @given(SCALARS, SCALARS, SCALARS, VS)
 def test_curves_refuse_the_same(digest: bytes, r: bytes, s: bytes, v: int) -> None:
     signature = r + s + bytes((v,))
@@ -253,7 +260,7 @@ def survivors(
     return alive, tried
 
 
-@settings(max_examples=30, deadline=None)
+@settings(UNTIMED, max_examples=30)
 @given(ITEMS, st.integers(0, 2**32))
 def test_mutated_rlp(item: Any, seed: int) -> None:
     """Refused with our own error, or read and written back to the same bytes: one spelling only."""
@@ -292,7 +299,7 @@ def outcome(read: Callable[[Any], object], value: object) -> str:
     return "read"
 
 
-@settings(max_examples=200)
+@settings(UNTIMED, max_examples=200)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(data: bytes) -> None:
     assert outcome(rlp.decode, data) in ("read", "decoding")
@@ -304,12 +311,13 @@ def test_random_bytes_are_refused(data: bytes) -> None:
     assert outcome(PrivateKey, data) == ("read" if is_key else "validation")
 
 
-@settings(max_examples=200)
+@settings(UNTIMED, max_examples=200)
 @given(st.binary(max_size=70), DIGESTS)
 def test_random_signatures_are_refused(signature: bytes, digest: bytes) -> None:
     assert outcome(lambda value: recover_address(digest, value), signature) in ("read", "signature")
 
 
+@UNTIMED
 @given(st.text(max_size=50))
 def test_random_text_is_refused(text: str) -> None:
     for read in (from_hex, address_to_bytes):
