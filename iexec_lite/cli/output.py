@@ -1,14 +1,17 @@
 """What a command shows: one JSON document with ``--raw``, else lines for people (cli.md §1).
 
 Human results go to stdout; progress, warnings and errors to stderr. Raw success goes to stdout, raw
-failure to stderr. Colour only on a terminal and without ``NO_COLOR``.
+failure to stderr, and nothing else goes anywhere. Colour only on a terminal and without
+``NO_COLOR``. Text may come from a node or a file: what would steer a terminal is shown escaped.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -23,52 +26,55 @@ class Result:
     """What a handler returns.
 
     ``payload`` is the raw JSON after ``"ok"``; ``text`` what a person reads; ``failures`` the parts
-    that did not work, one text each (then the command fails as a whole).
+    that did not work, one text each (then the command fails as a whole), under ``title``.
     """
 
     payload: Mapping[str, object] = field(default_factory=dict)
     text: str = ""
     failures: Sequence[str] = ()
+    title: str = "Failed"
 
 
-def show(result: Result, *, raw: bool, quiet: bool) -> int:
+def show(result: Result, *, raw: bool) -> int:
     """Print a result; returns the exit status."""
     ok = not result.failures
     if raw:
         document: dict[str, object] = {"ok": ok, **result.payload}
         if not ok:
             document["fail"] = list(result.failures)
-        print(_json(document), file=sys.stdout if ok else sys.stderr)
+        _write(_json(document), sys.stdout if ok else sys.stderr)
     else:
-        if result.text and not (quiet and ok):
-            print(result.text)
-        for failure in result.failures:
-            print(_mark("✖", "31", sys.stderr) + failure, file=sys.stderr)
-    sys.stdout.flush()
+        if result.text:
+            _write(result.text, sys.stdout)
+        if not ok:
+            lines = "".join(f"\n  - {failure}" for failure in result.failures)
+            _marked("✖", "31", f"{result.title}:{lines}")
     return 0 if ok else EXIT_FAILURE
 
 
 def fail(error: IExecError, *, command: str, raw: bool) -> None:
-    """Print a failure on stderr."""
+    """Print a failure on stderr; for people with its origin where ``DEBUG`` holds ``iexec``."""
     if raw:
         document = {"ok": False, "command": command, "error": error.to_dict()}
-        print(_json(document), file=sys.stderr)
+        _write(_json(document), sys.stderr)
         return
     name = type(error).__name__
-    mark = _mark("✖", "31", sys.stderr)
     named = "" if name in ("IExecError", "UsageError") else f"{name}: "
-    print(f"{mark}{command} failed: {named}{error.message}", file=sys.stderr)
+    _marked("✖", "31", f'Command "{command}" failed: {named}{error.message}')
+    if "iexec" in os.environ.get("DEBUG", ""):
+        _write("".join(traceback.format_exception(error)), sys.stderr)
 
 
-def info(text: str, *, quiet: bool = False) -> None:
-    """A line of information on stderr."""
-    if not quiet:
-        print(_mark("ℹ", "34", sys.stderr) + text, file=sys.stderr)
+def info(text: str, options: argparse.Namespace) -> None:
+    """A line of information on stderr, for people who want it."""
+    if not options.raw and not options.quiet:
+        _marked("ℹ", "34", text)
 
 
-def warn(text: str) -> None:
-    """A warning on stderr."""
-    print(_mark("⚠", "33", sys.stderr) + text, file=sys.stderr)
+def warn(text: str, options: argparse.Namespace) -> None:
+    """A warning on stderr, for people."""
+    if not options.raw:
+        _marked("⚠", "33", text)
 
 
 def render(value: object, indent: int = 0) -> str:
@@ -81,7 +87,7 @@ def render(value: object, indent: int = 0) -> str:
             if isinstance(item, (Mapping, list, tuple)) and item:
                 lines += [f"{pad}{key}:", render(item, indent + 2)]
             else:
-                lines.append(f"{pad}{str(key) + ':':<{width}} {_scalar(item)}")
+                lines.append(f"{pad}{str(key) + ':':<{width}} {_scalar(item)}".rstrip())
         return "\n".join(lines)
     if isinstance(value, (list, tuple)):
         return "\n".join(
@@ -100,10 +106,30 @@ def _scalar(value: object) -> str:
 
 
 def _json(document: Mapping[str, object]) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(document, separators=(",", ":"))  # ASCII, so every stream can carry it
 
 
-def _mark(symbol: str, colour: str, stream: TextIO) -> str:
-    if "NO_COLOR" not in os.environ and stream.isatty():
-        return f"\x1b[{colour}m{symbol}\x1b[0m "
-    return f"{symbol} "
+def _marked(symbol: str, colour: str, text: str) -> None:
+    stream = sys.stderr
+    if stream is not None and stream.isatty() and "NO_COLOR" not in os.environ:
+        stream.write(f"\x1b[{colour}m{symbol}\x1b[0m ")
+        _write(text, stream)
+    else:
+        _write(f"{symbol} {text}", stream)
+
+
+def _write(text: str, stream: TextIO | None) -> None:
+    """One text and a line end: printable, encodable, and out at once."""
+    if stream is None:  # closed by whoever started us
+        return
+    shown = "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+    encoding = stream.encoding or "utf-8"
+    shown = shown.encode(encoding, "backslashreplace").decode(encoding)
+    stream.write(f"{shown}\n")
+    stream.flush()
+
+
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode("ascii") if ord(character) > 127 else (
+        f"\\x{ord(character):02x}"
+    )

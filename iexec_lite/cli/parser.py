@@ -1,15 +1,18 @@
 """From words to one handler call: groups, shared options, usage errors, exit status (cli.md §1–2).
 
-The groups are a static table, so help and ``--version`` import nothing; only the module of the
-group that is called is loaded. A handler takes the parsed options and returns a
-:class:`~.output.Result`; everything a person or program sees is written here and in ``output``.
+``iexec-lite [--raw] GROUP COMMAND [arguments and options in any order]``. The groups are a static
+table, and the modules of groups import what works only inside their handlers: help, ``--version``
+and usage errors load nothing else. A handler takes the parsed options and returns a
+:class:`~.output.Result`. A usage error never repeats a word that might be a password or a key.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -17,7 +20,7 @@ from .. import __version__
 from ..errors import EXIT_FAILURE, IExecError
 from . import output
 
-__all__ = ["CommandParser", "UsageError", "main"]
+__all__ = ["CommandParser", "Group", "Handler", "UsageError", "main"]
 
 PROG = "iexec-lite"
 GROUPS = {
@@ -26,11 +29,17 @@ GROUPS = {
     "order": "write and sign orders",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
-EPILOG = f"""examples:
+EXAMPLES = f"""examples:
   {PROG} sandbox demo          see a whole purchase, from an empty folder to its result
   {PROG} init                  start a project here
   {PROG} GROUP --help          the commands of a group
 """
+SHARED = {"--raw": "one JSON document, no question", "--quiet": "no progress, no information"}
+_HELP = ("-h", "--help", "help")
+_OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]{0,30}\Z")
+_WORD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}\Z")
+
+Handler = Callable[[argparse.Namespace], output.Result]
 
 
 class UsageError(IExecError):
@@ -42,98 +51,173 @@ class UsageError(IExecError):
 class CommandParser(argparse.ArgumentParser):
     """argparse, but every failure is an :class:`IExecError`, and help keeps its line breaks."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, command: str, text: str, *, arguments: str, epilog: str = "") -> None:
+        super().__init__(
+            prog=f"{PROG} {command}".strip(),
+            usage=f"%(prog)s {arguments}",
+            description=text,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        missing = re.sub("^the following arguments are", "missing", message)
+        raise UsageError(f"{missing} (see {self.prog} --help)")
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """The options of these words. What nobody asked for is refused, not repeated."""
+        options, extra = self.parse_known_args(words)
+        if extra:
+            name = extra[0].split("=", 1)[0]
+            if _OPTION.match(name):
+                self.error(f"unknown option '{name}'")
+            self.error("too many arguments" if not name.startswith("-") else "unknown option")
+        return options
 
 
-def shared_options() -> CommandParser:
-    """The options of every command."""
-    parser = CommandParser(add_help=False)
-    parser.add_argument("--raw", action="store_true", help="one JSON document, no prompt")
-    parser.add_argument("--quiet", action="store_true", help="no progress, no information")
-    return parser
+class Group:
+    """What the ``register`` of a group's module fills: its commands, or itself as the only one."""
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.parser = CommandParser(name, GROUPS[name], arguments="COMMAND")
+        self.commands: dict[str, CommandParser] = {}
 
-def top_parser() -> CommandParser:
-    """The parser of the first word."""
-    parser = CommandParser(
-        prog=PROG,
-        description="The iExec SDK for Python: sell, buy and run computing.",
-        epilog=EPILOG,
-    )
-    parser.add_argument("-V", "--version", action="version", version=__version__)
-    groups = parser.add_subparsers(dest="group", metavar="GROUP", title="groups")
-    for name, text in GROUPS.items():
-        groups.add_parser(name, help=text, add_help=False)
-    return parser
+    def command(
+        self, name: str, handler: Handler, text: str, *, arguments: str = "", example: str
+    ) -> CommandParser:
+        """The parser of a new command, to add options to; ``text`` is its line of help.
 
+        ``arguments`` are shown in its usage, ``example`` after its help. An empty ``name`` is for
+        a group without commands.
+        """
+        words = f"{self.name} {name}".strip()
+        usage = f"{arguments} [options]".strip()
+        parser = CommandParser(words, text, arguments=usage, epilog=f"example:\n  {PROG} {example}")
+        for option, meaning in SHARED.items():
+            parser.add_argument(option, action="store_true", help=meaning)
+        parser.set_defaults(handler=handler)
+        self.commands[name] = parser
+        return parser
 
-def group_parser(group: str) -> CommandParser:
-    """The parser of one group's commands; imports that group's module only."""
-    parser = CommandParser(prog=f"{PROG} {group}", description=GROUPS[group])
-    import_module(f".{group}", __package__).register(parser, shared_options())
-    return parser
+    def format_help(self) -> str:
+        """Help of the group: its commands, and the example of the first."""
+        lines = _table({name: str(parser.description) for name, parser in self.commands.items()})
+        example = next(iter(self.commands.values())).epilog
+        return f"usage: {PROG} {self.name} COMMAND\n\n{GROUPS[self.name]}\n\n{lines}\n\n{example}\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 success, 1 any failure."""
     words = list(sys.argv[1:] if argv is None else argv)
-    raw = "--raw" in words
-    command = " ".join([PROG, *_command_words(words)])
+    raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
+    command = [PROG]  # grows with each word that is understood
     try:
-        return _run(words)
-    except IExecError as error:
-        output.fail(error, command=command, raw=raw)
-    except KeyboardInterrupt:
-        output.fail(IExecError("Interrupted"), command=command, raw=raw)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing to say, nobody to hear it
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror or error}"
-        output.fail(IExecError(text, cause=error), command=command, raw=raw)
+        return _run(words, command, raw=raw)
+    except SystemExit:  # argparse, after it has shown help
+        return 0
+    except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
+        if sys.stdout is not None:  # nor may the interpreter try again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (Exception, KeyboardInterrupt) as error:
+        output.fail(_translated(error), command=" ".join(command), raw=raw)
     return EXIT_FAILURE
 
 
-def _run(words: list[str]) -> int:
-    group, rest = _split(words)
-    if group is None:
-        top_parser().parse_args(words)  # prints help or version and exits, or refuses
-        top_parser().print_help(sys.stderr)
-        return EXIT_FAILURE
-    parser = group_parser(group)
-    options = parser.parse_args(rest)
-    handler = getattr(options, "handler", None)
-    if handler is None:
-        parser.print_help(sys.stderr)
-        return EXIT_FAILURE
-    result = handler(options)
-    return output.show(result, raw=options.raw, quiet=options.quiet)
+def _run(words: list[str], command: list[str], *, raw: bool) -> int:
+    flags, word, rest = _next(words)
+    if word == "help":  # "help", "help wallet", "help wallet create"
+        flags, word, rest = _next([*rest[:2], "--help"])
+    if word in _HELP:
+        return _print(top_help())
+    if word in ("-V", "--version"):
+        return _print(f"{__version__}\n")
+    if word is None:
+        return _no_command(top_help(), PROG, raw=raw)
+    if word not in GROUPS:
+        raise UsageError(f"{_unknown(word)} (see {PROG} --help)")
+    command.append(word)
+    group = Group(word)
+    import_module(f".{word}", __package__).register(group)
+    if "" not in group.commands:
+        more, word, rest = _next(rest)
+        flags += more
+        if word in _HELP:
+            return _print(group.format_help())
+        if word is None:
+            return _no_command(group.format_help(), " ".join(command), raw=raw)
+        if word not in group.commands:
+            raise UsageError(f"{_unknown(word)} (see {' '.join(command)} --help)")
+        command.append(word)
+    else:
+        word = ""
+    options = group.commands[word].parse([*flags, *rest])
+    result: output.Result = options.handler(options)
+    return output.show(result, raw=options.raw)
 
 
-def _split(words: list[str]) -> tuple[str | None, list[str]]:
-    """The group and the words for its parser; shared options may stand before the group."""
-    for position, word in enumerate(words):
-        if not word.startswith("-"):
-            if word == "help":
-                return None, words
-            if word not in GROUPS:
-                raise UsageError(f"unknown command '{word}' (see {PROG} --help)")
-            return word, words[:position] + words[position + 1 :]
-        if word not in ("--raw", "--quiet"):
-            break
-    return None, words
+def _next(words: list[str]) -> tuple[list[str], str | None, list[str]]:
+    """Shared options that stand before the next word, that word, and what follows."""
+    count = next((n for n, word in enumerate(words) if word not in SHARED), len(words))
+    return words[:count], *(words[count : count + 1] or [None]), words[count + 1 :]
 
 
-def _command_words(words: list[str]) -> list[str]:
-    """Group and subcommand as typed, for the ``command`` member of a raw failure."""
-    plain = [word for word in words if not word.startswith("-")]
-    if plain[:1] == ["init"]:
-        return plain[:1]
-    return plain[:2] if plain[:1] and plain[0] in GROUPS else plain[:1]
+def _unknown(word: str) -> str:
+    """What is wrong with a word in the place of a command."""
+    if word.startswith("-"):
+        name = word.split("=", 1)[0]
+        shown = f" '{name}'" if _OPTION.match(name) else ""
+        return f"unknown option{shown} here: options stand after the command"
+    return f"unknown command '{word}'" if _WORD.match(word) else "unknown command"
+
+
+def _no_command(text: str, command: str, *, raw: bool) -> int:
+    if raw:
+        raise UsageError(f"missing command (see {command} --help)")
+    sys.stderr.write(text)
+    return EXIT_FAILURE
+
+
+def top_help() -> str:
+    """Help of the first word."""
+    about = "The iExec SDK for Python: sell, buy and run computing."
+    options = _table(
+        {
+            "--version, -V": "show the version",
+            "--help, -h": "show this help, or that of a group or command",
+            **SHARED,
+        },
+        "options",
+    )
+    groups = _table(GROUPS, "groups")
+    return f"usage: {PROG} GROUP COMMAND [options]\n\n{about}\n\n{groups}\n\n{options}\n\n{EXAMPLES}"
+
+
+def _table(rows: dict[str, str], title: str = "commands") -> str:
+    width = max(map(len, rows)) + 2
+    return "\n".join([f"{title}:", *(f"  {name:<{width}}{text}" for name, text in rows.items())])
+
+
+def _print(text: str) -> int:
+    print(text, end="", flush=True)
+    return 0
+
+
+def _translated(error: BaseException) -> IExecError:
+    """Any failure as one with a message that may be shown."""
+    if isinstance(error, IExecError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return IExecError("Interrupted", cause=error)
+    if isinstance(error, EOFError):  # the person closed the input instead of answering
+        return IExecError("Operation aborted by user.", cause=error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return IExecError(f"{where}{error.strerror or error}", cause=error)
+    return IExecError(  # its text was not written to be shown, and might hold anything
+        f"internal error ({type(error).__name__}): please report it; "
+        "the environment variable DEBUG=iexec shows where it happened",
+        cause=error,
+    )

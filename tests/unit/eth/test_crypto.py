@@ -194,6 +194,26 @@ def test_key_is_read_only(name: str) -> None:
         setattr(PrivateKey(SECRET), name, b"")
 
 
+@pytest.mark.parametrize("recovery_id", [2, 3])
+def test_sign_beyond_ethereum(monkeypatch: pytest.MonkeyPatch, recovery_id: int) -> None:
+    """An r that was reduced has no v: the signature is withheld, not sent with a wrong one."""
+
+    class Reduced:
+        public_key = bytes(64)
+
+        def sign(self, digest: bytes) -> bytes:
+            return bytes(64) + bytes((recovery_id,))
+
+    class Planted:
+        def load(self, secret: bytes) -> Reduced:
+            return Reduced()
+
+    monkeypatch.setitem(BACKENDS, f"planted{recovery_id}", Planted)
+    key = PrivateKey(SECRET, backend=f"planted{recovery_id}")
+    with pytest.raises(SignatureError, match="no Ethereum signature"):
+        key.sign(DIGEST)
+
+
 @pytest.mark.parametrize("digest", [b"", b"\1" * 31, b"\1" * 33, "1" * 32, None])
 def test_digest_refused(backend: str, digest: object) -> None:
     key = PrivateKey(SECRET, backend=backend)
@@ -406,7 +426,7 @@ def test_scrypt_takes_any_bytes() -> None:
     "wrong",
     [{"n": n} for n in (-2, 0, 1, 3, 1000)]
     + [{name: value} for name in ("r", "p", "dklen") for value in (0, -1)]
-    + [{"r": 2**15, "p": 2**15}],
+    + [{"r": 2**15, "p": 2**15}, {"n": 2**45, "r": 8}],
 )
 def test_scrypt_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match="unusable scrypt parameters"):
@@ -501,6 +521,16 @@ def test_rsa_unusable_key(pem: str | bytes) -> None:
 def test_rsa_key_of_the_other_kind(rsa: tuple[str, str]) -> None:
     with pytest.raises(ValidationError, match="this is a public key"):
         crypto.rsa_decrypt(rsa[1], b"\1" * 256)
+
+
+def test_rsa_key_too_short() -> None:
+    """512 bits, made by openssl."""
+    body = (
+        "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAK3ApAB7EfcaPilSDy+EM8xTNiWT3ULi\n"
+        "tT8H5euaFRH3xAr75p+cqbpimF3zQwsbx2yYdBIgqmppTUgC71YnAwUCAwEAAQ==\n"
+    )
+    with pytest.raises(ValidationError, match="unusable RSA public key: 512 bits"):
+        crypto.rsa_encrypt(f"-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n", b"")
 
 
 def test_rsa_key_too_long() -> None:
