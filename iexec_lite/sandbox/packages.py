@@ -2,11 +2,12 @@
 
 They come as npm packages through the npm client, so the user's own registry, proxy and credentials
 settings apply; nothing of a package is executed while fetching. Versions are exact and every
-tarball must have the sha256 kept here, else nothing is installed. Of each tarball only the files
-used are kept: the anvil binary, ABI and bytecode of some twenty contracts, the factory's
-transaction. Facts: sandbox.md §1, §3.
+tarball must have the sha256 kept here, else nothing is installed; the anvil of a platform whose
+hash is not kept yet passes npm's own integrity check only, and the progress says so. Of each
+tarball only the files used are kept: the anvil binary, ABI and bytecode of some twenty contracts,
+the factory's transaction. Facts: sandbox.md §1, §3.
 
-Refuses: a platform without a pinned anvil (give one by ``IEXEC_LITE_ANVIL``), a missing npm.
+Refuses: a platform that anvil is not made for (give one by ``IEXEC_LITE_ANVIL``), a missing npm.
 """
 
 from __future__ import annotations
@@ -68,18 +69,18 @@ CONTRACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One npm package: exact version, size in bytes and sha256 of its tarball."""
+    """One npm package: exact version, size in bytes and sha256 of its tarball (None: not known)."""
 
     name: str
     version: str
     size: int
-    sha256: str
+    sha256: str | None
 
     @property
     def folder(self) -> str:
         """Name of its folder in the cache: a new hash is a new folder."""
         flat = self.name.lstrip("@").replace("/", "-")
-        return f"{flat}-{self.version}-{self.sha256[:8]}"
+        return f"{flat}-{self.version}-{(self.sha256 or 'unpinned')[:8]}"
 
 
 POCO = Package(
@@ -94,13 +95,17 @@ FACTORY = Package(
     4_782,
     "4bff17e49c41f06cd76607b9aa61bd83ccad0562b46a1748480cceb052109380",
 )
-ANVIL = {  # by (system, machine); a platform is added with the hash of its tarball
-    ("Linux", "x86_64"): Package(
-        "@foundry-rs/anvil-linux-amd64",
-        "1.7.1",
-        18_891_190,
+ANVIL_VERSION = "1.7.1"
+ANVIL_SIZE = 18_891_190  # of the Linux one; the others are alike, and it only serves the progress
+ANVIL = {  # by (system, machine): name of the package, sha256 of its tarball where it is known
+    ("Linux", "x86_64"): (
+        "linux-amd64",
         "5727dd8f08f3bf6dde4ec1d9832e87c43f9315ef824bff1ab18486bf51bc7af3",
     ),
+    ("Linux", "aarch64"): ("linux-arm64", None),
+    ("Darwin", "arm64"): ("darwin-arm64", None),
+    ("Darwin", "x86_64"): ("darwin-amd64", None),
+    ("Windows", "x86_64"): ("win32-amd64", None),
 }
 
 
@@ -186,13 +191,13 @@ def _binary() -> str:
 
 def _anvil_package() -> Package:
     here = (platform.system(), {"AMD64": "x86_64"}.get(platform.machine(), platform.machine()))
-    package = ANVIL.get(here)
-    if package is None:
+    if here not in ANVIL:
         raise SandboxError(
-            f"no anvil with a known hash for {here[0]} {here[1]}: install Foundry's anvil 1.7.1 "
+            f"no anvil is made for {here[0]} {here[1]}: build Foundry's anvil {ANVIL_VERSION} "
             "and set IEXEC_LITE_ANVIL to the path of its binary"
         )
-    return package
+    name, sha256 = ANVIL[here]
+    return Package(f"@foundry-rs/anvil-{name}", ANVIL_VERSION, ANVIL_SIZE, sha256)
 
 
 def _remove_leftovers(cache: Path) -> None:
@@ -212,7 +217,7 @@ def _fetch(
         room = Path(name)
         tarballs = _download(missing, room, progress)
         for package, tarball in tarballs.items():
-            _check(package, tarball)
+            _check(package, tarball, progress)
             ready = room / f"ready-{package.folder}"
             ready.mkdir()
             try:
@@ -299,7 +304,13 @@ def _npm_failure(package: Package, folder: Path) -> SandboxError:
     )
 
 
-def _check(package: Package, tarball: Path) -> None:
+def _check(package: Package, tarball: Path, progress: Progress) -> None:
+    if package.sha256 is None:
+        progress.step(
+            f"{package.name} {package.version}: no hash of it is kept here, "
+            "npm's own integrity check has to do"
+        )
+        return
     with tarball.open("rb") as file:
         found = _sha256(file)
     if found != package.sha256:

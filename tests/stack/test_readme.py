@@ -1,4 +1,4 @@
-"""Every code block of the README, run as a newcomer would: in an empty folder, one after another."""
+"""Every code block of the README, run as a newcomer would: each in an empty folder."""
 
 from __future__ import annotations
 

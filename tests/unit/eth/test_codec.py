@@ -1,4 +1,4 @@
-"""Hex and addresses: EIP-55's own examples, and what is refused."""
+"""Hex, addresses and JSON: EIP-55's own examples, depth, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import sys
 import pytest
 
 from iexec_lite.errors import ValidationError
-from iexec_lite.eth.codec import address_to_bytes, checksum_address, from_hex, load_json, to_hex
+from iexec_lite.eth.codec import (
+    MAX_NESTING,
+    address_to_bytes,
+    checksum_address,
+    from_hex,
+    load_json,
+    to_hex,
+)
 
 # From the text of EIP-55: all capitals, all lower case, mixed.
 CHECKSUMMED = [
@@ -134,3 +141,50 @@ def test_bad_json() -> None:
     for text in ("", "nope", b"\xff", "[1"):
         with pytest.raises(ValueError):  # noqa: PT011
             load_json(text)
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": [1, "x"]}', b'{"a": [1, "x"]}', bytearray(b'{"a":[1,"x"]}')]
+)
+def test_json(text: str | bytes) -> None:
+    assert load_json(text) == {"a": [1, "x"]}
+
+
+def test_json_decoder_of_the_caller() -> None:
+    pairs = json.JSONDecoder(object_pairs_hook=list)
+    assert load_json('{"b": 1, "b": 2}', pairs) == [("b", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", '{"a": 1} x', b"\xff", '"open', "]" * 600])
+def test_json_refused(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        load_json(text)
+    assert not isinstance(caught.value, RecursionError)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_depth(opening: str, closing: str) -> None:
+    """Counted before the parser runs, closed or not; MAX_NESTING itself is fine."""
+    levels = opening.count("[") + opening.count("{")
+    fits = MAX_NESTING // levels
+    assert load_json(opening * fits + "1" + closing * fits)
+    for tail in ("1" + closing * (fits + 1), "", "1"):
+        with pytest.raises(ValueError, match="nested deeper than 500 levels"):
+            load_json(opening * (fits + 1) + tail)
+    with pytest.raises(ValueError, match="nested deeper"):
+        load_json(opening * 100_000)
+
+
+@pytest.mark.parametrize("text", ["[" * 600, '\\"' + "[{" * 600, "\\\\", '\\\\\\"[' * 600])
+def test_json_brackets_in_text(text: str) -> None:
+    """Brackets inside strings, escaped quotes among them, nest nothing."""
+    inner = text if "\\" in text else json.dumps(text)[1:-1]
+    document = f'["{inner}", "{inner}"]'
+    assert load_json(document) == json.loads(document)
+
+
+def test_json_wide_is_fine() -> None:
+    assert len(load_json("[" + ",".join(["[]"] * 10_000) + "]")) == 10_000

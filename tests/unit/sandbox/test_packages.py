@@ -202,6 +202,26 @@ def test_an_anvil_of_the_users_own(
     assert len(registry.calls) == 2
 
 
+def test_another_platform_is_left_to_the_integrity_check_of_npm(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packages.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(packages.platform, "machine", lambda: "arm64")
+    package = packages._anvil_package()
+    assert (package.name, package.sha256) == ("@foundry-rs/anvil-darwin-arm64", None)
+    said: list[str] = []
+
+    class Listener(packages.Progress):
+        def step(self, text: str) -> None:
+            said.append(text)
+
+    packages._check(package, tmp_path / "not-read", Listener())
+    assert "npm's own integrity check" in said[0]
+    monkeypatch.setattr(packages.platform, "machine", lambda: "riscv64")
+    with pytest.raises(SandboxError, match="IEXEC_LITE_ANVIL"):
+        packages._anvil_package()
+
+
 def test_a_platform_without_a_known_anvil(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IEXEC_LITE_ANVIL", raising=False)
     monkeypatch.setattr("platform.system", lambda: "Plan9")
