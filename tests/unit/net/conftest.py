@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,7 @@ class Call(BaseHTTPRequestHandler):
         pass
 
     def _handle(self) -> None:
+        time.sleep(self.server.pause)  # type: ignore[attr-defined]
         self.data = self.rfile.read(int(self.headers.get("content-length", 0)))
         server: Any = self.server
         server.calls.append((self.command, self.path, dict(self.headers.items()), self.data))
@@ -60,6 +62,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, behaviour: Callable[[Call], object]) -> None:
         super().__init__(("127.0.0.1", 0), Call)
         self.behaviour = behaviour
+        self.pause = 0.0  # seconds before a request's body is read
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()

@@ -512,6 +512,38 @@ def test_already_known_is_success(sender, node):
     assert states(transactions) == [SETTLED]
 
 
+def test_already_known_is_believed_before_it_can_be_seen(sender, node):
+    node.faults["eth_sendRawTransaction"] = [CUT, error("already known")]
+    node.faults["eth_getTransactionReceipt"] = [{"result": None}] * 3
+    node.faults["eth_getTransactionByHash"] = [{"result": None}] * 3
+    transactions = sender()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert len(node.raws) == 1
+
+
+@pytest.mark.parametrize("message", ["insufficient funds", "replacement transaction underpriced"])
+def test_a_refusal_after_a_doubt_is_not_certain(sender, node, message):
+    """The first try may have reached another node: saying "not sent" could buy twice."""
+    node.faults["eth_sendRawTransaction"] = [DEAF, *[error(message)] * 3]
+    transactions = sender()
+    with pytest.raises(OutcomeUnknownError) as caught:
+        transactions.send(intent(), TO)
+    assert caught.value.tx_hash is not None
+    assert states(transactions) == [UNKNOWN]
+
+
+def test_nonce_too_low_after_a_doubt_is_waited_for(sender, node):
+    def other_wallet():
+        node.mined["0xother"] = {}
+        return error("nonce too low")
+
+    node.faults["eth_sendRawTransaction"] = [DEAF, other_wallet]
+    transactions = sender()
+    with pytest.raises(Web3ProviderCallError, match="transaction was replaced"):
+        transactions.send(intent(), TO)
+    assert (states(transactions), len(node.sent)) == ([FAILED], 0)
+
+
 def test_nonce_too_low_with_the_receipt_there_is_success(sender, node):
     real = node.eth_sendRawTransaction
 
@@ -861,11 +893,10 @@ def test_a_damaged_event(sender, node):
 # --- death -----------------------------------------------------------------------------------
 
 
-def test_death_between_journal_and_send(sender, node, tmp_path):
+def test_death_between_journal_and_send(sender, node, clock, tmp_path):
     """A process is killed after it wrote down what it signed, before any node heard of it."""
     code = (
         "import os, signal, sys\n"
-        f"sys.argv[1:1] = []\n"
         "from iexec_lite.eth.signer import KeySigner\n"
         "from iexec_lite.protocol.chains import Chain\n"
         "from iexec_lite.sdk.fees import Quote\n"
@@ -894,6 +925,7 @@ def test_death_between_journal_and_send(sender, node, tmp_path):
     assert (sent.tx_hash, sent.resumed, sent.note) == (entry.tx_hash, True, {"order": 1})
     assert node.sent[0].transaction.data == b"salt one"
     assert len(node.mined) == 1
+    assert clock.now < 1, "it was sent at once, not after a long wait for it"
     journal.close()
 
 
