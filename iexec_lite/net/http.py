@@ -39,6 +39,7 @@ RETRY_STATUSES = frozenset((429, 502, 503, 504))
 _BASE_PAUSE, _MAX_PAUSE = 0.25, 8.0  # seconds before the first retry, and at most
 _MAX_RETRY_AFTER = 30.0  # a server that asks for more is not waited for
 _BLOCK = 64 * 1024
+_KEPT_TARGETS = 64
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 # What a redirected request may carry on; everything else may be a credential.
 _REDIRECT_HEADERS = frozenset(("accept", "accept-encoding", "range", "user-agent"))
@@ -100,8 +101,8 @@ class Stream:
         self._response = response
         self._limits = limits
         self._finished = False
-        length = self.headers.get("content-length", "")
-        if length.isdigit() and len(length) < 20 and int(length) > limits.max_bytes:
+        length = response.length_remaining  # None where unknown, 0 after HEAD
+        if length is not None and length > limits.max_bytes:
             limits.oversize = True
 
     @property
@@ -173,6 +174,7 @@ class Http:
         self._sleep, self._clock, self._random = sleep, clock, random
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, str | None], PoolManager] = {}
+        self._targets: dict[str, Target] = {}
         self._closed = False
 
     def __reduce__(self) -> NoReturn:
@@ -258,7 +260,7 @@ class Http:
         max_bytes: int | None,
         timeout: float | Timeout | None,
     ) -> tuple[Target, dict[str, str], Limits]:
-        target = parse_target(url, allow_plain=self.allow_plain)
+        target = self._targets.get(url) or self._parsed(url)
         if not _TOKEN.match(method):
             raise ValidationError("an HTTP method must be a plain word")
         fields = {"user-agent": self._user_agent, "accept-encoding": "gzip, deflate"}
@@ -271,6 +273,14 @@ class Http:
         limit = self.max_bytes if max_bytes is None else max_bytes
         chosen = self.timeout if timeout is None else Timeout.of(timeout)
         return target, fields, Limits(chosen, limit, self._clock)
+
+    def _parsed(self, url: str) -> Target:
+        """A URL taken apart and kept: a node's is used thousands of times."""
+        target = parse_target(url, allow_plain=self.allow_plain)
+        if len(self._targets) >= _KEPT_TARGETS:
+            self._targets = {}
+        self._targets[url] = target
+        return target
 
     def _repeat(
         self,
@@ -522,7 +532,7 @@ def _backend() -> _Backend:
             raise failure
 
         def send(self, data: Any) -> None:
-            # A kept-alive socket still has the timeout of its last read.
+            # urllib3 would give a whole upload the time to connect.
             if self.sock is not None:
                 self.sock.settimeout(_current.limits.wait())
             super().send(data)

@@ -76,8 +76,9 @@ class Limits:
         return left if longest is None else min(left, longest)
 
     def new_answer(self) -> None:
-        """A new attempt starts to count bytes from zero."""
+        """A new attempt, or the next of some redirects, starts to count bytes from zero."""
         self._wire = 0
+        self.oversize = False
 
     def count(self, received: int) -> None:
         """Count bytes off the wire: framing included, so far above what the body may have."""

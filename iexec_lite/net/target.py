@@ -11,6 +11,7 @@ import ipaddress
 import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from ..errors import ConfigurationError, TransportError
@@ -31,13 +32,13 @@ class Target:
     path: str = field(repr=False)
     authorization: str | None = field(repr=False)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """``https://host`` or ``https://host:port``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + (f":{self.port}" if self.port is not None else "")
 
-    @property
+    @cached_property
     def loopback(self) -> bool:
         """Whether this is the machine itself, by name or address."""
         if self.host.lower().rstrip(".") == "localhost":

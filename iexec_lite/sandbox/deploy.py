@@ -144,7 +144,7 @@ def prepare(
 
 def state_name(flavour: str) -> str:
     """A name for each chain that would come out different: flavour, packages, accounts, edition."""
-    parts = [str(EDITION), packages.POCO.sha256, *accounts.addresses().values()]
+    parts = [str(EDITION), packages.POCO.folder, *accounts.addresses().values()]
     parts += [packages.FACTORY.folder, packages.ANVIL_VERSION]
     return f"{flavour}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.state"
 

@@ -11,7 +11,6 @@ shared by processes. Signed transactions are public once sent; keys never come h
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -19,10 +18,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import StateError, ValidationError
 from .files import FileLock, create_private, locked, private_dir, user_data_dir
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = [
     "FAILED",
@@ -370,6 +372,8 @@ class _FileAccount(AccountJournal):
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         """A connection for one transaction: nothing stays open between calls, threads or forks."""
+        import sqlite3  # only a file journal pays for it
+
         try:
             database = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)
             try:

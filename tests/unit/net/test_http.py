@@ -147,11 +147,12 @@ def test_the_timeout_of_one_call_does_not_leak_into_the_next(serve, http):
     assert http.request("POST", server.url, body=b"x" * 300_000).body == b"ok"
 
 
-def test_a_kept_connection_sends_with_its_own_time(serve, http):
+def test_sending_may_take_longer_than_connecting(serve, http):
     server = serve(lambda call: call.reply(200, b"ok"))
-    assert http.request("POST", server.url, body=b"x", timeout=0.2).ok
-    server.pause = 0.4
-    assert http.request("POST", server.url, body=b"x" * 30_000_000).ok
+    patient = Timeout(connect=0.2, read=5, total=5)
+    for pause in (0, 0.4):
+        server.pause = pause
+        assert http.request("POST", server.url, body=b"x" * 20_000_000, timeout=patient).ok
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "5"])
@@ -169,6 +170,24 @@ def test_a_declared_size_is_refused_before_reading(serve, http):
     )
     with pytest.raises(TransportError, match="more than 1000 bytes"):
         http.request("GET", server.url, max_bytes=1000)
+
+
+def test_head_may_announce_any_size(serve, http):
+    server = serve(lambda call: call.reply(200, b"", {"Content-Length": "999999999999"}))
+    answer = http.request("HEAD", server.url, max_bytes=10)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-length"] == "999999999999"
+
+
+def test_a_large_redirect_does_not_count_for_what_follows(serve, http):
+    server = serve(
+        lambda call: (
+            call.reply(302, b"x" * 5000, {"Location": "/b"})
+            if call.path == "/a"
+            else call.reply(200, b"ok")
+        )
+    )
+    assert http.request("GET", server.url + "/a", max_bytes=10).body == b"ok"
 
 
 @pytest.mark.parametrize("chunked", [True, False])
