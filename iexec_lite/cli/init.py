@@ -5,44 +5,52 @@ from __future__ import annotations
 import argparse
 
 from . import output, project, wallets
+from .parser import Group
 
 __all__ = ["register"]
 
 
-def register(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    """The options of ``init``, a command without subcommands."""
-    parser.epilog = "example:\n  iexec-lite init --skip-wallet"
-    for action in shared._actions:
-        parser._add_action(action)
+def register(group: Group) -> None:
+    """The options of ``init``, a group without commands."""
+    parser = group.command(
+        "", init, "start a project: iexec.json, chain.json and a wallet", example="init"
+    )
     wallets.add_create_options(parser)
     project.add_force_option(parser)
-    parser.add_argument("--chain", help=argparse.SUPPRESS)
+    project.add_ignored_chain_option(parser)
     parser.add_argument(
         "--skip-wallet", action="store_true", help="write the project files, create no wallet"
     )
-    parser.set_defaults(handler=init)
 
 
 def init(options: argparse.Namespace) -> output.Result:
-    """Write iexec.json and chain.json, then create a wallet."""
-    options.force = options.force or options.raw
-    config = project.create(project.CONFIG_FILE, project.CONFIG_TEMPLATE, options)
-    chain = project.create(project.CHAIN_FILE, project.CHAIN_TEMPLATE, options)
+    """Write iexec.json and chain.json, create a wallet; nothing before everything was asked.
+
+    Unlike V6, ``--raw`` alone replaces no file that somebody has edited: it keeps it, as a refusal
+    of the question does.
+    """
+    from ..protocol import chains
+
+    contents = {
+        project.CONFIG_FILE: project.CONFIG_TEMPLATE,
+        project.CHAIN_FILE: chains.new_chain_file(),
+    }
+    written = [name for name in contents if project.may_write(name, contents[name], options)]
+    place = None if options.skip_wallet else wallets.prepare(options)
+    for name in written:
+        project.save(name, contents[name])
+    lines = [
+        f"{name}:\n{output.render(contents[name], 2)}"
+        if name in written
+        else f"{name} was kept as it is"
+        for name in contents
+    ]
     payload: dict[str, object] = {}
-    lines = []
-    if not options.skip_wallet:
-        created = wallets.create(wallets.new_key(), options)
+    if place is not None:
+        created = wallets.create(wallets.new_key(), place)
         payload = {"walletAddress": created.address, "walletFile": created.file_name}
-        lines += [
-            f"Your wallet address is {created.address} wallet saved in {created.file_name}",
-            "You must backup your wallet file in a safe place!",
-        ]
-    if config:
+        lines.append(created.text)
+    if project.CONFIG_FILE in written:
         payload["configFile"] = project.CONFIG_FILE
-        lines.append(f"{project.CONFIG_FILE} describes what you publish")
-    payload["chainConfigFile"] = project.CHAIN_FILE if chain else ""
-    if chain:
-        default = project.CHAIN_TEMPLATE["default"]
-        lines.append(f"{project.CHAIN_FILE} names the chains, the default is {default}")
-    lines.append("iExec project is ready")
-    return output.Result(payload=payload, text="\n".join(lines))
+    payload["chainConfigFile"] = project.CHAIN_FILE if project.CHAIN_FILE in written else ""
+    return output.Result(payload=payload, text="\n".join([*lines, "iExec project is ready"]))

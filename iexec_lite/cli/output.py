@@ -130,6 +130,5 @@ def _write(text: str, stream: TextIO | None) -> None:
 
 
 def _escaped(character: str) -> str:
-    return character.encode("ascii", "backslashreplace").decode("ascii") if ord(character) > 127 else (
-        f"\\x{ord(character):02x}"
-    )
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

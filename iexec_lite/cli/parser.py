@@ -36,6 +36,7 @@ EXAMPLES = f"""examples:
 """
 SHARED = {"--raw": "one JSON document, no question", "--quiet": "no progress, no information"}
 _HELP = ("-h", "--help", "help")
+_MISSING = r"missing required argument '\1'"
 _OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]{0,30}\Z")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}\Z")
 
@@ -63,8 +64,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
-        missing = re.sub("^the following arguments are", "missing", message)
-        raise UsageError(f"{missing} (see {self.prog} --help)")
+        text = re.sub("the following arguments are required: (.+)", _MISSING, message)
+        raise UsageError(f"{text} (see {self.prog} --help)")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The options of these words. What nobody asked for is refused, not repeated."""
@@ -82,7 +83,6 @@ class Group:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.parser = CommandParser(name, GROUPS[name], arguments="COMMAND")
         self.commands: dict[str, CommandParser] = {}
 
     def command(
@@ -116,8 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = [PROG]  # grows with each word that is understood
     try:
         return _run(words, command, raw=raw)
-    except SystemExit:  # argparse, after it has shown help
-        return 0
+    except SystemExit as done:  # argparse, after it has shown help
+        return EXIT_FAILURE if done.code else 0
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
         if sys.stdout is not None:  # nor may the interpreter try again at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -161,7 +161,8 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
 def _next(words: list[str]) -> tuple[list[str], str | None, list[str]]:
     """Shared options that stand before the next word, that word, and what follows."""
     count = next((n for n, word in enumerate(words) if word not in SHARED), len(words))
-    return words[:count], *(words[count : count + 1] or [None]), words[count + 1 :]
+    word = words[count] if count < len(words) else None
+    return words[:count], word, words[count + 1 :]
 
 
 def _unknown(word: str) -> str:
@@ -192,7 +193,9 @@ def top_help() -> str:
         "options",
     )
     groups = _table(GROUPS, "groups")
-    return f"usage: {PROG} GROUP COMMAND [options]\n\n{about}\n\n{groups}\n\n{options}\n\n{EXAMPLES}"
+    return (
+        f"usage: {PROG} GROUP COMMAND [options]\n\n{about}\n\n{groups}\n\n{options}\n\n{EXAMPLES}"
+    )
 
 
 def _table(rows: dict[str, str], title: str = "commands") -> str:

@@ -8,23 +8,26 @@ import os
 import sys
 
 from ..errors import ConfigurationError, IExecError, ValidationError
+from ..sdk import files
 
-__all__ = ["confirm", "password"]
+__all__ = ["confirm", "password", "read_secret"]
 
-MAX_PASSWORD_FILE = 4096
+MAX_SECRET_FILE = 4096  # bytes
+ENVIRONMENT = "IEXEC_LITE_PASSWORD"
 
 
 def interactive(options: argparse.Namespace) -> bool:
-    """Whether there is somebody to ask."""
-    return not options.raw and sys.stdin is not None and sys.stdin.isatty()
+    """Whether there is somebody to ask, who sees the question."""
+    streams = (sys.stdin, sys.stderr)
+    return not options.raw and all(s is not None and s.isatty() for s in streams)
 
 
 def confirm(question: str, options: argparse.Namespace, *, default: bool = True) -> bool:
     """A yes-or-no question; with nobody to ask an error that names ``--force``."""
-    if getattr(options, "force", False):
+    if options.force:
         return True
     if not interactive(options):
-        raise ConfigurationError(f"{question} Nobody to ask: say --force")
+        raise ConfigurationError(f"{question} There is nobody to ask: --force says yes")
     choice = "Y/n" if default else "y/N"
     while True:
         print(f"? {question} ({choice}) ", end="", file=sys.stderr, flush=True)
@@ -36,33 +39,44 @@ def confirm(question: str, options: argparse.Namespace, *, default: bool = True)
             return default if not word else word.startswith("y")
 
 
-def password(text: str, options: argparse.Namespace, *, twice: bool = False) -> str:
-    """A password from option, file, environment or person, in this order."""
+def password(text: str, options: argparse.Namespace, *, new: bool = False) -> str:
+    """A password from option, file, environment or person, in this order.
+
+    A ``new`` one is asked for twice and must not be empty.
+    """
+    given = _given(options)
+    if given is None:
+        if not interactive(options):
+            raise ConfigurationError(
+                f"{text}: there is nobody to ask; give --password-file FILE, --password "
+                f"or the environment variable {ENVIRONMENT}"
+            )
+        given = getpass.getpass(f"? {text}: ")
+        if new and given and getpass.getpass("? Please confirm your password: ") != given:
+            raise ValidationError("Password missmatch: they differ, nothing was written")
+    if new and not given:
+        raise ValidationError("The password is empty: nothing was written")
+    return given
+
+
+def _given(options: argparse.Namespace) -> str | None:
     if options.password is not None:
         return str(options.password)
     if options.password_file is not None:
-        return _from_file(options.password_file)
-    given = os.environ.get("IEXEC_LITE_PASSWORD")
-    if given is not None:
-        return given
-    if not interactive(options):
-        raise ConfigurationError(
-            f"{text}: nobody to ask; give --password-file FILE, --password or IEXEC_LITE_PASSWORD"
-        )
-    first = getpass.getpass(f"? {text}: ")
-    if twice and getpass.getpass("? Please confirm your password: ") != first:
-        raise ValidationError("Password mismatch: the two passwords differ, nothing was written")
-    return first
+        return read_secret(options.password_file, "--password-file")
+    return os.environ.get(ENVIRONMENT) or None
 
 
-def _from_file(name: str) -> str:
-    """The first line of a file, ``-`` for standard input."""
-    if name == "-":
-        text = sys.stdin.readline()
+def read_secret(name: str, option: str) -> str:
+    """The first line of a file, ``-`` for standard input, which is read line by line."""
+    if name != "-":
+        line = files.read_text(name, max_bytes=MAX_SECRET_FILE).split("\n", 1)[0]
     else:
-        with open(name, encoding="utf-8") as file:
-            text = file.read(MAX_PASSWORD_FILE)
-    line = text.split("\n", 1)[0].rstrip("\r")
+        try:
+            line = sys.stdin.readline() if sys.stdin is not None else ""
+        except UnicodeDecodeError:  # which would show a part of it
+            raise ValidationError(f"{option}: standard input is not UTF-8 text") from None
+    line = line.rstrip("\r\n")
     if not line:
-        raise ConfigurationError("--password-file: the first line is empty")
+        raise ConfigurationError(f"{option}: the first line is empty")
     return line

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from . import output
+from .parser import Group
 
 if TYPE_CHECKING:
     from ..sandbox.progress import Progress
@@ -16,44 +17,35 @@ __all__ = ["register"]
 FLAVOURS = ("token", "native")
 
 
-def register(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+def register(group: Group) -> None:
     """The commands of the group."""
-    parser.epilog = "example:\n  iexec-lite sandbox demo"
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-
-    up = commands.add_parser("up", parents=[shared], help="start a local iExec in the background")
-    _add_flavour(up)
+    up = group.command(
+        "up", start, "start a local iExec in the background", example="sandbox up --port 8545"
+    )
     up.add_argument(
         "--port", type=_port, help="port of the node on 127.0.0.1 (default: a free one)"
     )
     up.add_argument("--fresh", action="store_true", help="forget the chain and files of last time")
-    up.set_defaults(handler=start)
-
-    down = commands.add_parser("down", parents=[shared], help="stop it; its data is kept")
-    down.set_defaults(handler=stop)
-
-    status = commands.add_parser("status", parents=[shared], help="is it running, and where")
-    status.set_defaults(handler=show_status)
-
-    demo = commands.add_parser(
-        "demo", parents=[shared], help="a whole purchase in a sandbox of its own, step by step"
+    group.command("down", stop, "stop it; its data is kept", example="sandbox down")
+    group.command("status", show_status, "is it running, and where", example="sandbox status --raw")
+    demo = group.command(
+        "demo",
+        run_demo,
+        "a whole purchase in a sandbox of its own, step by step",
+        example="sandbox demo",
     )
-    _add_flavour(demo)
-    demo.set_defaults(handler=run_demo)
-
-
-def _add_flavour(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--flavour",
-        choices=FLAVOURS,
-        default="token",
-        help="RLC as a token of the chain (default), or as the chain's own coin",
-    )
+    for parser in (up, demo):
+        parser.add_argument(
+            "--flavour",
+            choices=FLAVOURS,
+            default="token",
+            help="RLC as a token of the chain (default), or as the chain's own coin",
+        )
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
     return int(text)
 
 
@@ -62,7 +54,7 @@ def start(options: argparse.Namespace) -> output.Result:
     from ..sandbox import commands
 
     status = commands.up(
-        options.flavour, options.port, fresh=options.fresh, progress=_progress(options)
+        options.flavour, options.port, fresh=options.fresh, progress=_progress(options, sys.stderr)
     )
     hint = 'Use it as network "sandbox"; stop it with: iexec-lite sandbox down'
     return output.Result(
@@ -89,15 +81,16 @@ def show_status(options: argparse.Namespace) -> output.Result:
 
 
 def run_demo(options: argparse.Namespace) -> output.Result:
-    """The whole main job, told step by step; the story is not for --raw."""
+    """The whole main job, told step by step on stdout: the story is the result."""
     from ..sandbox import commands
 
     result = commands.demo(options.flavour, progress=_progress(options, sys.stdout))
-    return output.Result(payload={"result": result.decode("utf-8", "replace")})
+    text = result.decode("utf-8", "replace")
+    return output.Result(payload={"result": text}, text=text if options.quiet else "")
 
 
-def _progress(options: argparse.Namespace, stream: TextIO | None = None) -> Progress:
+def _progress(options: argparse.Namespace, stream: TextIO) -> Progress:
     from ..sandbox.progress import Progress, TerminalProgress
 
-    silent = options.raw or options.quiet
-    return Progress() if silent else TerminalProgress(stream or sys.stderr)
+    silent = options.raw or options.quiet or stream is None
+    return Progress() if silent else TerminalProgress(stream)

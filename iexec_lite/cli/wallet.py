@@ -3,117 +3,71 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from ..errors import ConfigurationError, ValidationError
-from . import output, project, wallets
+from ..errors import ConfigurationError
+from . import output, project, prompts, wallets
+from .parser import Group
 
 __all__ = ["register"]
 
 
-def register(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+def register(group: Group) -> None:
     """The commands of the group."""
-    parser.epilog = "example:\n  iexec-lite wallet create --password-file secret.txt"
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-
-    create = commands.add_parser("create", parents=[shared], help="a new random key")
-    wallets.add_create_options(create)
-    project.add_force_option(create)
-    create.add_argument("--chain", help=argparse.SUPPRESS)
-    create.set_defaults(handler=create_wallet)
-
-    imported = commands.add_parser("import", parents=[shared], help="a key you have")
+    create = group.command(
+        "create", create_wallet, "a new random key", example="wallet create --password-file pw.txt"
+    )
+    imported = group.command(
+        "import",
+        import_wallet,
+        "a key you have",
+        arguments="[PRIVATE_KEY]",
+        example="wallet import --private-key-file key.txt --password-file pw.txt",
+    )
     imported.add_argument("private_key", nargs="?", metavar="PRIVATE_KEY", help="64 hex digits")
     imported.add_argument(
-        "--private-key-file", metavar="FILE", help="read the key from FILE, - for standard input"
+        "--private-key-file",
+        metavar="FILE",
+        help="read the key from the first line of FILE, - for standard input",
     )
-    wallets.add_create_options(imported)
-    project.add_force_option(imported)
-    imported.add_argument("--chain", help=argparse.SUPPRESS)
-    imported.set_defaults(handler=import_wallet)
+    for parser in (create, imported):
+        wallets.add_create_options(parser)
+        project.add_force_option(parser)
+        project.add_ignored_chain_option(parser)
 
-    show = commands.add_parser("show", parents=[shared], help="address and balances")
-    show.add_argument("address", nargs="?", help="any address (default: your wallet)")
+    show = group.command(
+        "show",
+        show_wallet,
+        "address and balances",
+        arguments="[ADDRESS]",
+        example="wallet show --chain arbitrum-mainnet",
+    )
+    show.add_argument(
+        "address", nargs="?", metavar="ADDRESS", help="any address (default: your wallet)"
+    )
     show.add_argument("--show-private-key", action="store_true", help="show the key in clear")
     wallets.add_load_options(show)
-    project.add_chain_option(show)
-    show.set_defaults(handler=show_wallet)
+    project.add_node_options(show)
 
 
 def create_wallet(options: argparse.Namespace) -> output.Result:
     """A new random key in a wallet file."""
-    return _created(wallets.create(wallets.new_key(), options))
+    place = wallets.prepare(options)
+    return _created(wallets.create(wallets.new_key(), place))
 
 
 def import_wallet(options: argparse.Namespace) -> output.Result:
     """A given key in a wallet file."""
-    from ..eth.crypto import PrivateKey
-
-    given = options.private_key
-    if (given is None) == (options.private_key_file is None):
+    given, file = options.private_key, options.private_key_file
+    if (given is None) == (file is None):
         raise ConfigurationError("give the key either as PRIVATE_KEY or with --private-key-file")
     if given is None:
-        given = _read_key(options.private_key_file)
+        given = prompts.read_secret(file, "--private-key-file")
     else:
-        output.warn("A key on the command line may be seen by others: prefer --private-key-file")
-    digits = given.strip().removeprefix("0x").removeprefix("0X")
-    try:
-        secret = bytes.fromhex(digits)
-    except ValueError:
-        secret = b""
-    if len(digits) != 64 or len(secret) != 32:
-        raise ValidationError(
-            f"invalid private key: it has 64 hex digits, with or without 0x; got {len(digits)} "
-            "characters"
+        output.warn(
+            "A key on the command line may be seen by others: prefer --private-key-file", options
         )
-    return _created(wallets.create(PrivateKey(secret), options))
-
-
-def show_wallet(options: argparse.Namespace) -> output.Result:
-    """Address and balances; with ``--show-private-key`` also the key."""
-    from ..protocol.units import format_eth, format_rlc
-    from ..sdk.client import IExec
-
-    wallet: dict[str, object] = {}
-    if options.address is None and options.show_private_key:
-        wallet = wallets.plain_wallet(wallets.load_key(options))
-        address = str(wallet["address"])
-    elif options.address is None:
-        found = wallets.load_address(options)
-        if found is None:
-            raise ConfigurationError(
-                "Failed to load wallet address from keystore: Wallet file not found; "
-                '"iexec-lite wallet create" makes one'
-            )
-        address, wallet = found, {"address": found}
-    else:
-        address = options.address
-    chain = project.selected_chain(options)
-    output.info(f"Using chain {chain.name} [chainId: {chain.id}]", quiet=options.quiet)
-    with IExec(chain) as client:
-        balances = client.wallet.check_balances(address)
-    balance = {
-        "ether": format_eth(balances.wei),
-        "RLC": format_rlc(balances.nrlc),
-        "nRLC": str(balances.nrlc),
-        "wei": str(balances.wei),
-    }
-    if chain.native:
-        balance = {key: balance[key] for key in ("RLC", "nRLC")}
-    payload: dict[str, object] = {"balance": balance}
-    if wallet:
-        payload["wallet"] = wallet
-    shown: dict[str, object] = {**wallet, "address": address}
-    shown |= {unit: balance[unit] for unit in ("ether", "RLC") if unit in balance}
-    text = output.render(shown)
-    return output.Result(payload=payload, text=text)
-
-
-def _read_key(name: str) -> str:
-    if name == "-":
-        return sys.stdin.readline()
-    with open(name, encoding="utf-8") as file:
-        return file.read(256)
+    key = wallets.parse_key(given.strip())
+    return _created(wallets.create(key, wallets.prepare(options)))
 
 
 def _created(created: wallets.Created) -> output.Result:
@@ -123,6 +77,39 @@ def _created(created: wallets.Created) -> output.Result:
             "fileName": created.file_name,
             "address": created.address,
         },
-        text=f"Your wallet address is {created.address}\nWallet saved in {created.file_name}\n"
-        "You must backup your wallet file in a safe place!",
+        text=created.text,
     )
+
+
+def show_wallet(options: argparse.Namespace) -> output.Result:
+    """Address and balances; with ``--show-private-key`` also the key, which comes last."""
+    from ..protocol.units import format_eth, format_rlc
+
+    wallet = None if options.address is not None else _own(options)
+    selection = project.selected_chain(options)
+    address = options.address if wallet is None else wallet.address
+    with project.connect(selection, options) as client:
+        balances = client.wallet.check_balances(address)
+    balance = {"RLC": format_rlc(balances.nrlc), "nRLC": str(balances.nrlc)}
+    if not selection.chain.native:
+        balance = {"ether": format_eth(balances.wei), **balance, "wei": str(balances.wei)}
+    payload: dict[str, object] = {"balance": balance}
+    shown: dict[str, object] = {"address": address}
+    if wallet is not None:
+        if options.show_private_key:
+            shown = wallets.plain_wallet(wallet.key)
+        payload["wallet"] = dict(shown)
+    shown |= {unit: balance[unit] for unit in ("ether", "RLC") if unit in balance}
+    return output.Result(payload=payload, text=output.render(shown))
+
+
+def _own(options: argparse.Namespace) -> wallets.Wallet:
+    try:
+        return wallets.require(options)
+    except ConfigurationError as error:
+        if options.show_private_key:
+            raise
+        raise ConfigurationError(
+            f"Failed to load wallet address from keystore: Wallet file not found ({error.message})",
+            cause=error,
+        ) from error

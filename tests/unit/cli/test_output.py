@@ -1,0 +1,138 @@
+"""What is shown, on which stream, and that nothing in it can hurt a terminal or a program."""
+
+from __future__ import annotations
+
+import io
+import json
+from argparse import Namespace
+
+import pytest
+
+from iexec_lite.cli import output
+from iexec_lite.errors import ConfigurationError, IExecError
+
+RESULT = output.Result(payload={"a": 1}, text="one\ntwo")
+PARTLY = output.Result(
+    payload={"a": 1}, text="one", failures=["b: bad", "c: worse"], title="Failed to sign"
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_success(capsys) -> None:
+    assert output.show(RESULT, raw=True) == 0
+    assert capsys.readouterr() == ('{"ok":true,"a":1}\n', "")
+    assert output.show(RESULT, raw=False) == 0
+    assert capsys.readouterr() == ("one\ntwo\n", "")
+    assert output.show(output.Result(), raw=False) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_partial_failure(capsys) -> None:
+    assert output.show(PARTLY, raw=True) == 1
+    assert capsys.readouterr() == ("", '{"ok":false,"a":1,"fail":["b: bad","c: worse"]}\n')
+    assert output.show(PARTLY, raw=False) == 1
+    assert capsys.readouterr() == ("one\n", "✖ Failed to sign:\n  - b: bad\n  - c: worse\n")
+
+
+def test_failure(capsys) -> None:
+    error = ConfigurationError("no such thing")
+    output.fail(error, command="iexec-lite x", raw=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err) == {
+        "ok": False,
+        "command": "iexec-lite x",
+        "error": {
+            "name": "ConfigurationError",
+            "code": "configuration",
+            "message": "no such thing",
+        },
+    }
+    output.fail(error, command="iexec-lite x", raw=False)
+    text = '✖ Command "iexec-lite x" failed: ConfigurationError: no such thing\n'
+    assert capsys.readouterr() == ("", text)
+
+
+def test_information_and_warnings(capsys) -> None:
+    for raw, quiet, shown in [
+        (False, False, "ℹ i\n⚠ w\n"),
+        (False, True, "⚠ w\n"),
+        (True, False, ""),
+        (True, True, ""),
+    ]:
+        options = Namespace(raw=raw, quiet=quiet)
+        output.info("i", options)
+        output.warn("w", options)
+        assert capsys.readouterr() == ("", shown)
+
+
+def test_colour_on_a_terminal_only(monkeypatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    output.warn("w", Namespace(raw=False))
+    assert terminal.getvalue() == "\x1b[33m⚠\x1b[0m w\n"
+    monkeypatch.setenv("NO_COLOR", "")
+    output.warn("w", Namespace(raw=False))
+    assert terminal.getvalue().endswith("m w\n⚠ w\n")
+
+
+def test_nothing_steers_a_terminal(capsys) -> None:
+    text = "a\x1b[2Jb\x07\r\u202ec\x9b\ud800\ttab é✖"
+    output.show(output.Result(text=text), raw=False)
+    expected = r"a\x1b[2Jb\x07\x0d\u202ec\x9b\ud800" + "\ttab é✖\n"
+    assert capsys.readouterr().out == expected
+    output.show(output.Result(payload={"x": text}), raw=True)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == {"ok": True, "x": text}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_any_encoding(monkeypatch, encoding: str) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert output.show(output.Result(text="1 ✖ é"), raw=False) == 0
+    shown = raw.getvalue().decode(encoding)
+    assert shown == ("1 \\u2716 \\xe9\n" if encoding == "ascii" else "1 \\u2716 é\n")
+
+
+def test_closed_streams(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    output.fail(IExecError("x"), command="c", raw=True)
+    output.fail(IExecError("x"), command="c", raw=False)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr("sys.stdout", None)
+    assert output.show(RESULT, raw=True) == 0
+
+
+def test_render() -> None:
+    value = {
+        "name": "x",
+        "longer": 12,
+        "flag": True,
+        "none": None,
+        "empty": [],
+        "nested": {"a": "1", "list": ["b", {"c": False}]},
+        "text": "",
+    }
+    assert output.render(value).splitlines() == [
+        "name:   x",
+        "longer: 12",
+        "flag:   yes",
+        "none:   (none)",
+        "empty:  (none)",
+        "nested:",
+        "  a:    1",
+        "  list:",
+        "    - b",
+        "    -",
+        "      c: no",
+        "text:",
+    ]
+    assert output.render("x") == "x"

@@ -1,0 +1,465 @@
+"""From words to a command: help, version, usage errors; what they load and never repeat."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import iexec_lite
+from iexec_lite.cli import parser
+
+SECRET = "hunter2"
+KEY = "0x" + "1b" * 32
+
+
+def test_version(run) -> None:
+    for words in (["--version"], ["-V"], ["--raw", "--version"]):
+        done = run(*words)
+        assert (done.status, done.out, done.err) == (0, f"{iexec_lite.__version__}\n", "")
+
+
+TOP = """\
+usage: iexec-lite GROUP COMMAND [options]
+
+The iExec SDK for Python: sell, buy and run computing.
+
+groups:
+  init     start a project: iexec.json, chain.json and a wallet
+  wallet   create, import and show wallets
+  order    write and sign orders
+  sandbox  a whole local iExec: start, stop, and see the main job done
+
+options:
+  --version, -V  show the version
+  --help, -h     show this help, or that of a group or command
+  --raw          one JSON document, no question
+  --quiet        no progress, no information
+
+examples:
+  iexec-lite sandbox demo          see a whole purchase, from an empty folder to its result
+  iexec-lite init                  start a project here
+  iexec-lite GROUP --help          the commands of a group
+"""
+GROUP_HELP = {
+    "wallet": """\
+usage: iexec-lite wallet COMMAND
+
+create, import and show wallets
+
+commands:
+  create  a new random key
+  import  a key you have
+  show    address and balances
+
+example:
+  iexec-lite wallet create --password-file pw.txt
+""",
+    "order": """\
+usage: iexec-lite order COMMAND
+
+write and sign orders
+
+commands:
+  init  write orders to fill in into iexec.json
+  sign  sign the orders of iexec.json into orders.json
+
+example:
+  iexec-lite order init --app --dataset
+""",
+    "sandbox": """\
+usage: iexec-lite sandbox COMMAND
+
+a whole local iExec: start, stop, and see the main job done
+
+commands:
+  up      start a local iExec in the background
+  down    stop it; its data is kept
+  status  is it running, and where
+  demo    a whole purchase in a sandbox of its own, step by step
+
+example:
+  iexec-lite sandbox up --port 8545
+""",
+}
+CREATE = ["--password", "--password-file", "--keystoredir", "--unencrypted", "--force"]
+LOAD = ["--password", "--password-file", "--keystoredir", "--wallet-file", "--wallet-address"]
+KINDS = ["--app", "--dataset", "--workerpool", "--request"]
+NODE = ["--chain", "--allow-plain-http"]
+# command: (usage, text, options but --help and the shared ones, in order, example)
+COMMAND_HELP = {
+    "init": (
+        "[options]",
+        "start a project: iexec.json, chain.json and a wallet",
+        [*CREATE, "--skip-wallet"],
+        "init",
+    ),
+    "wallet create": (
+        "[options]",
+        "a new random key",
+        CREATE,
+        "wallet create --password-file pw.txt",
+    ),
+    "wallet import": (
+        "[PRIVATE_KEY] [options]",
+        "a key you have",
+        ["--private-key-file", *CREATE],
+        "wallet import --private-key-file key.txt --password-file pw.txt",
+    ),
+    "wallet show": (
+        "[ADDRESS] [options]",
+        "address and balances",
+        ["--show-private-key", *LOAD, *NODE],
+        "wallet show --chain arbitrum-mainnet",
+    ),
+    "order init": (
+        "[options]",
+        "write orders to fill in into iexec.json",
+        [*KINDS, *LOAD, "--chain"],
+        "order init --app --dataset",
+    ),
+    "order sign": (
+        "[options]",
+        "sign the orders of iexec.json into orders.json",
+        [*KINDS, "--offline", "--skip-request-check", *LOAD, *NODE, "--force"],
+        "order sign --app --offline",
+    ),
+    "sandbox up": (
+        "[options]",
+        "start a local iExec in the background",
+        ["--port", "--fresh", "--flavour"],
+        "sandbox up --port 8545",
+    ),
+    "sandbox down": ("[options]", "stop it; its data is kept", [], "sandbox down"),
+    "sandbox status": (
+        "[options]",
+        "is it running, and where",
+        [],
+        "sandbox status --raw",
+    ),
+    "sandbox demo": (
+        "[options]",
+        "a whole purchase in a sandbox of its own, step by step",
+        ["--flavour"],
+        "sandbox demo",
+    ),
+}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
+def test_help_of_the_program(run, words: list[str]) -> None:
+    done = run(*words)
+    assert (done.status, done.out, done.err) == (0, TOP, "")
+
+
+@pytest.mark.parametrize("group", GROUP_HELP)
+@pytest.mark.parametrize("form", ["{} --help", "{} -h", "help {}", "{} help", "--raw {} --help"])
+def test_help_of_a_group(run, group: str, form: str) -> None:
+    done = run(*form.format(group).split())
+    assert (done.status, done.out, done.err) == (0, GROUP_HELP[group], "")
+
+
+@pytest.mark.parametrize("command", COMMAND_HELP)
+@pytest.mark.parametrize("form", ["{} --help", "help {}"])
+def test_help_of_a_command(run, command: str, form: str) -> None:
+    usage, text, options, example = COMMAND_HELP[command]
+    done = run(*form.format(command).split())
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[:3] == [f"usage: iexec-lite {command} {usage}", "", text]
+    assert lines[-2:] == ["example:", f"  iexec-lite {example}"]
+    named = [line.split()[0].rstrip(",") for line in lines if line.startswith("  -")]
+    assert named == ["-h", "--raw", "--quiet", *options]
+
+
+def test_help_covers_every_command() -> None:
+    found = []
+    for name in parser.GROUPS:
+        group = parser.Group(name)
+        __import__(f"iexec_lite.cli.{name}", fromlist=["register"]).register(group)
+        found += [f"{name} {command}".strip() for command in group.commands]
+    assert found == list(COMMAND_HELP)
+    assert [name for name in parser.GROUPS if name not in COMMAND_HELP] == list(GROUP_HELP)
+
+
+def test_examples_parse(run) -> None:
+    for *_, example in COMMAND_HELP.values():
+        done = run(*example.split(), "--no-such-option", "--raw")
+        assert "unknown option '--no-such-option'" in done.json["error"]["message"]
+
+
+# -- usage errors ------------------------------------------------------------------------------
+
+USAGE = {
+    "": "missing command",
+    "foo": "unknown command 'foo'",
+    "wallet": "missing command",
+    "wallet foo": "unknown command 'foo'",
+    "--nope": "unknown option '--nope' here: options stand after the command",
+    "wallet --nope show": "unknown option '--nope' here: options stand after the command",
+    "wallet show --nope": "unknown option '--nope'",
+    "wallet show --nope=1": "unknown option '--nope'",
+    "wallet show --wallet-addr 0x": "unknown option '--wallet-addr'",
+    "wallet show a b": "too many arguments",
+    "wallet show --chain": "argument --chain: expected one argument",
+    "wallet create --password a --password-file b": (
+        "argument --password-file: not allowed with argument --password"
+    ),
+    "sandbox up --port 0": "argument --port: a port is a number from 1 to 65535",
+    "sandbox up --port \u0664\u00b2": "argument --port: a port is a number from 1 to 65535",
+    "help foo": "unknown command 'foo'",
+    "help wallet foo": "unknown command 'foo'",
+    "init extra": "too many arguments",
+}
+
+
+@pytest.mark.parametrize("line", USAGE)
+def test_usage_error(run, line: str) -> None:
+    raw = run("--raw", *line.split())
+    error = raw.json["error"]
+    assert (raw.status, error["name"], error["code"]) == (1, "UsageError", "usage")
+    assert error["message"].startswith(USAGE[line] + " (see iexec-lite ")
+    assert error["message"].endswith("--help)")
+    plain = run(*line.split())
+    assert (plain.status, plain.out) == (1, "")
+    if USAGE[line] == "missing command":
+        assert plain.err == (GROUP_HELP[line] if line else TOP)
+    else:
+        assert plain.err == f'✖ Command "{raw.json["command"]}" failed: {error["message"]}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("--raw", "iexec-lite"),
+        ("bogus --raw", "iexec-lite"),
+        ("wallet --raw bogus", "iexec-lite wallet"),
+        ("wallet --raw", "iexec-lite wallet"),
+        ("--raw wallet show --keystoredir none", "iexec-lite wallet show"),
+        ("wallet --raw show --keystoredir none", "iexec-lite wallet show"),
+        ("wallet show --keystoredir none --raw", "iexec-lite wallet show"),
+        ("init --raw", "iexec-lite init"),
+    ],
+)
+def test_command_member(run, line: str, command: str) -> None:
+    document = run(*line.split()).json
+    assert (document["ok"], document["command"]) == (False, command)
+    assert list(document) == ["ok", "command", "error"]
+
+
+def test_raw_after_two_dashes_is_a_value(run) -> None:
+    done = run("wallet", "import", "--", "--raw")
+    assert (done.status, done.out) == (1, "")
+    assert "✖" in done.err
+    assert "invalid private key" in done.err
+
+
+def test_a_value_that_looks_like_raw_is_none(run, wallet: Path) -> None:
+    done = run("wallet", "show", "--chain=--raw", "--keystoredir", "ks")
+    assert done.err == (
+        '✖ Command "iexec-lite wallet show" failed: ConfigurationError: '
+        'Missing "--raw" chain in "chain.json"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["wallet", "--password", SECRET, "create"],
+        ["--password", SECRET, "wallet", "create"],
+        [f"--password={SECRET}", "wallet", "create"],
+        ["wallet", "create", SECRET],
+        ["wallet", "create", f"--pasword={SECRET}"],
+        ["wallet", "create", "--pasword", SECRET],
+        ["wallet", "create", "--password", SECRET, "--nope"],
+        ["wallet", "create", "--password", SECRET, "--password-file", "x"],
+        ["wallet", "import", "0x", KEY],
+        ["wallet", "import", KEY, KEY],
+        ["wallet", "import", f"-{KEY}"],
+        ["wallet", KEY],
+        ["wallet", KEY[2:]],
+        [KEY],
+        [f"--{KEY}"],
+        ["wallet", "import", f"--{KEY[2:]}"],
+        ["wallet", "import", KEY[:-1]],
+        ["wallet", "import", KEY + "0"],
+        ["wallet", "import", KEY.replace("b", "g")],
+        ["wallet", "import", "0x" + "ff" * 32],
+    ],
+)
+def test_no_secret_is_repeated(run, words: list[str]) -> None:
+    for more in ([], ["--raw"]):
+        done = run(*words, *more)
+        assert done.status == 1
+        for part in (SECRET, KEY[2:20], "1g1g1g", "ff" * 10):
+            assert part not in done.out + done.err
+
+
+def test_shared_options_stand_anywhere(run) -> None:
+    for words in (
+        ["--raw", "--quiet", "init", "--skip-wallet"],
+        ["--quiet", "init", "--raw", "--skip-wallet"],
+        ["init", "--skip-wallet", "--raw"],
+    ):
+        assert run(*words).json["ok"] is True
+
+
+# -- failures of other kinds --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "Interrupted"),
+        (EOFError(), "Operation aborted by user."),
+        (OSError(28, "No space left on device", "x.json"), "x.json: No space left on device"),
+        (OSError("odd"), "odd"),
+        (KeyError(SECRET), "internal error (KeyError): please report it"),
+        (RecursionError(), "internal error (RecursionError): please report it"),
+    ],
+)
+def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, message: str) -> None:
+    from iexec_lite.cli import project
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(project, "may_write", broken)
+    done = run("init", "--raw", "--skip-wallet")
+    assert done.status == 1
+    assert done.json["error"]["message"].startswith(message)
+    plain = run("init", "--skip-wallet")
+    assert plain.err.count("\n") == 1
+    assert plain.err.startswith(f'✖ Command "iexec-lite init" failed: {message}')
+    assert SECRET not in plain.err + done.err
+    monkeypatch.setenv("DEBUG", "iexec*")
+    assert "Traceback (most recent call last)" in run("init", "--skip-wallet").err
+    assert run("init", "--raw", "--skip-wallet").json["ok"] is False
+
+
+# -- in processes of their own -------------------------------------------------------------------
+
+THIRD_PARTY = {"urllib3", "Crypto", "coincurve", "eth_hash", "eth_keys", "eth_utils", "pydantic"}
+COSTLY = {"ssl", "sqlite3", "socket", "http", "asyncio", "xml"}
+LOADED = """
+import sys
+from iexec_lite.cli import main
+status = main(sys.argv[1:])
+print()
+print(status, *sorted(sys.modules))
+"""
+
+
+def loaded(*words: str, folder: Path) -> tuple[int, set[str]]:
+    """Exit status and loaded modules of a command in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    status, *modules = done.stdout.splitlines()[-1].split()
+    return int(status), set(modules)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("--version", 0),
+        ("--help", 0),
+        ("wallet --help", 0),
+        ("wallet show --help", 0),
+        ("help order sign", 0),
+        ("order sign --help", 0),
+        ("init --help", 0),
+        ("sandbox demo --help", 0),
+        ("nonsense", 1),
+        ("wallet nonsense", 1),
+        ("wallet create --nonsense", 1),
+    ],
+)
+def test_help_loads_nothing(project: Path, line: str, status: int) -> None:
+    got, modules = loaded(*line.split(), folder=project)
+    assert got == status
+    assert not modules & (THIRD_PARTY | COSTLY)
+    own = {name for name in modules if name.startswith("iexec_lite.")}
+    layers = {name.split(".")[1] for name in own}
+    assert layers <= {"cli", "errors", "sdk"}
+    assert not {n for n in own if n.startswith("iexec_lite.sdk.")} - {"iexec_lite.sdk.files"}
+
+
+def test_commands_load_what_they_use(project: Path, wallet: Path) -> None:
+    def check(*words: str, without: set[str]) -> None:
+        status, modules = loaded(*words, folder=project)
+        assert status == 0
+        assert not modules & without
+        assert "urllib3" not in modules
+
+    network = {"ssl", "sqlite3", "socket", "http", "iexec_lite.net", "iexec_lite.sandbox"}
+    curve = {"coincurve", "eth_keys"}
+    check("init", "--skip-wallet", without=network | curve | {"iexec_lite.sdk.client"})
+    check("wallet", "create", "--unencrypted", without=network | {"iexec_lite.protocol"})
+    keystore = ["--keystoredir", "ks", "--chain", "bellecour"]
+    check("order", "init", *keystore, without=network | curve | {"iexec_lite.sdk.client"})
+    check("order", "sign", "--offline", "--password", "x", *keystore, without=network)
+
+
+def test_guard_sees_what_is_loaded(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import urllib3\n{LOADED}", "--version"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "urllib3" in done.stdout.split()
+
+
+def test_as_a_module(project: Path) -> None:
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "iexec_lite", *words],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    done = call("--version")
+    assert (done.returncode, done.stdout) == (0, f"{iexec_lite.__version__}\n")
+    failed = call("wallet", "show", "--raw")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert json.loads(failed.stderr)["command"] == "iexec-lite wallet show"
+
+
+def test_console_script() -> None:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="console_scripts", name="iexec-lite")
+    assert {point.load() for point in found} == {iexec_lite.cli.main}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes report a missing reader on POSIX only")
+def test_a_reader_that_left(project: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "iexec_lite", "--help"],
+            cwd=project,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")

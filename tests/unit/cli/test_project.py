@@ -1,0 +1,251 @@
+"""The JSON files of a project: what is written, what is kept, what is refused (cli.md §4, §5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from iexec_lite.cli import project as files
+from iexec_lite.errors import ConfigurationError, ValidationError
+from iexec_lite.protocol import chains
+
+NAMES = ("iexec.json", "chain.json")
+WRITTEN = {"ok": True, "configFile": "iexec.json", "chainConfigFile": "chain.json"}
+KEPT = {"ok": True, "chainConfigFile": ""}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# -- init ------------------------------------------------------------------------------------------
+
+
+def test_init(run, project: Path) -> None:
+    assert run("init", "--skip-wallet", "--raw").json == WRITTEN
+    assert names(project) == ["chain.json", "iexec.json"]
+    config = (project / "iexec.json").read_bytes().decode()
+    assert config == json.dumps(files.CONFIG_TEMPLATE, indent=2)
+    assert list(json.loads(config)) == ["description", "license", "author", "social", "logo"]
+    chain = json.loads((project / "chain.json").read_bytes())
+    assert chain["default"] in chain["chains"]
+    assert chains.ChainFile.from_dict(chain).select().chain.name == chain["default"]
+    if os.name != "nt":
+        assert stat.S_IMODE((project / "iexec.json").stat().st_mode) == 0o644
+
+
+def test_init_with_a_wallet(run, cheap, project: Path) -> None:
+    document = run("init", "--password", "x", "--keystoredir", "ks", "--raw").json
+    assert list(document) == [
+        "ok", "walletAddress", "walletFile", "configFile", "chainConfigFile"
+    ]  # fmt: skip
+    assert (project / document["walletFile"]).is_file()
+    done = run("init", "--unencrypted")
+    assert done.status == 0
+    assert done.out.startswith("iexec.json:\n  description:")
+    assert "You must backup your wallet file in a safe place!\n" in done.out
+    assert done.out.endswith("iExec project is ready\n")
+    assert "privateKey" not in done.out
+
+
+def test_init_without_a_password_writes_nothing(run, project: Path) -> None:
+    for more in ([], ["--raw"]):
+        done = run("init", "--keystoredir", "ks", *more)
+        assert done.status == 1
+        assert "there is nobody to ask; give --password-file FILE" in done.err
+    assert names(project) == ["ks"]
+    assert names(project / "ks") == []
+
+
+def test_init_keeps_what_somebody_edited(run, project: Path) -> None:
+    mine = '{"mine": 1}'
+    (project / "iexec.json").write_text(mine)
+    (project / "chain.json").write_text("not even JSON")
+    assert run("init", "--skip-wallet", "--raw").json == KEPT
+    asked = run("init", "--skip-wallet")
+    assert asked.status == 1
+    assert (
+        '"iexec.json" already exists, replace it with new one? There is nobody to ask: --force'
+        in asked.err
+    )
+    assert (project / "iexec.json").read_text() == mine
+    assert (project / "chain.json").read_text() == "not even JSON"
+    assert run("init", "--skip-wallet", "--raw", "--force").json == WRITTEN
+    assert "license" in json.loads((project / "iexec.json").read_text())
+    assert run("init", "--skip-wallet", "--raw").json == WRITTEN  # as they were: nothing is lost
+    assert run("init", "--skip-wallet").status == 0
+
+
+# -- load and save ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "SyntaxError: Expecting value.* in iexec.json"),
+        ("{", "SyntaxError: .* in iexec.json"),
+        ("[]", "iexec.json must hold a JSON object"),
+        ('{"a": NaN}', "SyntaxError: NaN is not a number of JSON.* in iexec.json"),
+        ('{"a": -Infinity}', "SyntaxError: -Infinity is not a number"),
+        ('{"a": 1e999}', "SyntaxError: 1e999 is not a number of JSON, or out of range"),
+        ("[" * 10_000, "SyntaxError: JSON nested deeper"),
+        (b"\xff", "iexec.json is not UTF-8 text"),
+        (b"x" * (16 * 2**20 + 1), "iexec.json is larger than"),
+    ],
+)
+def test_faulty_file(project: Path, text: str | bytes, message: str) -> None:
+    (project / "iexec.json").write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises((ConfigurationError, ValidationError), match=message):
+        files.load("iexec.json")
+
+
+def test_missing_file(project: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        files.load("iexec.json")
+    text = 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'
+    assert caught.value.message == text
+    assert files.load("iexec.json", missing={"a": 1}) == {"a": 1}
+    (project / "iexec.json").symlink_to("nowhere")
+    with pytest.raises(ValidationError, match=r"cannot read iexec.json"):
+        files.load("iexec.json", missing={})
+    (project / "deployed.json").mkdir()
+    with pytest.raises(ValidationError, match=r"cannot read deployed.json"):
+        files.load("deployed.json", missing={})
+
+
+def test_round_trip(project: Path) -> None:
+    """Unknown keys, their order, big numbers, every text: all of it survives."""
+    text = json.dumps(
+        {
+            "zebra": [1, 2.5, -0.0, 10**40, 1e300, True, None],
+            "": {"nested": {"é✖": "\u2028\t"}},
+            "lone": "\ud800",
+            "a": "",
+        },
+        indent=2,
+    )
+    (project / "iexec.json").write_text("\ufeff" + text, encoding="utf-8")
+    content = files.load("iexec.json")
+    files.save("iexec.json", content)
+    again = (project / "iexec.json").read_bytes()
+    assert json.dumps(json.loads(again), indent=2) == text
+    files.save("iexec.json", {"é": "✖"})
+    assert (project / "iexec.json").read_bytes() == '{\n  "é": "✖"\n}'.encode()
+
+
+# -- deployed.json ---------------------------------------------------------------------------------
+
+
+def test_deployed_address(project: Path) -> None:
+    assert files.deployed_address("app", 134) is None
+    address = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
+    content = {"app": {"134": address.lower()}, "dataset": {"134": "0x12"}, "workerpool": []}
+    (project / "deployed.json").write_text(json.dumps(content))
+    assert files.deployed_address("app", 134) == address
+    assert files.deployed_address("app", 1) is None
+    with pytest.raises(ValidationError, match=r"dataset 134 in deployed.json"):
+        files.deployed_address("dataset", 134)
+    with pytest.raises(ConfigurationError, match=r'"workerpool" in deployed.json must be an obj'):
+        files.deployed_address("workerpool", 134)
+
+
+# -- chains ----------------------------------------------------------------------------------------
+
+
+def select(name: str | None = None) -> chains.Selection:
+    return files.selected_chain(Namespace(chain=name))
+
+
+def test_chain_without_a_file(project: Path) -> None:
+    assert select().chain.name == chains.DEFAULT_CHAIN
+    assert select("bellecour").chain.id == 134
+    assert select("134").chain.name == "bellecour"
+    with pytest.raises(ConfigurationError, match=r'^Missing "nope" chain in "chain.json"$'):
+        select("nope")
+
+
+def test_chain_file_of_v6(project: Path) -> None:
+    (project / "chain.json").write_text(
+        json.dumps(
+            {
+                "default": "viviani",
+                "chains": {
+                    "goerli": {},
+                    "viviani": {},
+                    "mainnet": {},
+                    "bellecour": {},
+                    "enterprise": {},
+                    "enterprise-testnet": {},
+                },
+            }
+        )
+    )
+    assert select().chain.id == 133
+    assert select("enterprise").chain.enterprise
+    assert select("arbitrum-mainnet").chain.id == 42161
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"default": "x"}, "chains is a required field in chain.json"),
+        ({"default": "x", "chains": {}}, 'Missing "x" chain in "chain.json"'),
+        ({"chains": {}}, "Missing chain parameter. Check your"),
+        ({"default": "a", "chains": {"a": {"hots": "x"}}}, 'Unknown key "hots" in chain.json'),
+        ({"default": "a", "chains": {"a": {"id": 5}}}, "id must be a `string` type"),
+        ({"default": "a", "chains": {"a": {}}}, 'Missing id in "chain.json" for chain a'),
+        ({"default": "a", "chains": {"a": {"id": "77"}}}, "Missing RPC host, no "),
+        ({"default": "a", "chains": [], "foo": 1}, 'Unknown key "foo"'),
+    ],
+)
+def test_faulty_chain_file(run, project: Path, content: object, message: str) -> None:
+    (project / "chain.json").write_text(json.dumps(content))
+    with pytest.raises((ConfigurationError, ValidationError), match=message):
+        select()
+    error = run("wallet", "show", "0x" + "1" * 40, "--raw").json["error"]
+    assert message in error["message"]
+
+
+def test_broken_chain_file_is_not_ignored(run, project: Path) -> None:
+    (project / "chain.json").write_text('{"default": ')
+    for chain in ("bellecour", "sandbox"):
+        error = run("wallet", "show", "0x" + "1" * 40, "--chain", chain, "--raw").json["error"]
+        assert error["message"].startswith("SyntaxError: ")
+        assert error["message"].endswith(" in chain.json")
+
+
+def test_sandbox(project: Path, monkeypatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"^No sandbox is running: start one with"):
+        select("sandbox")
+    (project / "chain.json").write_text('{"default": "sandbox", "chains": {}}')
+    with pytest.raises(ConfigurationError, match=r"^No sandbox is running"):
+        select()
+    folder = Path(os.environ["IEXEC_LITE_HOME"], "sandbox")
+    folder.mkdir()
+    record = chains.resolve("bellecour").with_overrides(name="sandbox", host="http://127.0.0.1:1")
+    (folder / "chain.json").write_text(json.dumps(record.to_dict()))
+    assert select().chain == record
+    (folder / "chain.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        select("sandbox")
+    mine = {"sandbox": {"id": "65535", "host": "http://127.0.0.1:2", "hub": "0x" + "1" * 40}}
+    (project / "chain.json").write_text(json.dumps({"default": "sandbox", "chains": mine}))
+    assert select().chain.id == 65535
+
+
+def test_nodes_of_a_symbolic_host(project: Path) -> None:
+    """``mainnet`` means public nodes; the file may hold a key for them, which is never shown."""
+    (project / "chain.json").write_text(
+        json.dumps(
+            {"default": "mainnet", "chains": {"mainnet": {}}, "providers": {"infura": "s3cret"}}
+        )
+    )
+    options = Namespace(raw=True, quiet=False, allow_plain_http=False)
+    with files.connect(select(), options) as client:
+        assert client.chain.id == 1
+        assert "s3cret" not in repr(client)

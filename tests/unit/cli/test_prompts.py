@@ -1,0 +1,306 @@
+"""Questions to a person at a terminal, and that nobody else is ever asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from iexec_lite.cli import prompts
+from iexec_lite.errors import ConfigurationError, ValidationError
+
+pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on this system")
+
+NEW = "Please choose a password for wallet encryption"
+AGAIN = "Please confirm your password"
+CHEAP = """
+import sys
+from iexec_lite.eth import keystore
+keystore.encrypt.__kwdefaults__["n"] = 2
+from iexec_lite.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Session:
+    """A command at a pseudo-terminal; stdout apart from it where ``piped``."""
+
+    def __init__(self, folder: Path, words: tuple[str, ...], piped: bool = False) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHEAP, *words],
+            cwd=folder,
+            env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
+            stdin=slave,
+            stdout=subprocess.PIPE if piped else slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+        self.position = 0  # where the last text that was waited for ends
+
+    def read(self, until: str | None = None) -> str:
+        """What appears up to a text, or to the end."""
+        end = time.monotonic() + 30
+        start = self.position
+        while until is None or until not in self.seen[start:]:
+            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"{until!r} does not come: {self.seen!r}")
+            try:
+                data = os.read(self.master, 4096)
+            except OSError:  # Linux: everybody has closed the other side
+                data = b""
+            if not data:
+                assert until is None, f"{until!r} did not come: {self.seen!r}"
+                break
+            self.seen += data.decode().replace("\r\n", "\n")
+        found = len(self.seen) if until is None else self.seen.index(until, start) + len(until)
+        self.position = found
+        return self.seen[start:found]
+
+    def answer(self, question: str, text: str) -> None:
+        self.read(question)  # which getpass shows once it has dropped what was typed before
+        os.write(self.master, text.encode())
+
+    def end(self) -> tuple[int, str]:
+        """Exit status, and all that was on the terminal."""
+        self.read()
+        return self.process.wait(30), self.seen
+
+
+@pytest.fixture
+def terminal(project: Path) -> Iterator[Callable[..., Session]]:
+    sessions: list[Session] = []
+
+    def start(*words: str, piped: bool = False) -> Session:
+        sessions.append(Session(project, words, piped))
+        return sessions[-1]
+
+    yield start
+    for session in sessions:
+        os.close(session.master)
+        if session.process.poll() is None:
+            session.process.kill()
+        session.process.wait(30)
+        if session.process.stdout is not None:
+            session.process.stdout.close()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_create(terminal, project: Path) -> None:
+    session = terminal("wallet", "create", "--keystoredir", "ks")
+    session.answer(NEW, "sésame\n")
+    session.answer(AGAIN, "sésame\n")
+    status, seen = session.end()
+    assert status == 0, seen
+    assert "sésame" not in seen
+    assert "Your wallet address is 0x" in seen
+    (file,) = (project / "ks").iterdir()
+    from iexec_lite.eth import keystore
+
+    assert keystore.decrypt(file.read_text(), "sésame").address.hex() in file.read_text()
+
+
+def test_create_mismatch(terminal, project: Path) -> None:
+    session = terminal("wallet", "create", "--keystoredir", "ks")
+    session.answer(NEW, "one\n")
+    session.answer(AGAIN, "two\n")
+    status, seen = session.end()
+    assert status == 1
+    assert "Password missmatch" in seen
+    assert names(project / "ks") == []
+
+
+@pytest.mark.parametrize("typed", ["\n", "\x04"])
+def test_create_without_a_password(terminal, project: Path, typed: str) -> None:
+    session = terminal("wallet", "create", "--keystoredir", "ks")
+    session.answer(NEW, typed)
+    status, seen = session.end()
+    assert status == 1
+    assert ("The password is empty" if typed == "\n" else "Operation aborted by user.") in seen
+    assert names(project / "ks") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "kept"),
+    [("n\n", 1, True), ("maybe\nno\n", 1, True), ("\x04", 1, True), ("\n", 0, False)],
+)
+def test_overwrite(terminal, project: Path, typed: str, status: int, kept: bool) -> None:
+    old = '{"privateKey": "precious"}'
+    (project / "wallet.json").write_text(old)
+    session = terminal("wallet", "create", "--unencrypted")
+    session.answer('"wallet.json" already exists, replace it with new one? (Y/n) ', typed)
+    got, seen = session.end()
+    assert got == status, seen
+    assert ((project / "wallet.json").read_text() == old) is kept
+    assert ("Operation aborted by user." in seen) is kept
+    assert names(project) == ["wallet.json"]
+
+
+def test_interrupt(terminal, project: Path) -> None:
+    (project / "wallet.json").write_text("{}")
+    session = terminal("wallet", "create", "--unencrypted")
+    session.read("(Y/n) ")
+    session.process.send_signal(2)
+    status, seen = session.end()
+    assert status == 1
+    assert seen.endswith('✖ Command "iexec-lite wallet create" failed: Interrupted\n')
+    assert (project / "wallet.json").read_text() == "{}"
+
+
+def test_init_asks_everything_first(terminal, project: Path) -> None:
+    (project / "iexec.json").write_text('{"mine": true}')
+    (project / "chain.json").write_text('{"default": "mainnet", "chains": {}}')
+    session = terminal("init", "--keystoredir", "ks")
+    session.answer('"iexec.json" already exists, replace it with new one?', "n\n")
+    session.answer('"chain.json" already exists, replace it with new one?', "y\n")
+    session.read(NEW)
+    assert (project / "chain.json").read_text() == '{"default": "mainnet", "chains": {}}'
+    os.write(session.master, b"x\n")
+    session.answer(AGAIN, "x\n")
+    status, seen = session.end()
+    assert status == 0, seen
+    assert seen.endswith("iExec project is ready\n")
+    assert "iexec.json was kept as it is" in seen
+    assert (project / "iexec.json").read_text() == '{"mine": true}'
+    assert "arbitrum" in (project / "chain.json").read_text()
+
+
+def test_unlock(terminal, project: Path, wallet: Path) -> None:
+    (project / "iexec.json").write_text("{}")
+    flags = ("--keystoredir", "ks", "--chain", "bellecour")
+    assert terminal("order", "init", *flags, "--request").end()[0] == 0
+    for typed, expected in [("wrong\n", 1), ("\n", 1), ("x\n", 0)]:
+        session = terminal("order", "sign", "--offline", "--request", *flags)
+        session.read(f"Using wallet {wallet.name}\n")
+        session.answer("Please enter your password to unlock your wallet: ", typed)
+        status, seen = session.end()
+        assert status == expected, seen
+        assert ("WrongPasswordError: invalid password" in seen) is bool(expected)
+        assert (project / "orders.json").exists() is (expected == 0)
+
+
+def test_result_apart_from_questions(terminal, wallet: Path, project: Path) -> None:
+    session = terminal("wallet", "create", "--unencrypted", piped=True)
+    _, seen = session.end()
+    assert seen == "⚠ The key is stored in clear: whoever reads wallet.json owns the wallet\n"
+    out, _ = session.process.communicate(timeout=30)
+    assert out.startswith(b"Your wallet address is 0x")
+
+
+def test_raw_never_asks_even_at_a_terminal(terminal, project: Path) -> None:
+    (project / "wallet.json").write_text("{}")
+    for words in (["wallet", "create", "--unencrypted"], ["wallet", "create"], ["init"]):
+        status, seen = terminal(*words, "--raw").end()
+        assert status == 1
+        document = json.loads(seen)
+        assert "there is nobody to ask" in document["error"]["message"].lower()
+    assert names(project) == ["wallet.json"]
+
+
+# -- without a terminal ------------------------------------------------------------------------
+
+
+def options(**changes: object) -> Namespace:
+    known = {"raw": False, "force": False, "password": None, "password_file": None}
+    return Namespace(**{**known, **changes})
+
+
+def test_order_of_sources(monkeypatch, project: Path) -> None:
+    (project / "pw").write_text("from file\nsecond line\n")
+    monkeypatch.setenv("IEXEC_LITE_PASSWORD", "from environment")
+    both = options(password="from option", password_file="pw")
+    assert prompts.password("?", both) == "from option"
+    assert prompts.password("?", options(password_file="pw")) == "from file"
+    assert prompts.password("?", options()) == "from environment"
+    for empty in ("", None):
+        if empty is None:
+            monkeypatch.delenv("IEXEC_LITE_PASSWORD")
+        else:
+            monkeypatch.setenv("IEXEC_LITE_PASSWORD", empty)
+        with pytest.raises(ConfigurationError, match="nobody to ask; give --password-file"):
+            prompts.password("?", options())
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        (b"secret", "secret"),
+        (b"secret\n", "secret"),
+        (b"secret\r\nmore", "secret"),
+        (b"\xef\xbb\xbfsecret\n", "secret"),
+        (b" sp ace \n", " sp ace "),
+        ("sésame\n".encode(), "sésame"),
+    ],
+)
+def test_password_file(project: Path, content: bytes, password: str) -> None:
+    (project / "pw").write_bytes(content)
+    assert prompts.password("?", options(password_file="pw"), new=True) == password
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "--password-file: the first line is empty"),
+        (b"\nsecret\n", "--password-file: the first line is empty"),
+        (b"\xff\xfesecret", "pw is not UTF-8 text"),
+        (b"x" * 5000, "pw is larger than 4096 bytes: refused"),
+        (None, "cannot read pw: No such file or directory"),
+    ],
+)
+def test_bad_password_file(run, project: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (project / "pw").write_bytes(content)
+    done = run("wallet", "create", "--password-file", "pw", "--keystoredir", "ks", "--raw")
+    assert done.json["error"]["message"] == message
+    assert names(project / "ks") == []
+
+
+def test_standard_input_is_read_line_by_line(run, cheap, project: Path) -> None:
+    key = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
+    words = ["--private-key-file", "-", "--password-file", "-", "--keystoredir", "local"]
+    done = run("wallet", "import", *words, "--raw", stdin=f"{key}\nx\n")
+    assert done.json["address"] == "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
+    empty = run("wallet", "create", "--password-file", "-", "--keystoredir", "local", "--raw")
+    assert empty.json["error"]["message"] == "--password-file: the first line is empty"
+
+
+def test_closed_standard_input(project: Path) -> None:
+    """V6 ends with status 0 and nothing done (cli.md B2)."""
+    for words in (["--password-file", "-"], []):
+        done = subprocess.run(
+            [
+                *("sh", "-c", '"$0" -m iexec_lite "$@" <&-', sys.executable),
+                *("wallet", "create", "--raw", "--keystoredir", "ks", *words),
+            ],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        message = json.loads(done.stderr)["error"]["message"]
+        assert "first line is empty" in message if words else "nobody to ask" in message
+        assert names(project / "ks") == []
+
+
+def test_new_passwords_are_not_empty(run, monkeypatch, project: Path) -> None:
+    with pytest.raises(ValidationError, match="The password is empty"):
+        prompts.password("?", options(password=""), new=True)
+    assert prompts.password("?", options(password="")) == ""
+    done = run("wallet", "create", "--password", "", "--keystoredir", "ks", "--raw")
+    assert done.json["error"]["message"] == "The password is empty: nothing was written"
+    assert names(project / "ks") == []
