@@ -1,15 +1,14 @@
-"""HTTP and HTTPS, bounded: the only importer of urllib3, which is loaded at the first request.
+"""HTTP and HTTPS, bounded: what ``backend.py`` opens, with redirects, retries and ceilings.
 
-Every call has a time limit as a whole, every answer a size limit (also after decompression), TLS
-is verified. Refused: plain ``http://`` beyond loopback without ``allow_plain=True``, redirects of
-anything but GET and HEAD, redirects to plain http or into loopback. Credentials follow no
-redirect. Texts and logs name scheme and host only: paths, queries and user names may hold keys.
-Facts: services.md §8; rules: design.md, Network.
+Every call has a time limit as a whole (looking up a name takes what the system grants it), every
+answer a size limit (also after decompression), TLS is verified. Refused: plain ``http://`` beyond
+loopback without ``allow_plain=True``, redirects of anything but GET and HEAD, redirects to plain
+http or into loopback. Credentials follow no redirect. Texts and logs name scheme and host only:
+paths, queries and user names may hold keys. Facts: services.md §8; rules: design.md, Network.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import random
@@ -17,14 +16,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from .. import __version__
-from ..errors import ConfigurationError, RequestTimeoutError, TransportError, ValidationError
-from .limits import DEFAULT_MAX_BYTES, BodyDecoder, LimitedReader, Limits, Timeout, parse_json
+from ..errors import TransportError, ValidationError
+from .backend import cause_of, failure, load
+from .limits import DEFAULT_MAX_BYTES, BodyDecoder, Limits, Timeout, parse_json
 from .target import Target, parse_target, proxy_for, redirected
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Response:
     """A whole answer. ``headers`` has lower-case names; ``host`` is the label for texts."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     host: str = ""
 
@@ -123,11 +122,11 @@ class Stream:
             self._finished = True
         except OverflowError:
             self._limits.oversize = True
-            raise _failure(None, self.host, self._limits) from None
+            raise failure(None, self.host, self._limits) from None
         except ValueError as error:
             raise TransportError(f"{self.host} sent a bad body: {error}") from error
         except Exception as error:
-            raise _failure(error, self.host, self._limits) from _root(error)
+            raise failure(error, self.host, self._limits) from cause_of(error)
 
     def read(self) -> bytes:
         """All of it."""
@@ -170,10 +169,11 @@ class Http:
         self.allow_plain = allow_plain
         self.max_bytes = max_bytes
         self.retries = retries
+        _check_field("user-agent", user_agent)
         self._user_agent = user_agent
         self._sleep, self._clock, self._random = sleep, clock, random
         self._lock = threading.Lock()
-        self._managers: dict[tuple[str, str | None], PoolManager] = {}
+        self._managers: dict[tuple[int, str, str | None], PoolManager] = {}
         self._targets: dict[str, Target] = {}
         self._closed = False
 
@@ -267,8 +267,7 @@ class Http:
         if target.authorization is not None:
             fields["authorization"] = target.authorization
         for name, value in (headers or {}).items():
-            if not _TOKEN.match(name) or not _VALUE.match(value):
-                raise ValidationError(f"header {name!r} holds characters that a header cannot hold")
+            _check_field(name, value)
             fields[name.lower()] = value
         limit = self.max_bytes if max_bytes is None else max_bytes
         chosen = self.timeout if timeout is None else Timeout.of(timeout)
@@ -349,7 +348,7 @@ class Http:
         body: bytes | None,
         limits: Limits,
     ) -> Stream:
-        backend = _backend()
+        backend = load()
         manager = self._manager(target)
         limits.new_answer()
         started = self._clock()
@@ -370,23 +369,31 @@ class Http:
             status = response.status
             return Stream(response, target, limits)
         except Exception as error:
-            raise _failure(error, target.label, limits) from _root(error)
+            raise failure(error, target.label, limits) from cause_of(error)
         finally:
             took = self._clock() - started
             log.debug("%s %s: %s in %.3f s", method, target.label, status, took)
 
     def _manager(self, target: Target) -> PoolManager:
-        """The pool for this scheme and proxy; built once, under the lock."""
+        """The pool for this scheme and proxy; built once, under the lock.
+
+        One per process too: a fork shares the sockets of its parent, and would read its answers.
+        """
         proxy = proxy_for(target)
-        key = (target.scheme, proxy)
+        key = (os.getpid(), target.scheme, proxy)
         with self._lock:
             if self._closed:
                 raise TransportError("the connection pool is closed")
             manager = self._managers.get(key)
             if manager is None:
-                manager = _backend().manager(proxy, target.scheme == "https", self.ca_file)
+                manager = load().manager(proxy, target.scheme == "https", self.ca_file)
                 self._managers[key] = manager
             return manager
+
+
+def _check_field(name: str, value: str) -> None:
+    if not _TOKEN.match(name) or not _VALUE.match(value):
+        raise ValidationError(f"header {name!r} holds characters that a header cannot hold")
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -401,186 +408,3 @@ def _retry_after(value: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _inner(error: BaseException) -> BaseException:
-    """What is at the bottom of urllib3's wrapping."""
-    while True:
-        inner = error.__cause__ or next(
-            (item for item in error.args if isinstance(item, BaseException)), None
-        )
-        if inner is None:
-            return error
-        error = inner
-
-
-def _root(error: BaseException) -> BaseException:
-    """What may be chained: the system's own error, but none of urllib3: those may hold a path."""
-    inner = _inner(error)
-    return OSError(type(inner).__name__) if type(inner).__module__.startswith("urllib3") else inner
-
-
-def _failure(error: BaseException | None, host: str, limits: Limits) -> TransportError:
-    """The error of this package for one of urllib3 or of the system."""
-    if isinstance(error, TransportError):
-        return error
-    if limits.oversize:
-        return TransportError(f"{host} sent more than {limits.max_bytes} bytes: refused")
-    if limits.expired or limits.remaining() <= 0:
-        text = f"{host} did not answer in full within {limits.timeout.total:g} s"
-        return RequestTimeoutError(text, retryable=True)
-    return _translate(error, host)
-
-
-def _translate(error: BaseException | None, host: str) -> TransportError:
-    import socket
-    import ssl
-    from http.client import HTTPException, IncompleteRead
-
-    from urllib3.exceptions import ProxyError
-    from urllib3.exceptions import TimeoutError as PoolTimeoutError
-
-    root = error if error is None else _inner(error)
-    if isinstance(error, ProxyError):
-        host = f"the proxy to {host}"
-    if isinstance(root, ssl.SSLCertVerificationError):
-        why = root.verify_message
-        return TransportError(f"{host}: its TLS certificate is not trusted ({why}); see ca_file=")
-    if isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError):
-        return TransportError(f"{host}: no TLS connection ({root.reason or 'protocol error'})")
-    if isinstance(root, TimeoutError) or isinstance(error, PoolTimeoutError):
-        return RequestTimeoutError(f"{host} did not answer in time", retryable=True)
-    if isinstance(root, socket.gaierror):
-        again = root.errno == socket.EAI_AGAIN
-        return TransportError(f"{host}: unknown host name", retryable=again)
-    if isinstance(root, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
-        return TransportError(f"{host} closed the connection", retryable=True)
-    if isinstance(root, (IncompleteRead, ssl.SSLEOFError)):
-        return TransportError(f"{host} cut its answer short", retryable=True)
-    if isinstance(root, (HTTPException, ValueError)):
-        return TransportError(f"{host} does not speak proper HTTP ({type(root).__name__})")
-    if isinstance(root, OSError):
-        why = root.strerror or type(root).__name__
-        return TransportError(f"{host} cannot be reached: {why}", retryable=True)
-    return TransportError(f"{host}: {type(root).__name__}")
-
-
-# --- urllib3, loaded at the first request -----------------------------------------------------
-
-
-class _Backend(Protocol):
-    def bounded(self, limits: Limits) -> AbstractContextManager[None]:
-        """Requests opened in this thread, meanwhile, keep to ``limits`` and log nothing."""
-
-    def timeout(self, limits: Limits) -> Any:
-        """urllib3's form of the limits."""
-
-    def manager(self, proxy: str | None, tls: bool, ca_file: str | None) -> PoolManager:
-        """A new pool."""
-
-
-class _Quiet(logging.Filter):
-    """Drops what urllib3 logs about our requests: it writes paths, and paths hold keys."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(_current, "limits", None) is None
-
-
-_current = threading.local()
-
-
-@lru_cache(maxsize=1)
-def _backend() -> _Backend:
-    """Our connection classes on urllib3's pools: reads, sends and connects keep to ``Limits``."""
-    import http.client
-    import socket
-
-    import urllib3
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-
-    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
-        logging.getLogger(name).addFilter(_Quiet())
-
-    class BoundedResponse(http.client.HTTPResponse):
-        def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-            super().__init__(sock, *args, **kwargs)
-            raw: Any = self.fp.detach()
-            self.fp = io.BufferedReader(LimitedReader(sock, raw, _current.limits), _BLOCK)
-
-    class Bounded(HTTPConnection):
-        response_class = BoundedResponse
-
-        def _new_conn(self) -> socket.socket:
-            # urllib3 grants the connect timeout to each address of a name, one after the other.
-            limits: Limits = _current.limits
-            failure: OSError = OSError("the name has no address")
-            found = socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM)
-            for family, kind, protocol, _, address in found:
-                sock = None
-                try:
-                    sock = socket.socket(family, kind, protocol)
-                    sock.settimeout(limits.wait(limits.timeout.connect))
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    sock.connect(address)
-                    # Holds for the TLS handshake that follows.
-                    sock.settimeout(limits.wait(limits.timeout.connect))
-                    return sock
-                except OSError as error:
-                    failure = error
-                    if sock is not None:
-                        sock.close()
-            raise failure
-
-        def send(self, data: Any) -> None:
-            # urllib3 would give a whole upload the time to connect.
-            if self.sock is not None:
-                self.sock.settimeout(_current.limits.wait())
-            super().send(data)
-
-    class BoundedTLS(Bounded, HTTPSConnection):
-        pass
-
-    class Pool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Bounded
-
-    class PoolTLS(urllib3.HTTPSConnectionPool):
-        ConnectionCls = BoundedTLS
-
-    class Backend:
-        @contextmanager
-        def bounded(self, limits: Limits) -> Iterator[None]:
-            _current.limits = limits
-            try:
-                yield
-            finally:
-                _current.limits = None
-
-        def timeout(self, limits: Limits) -> Any:
-            left = limits.wait()
-            connect = min(limits.timeout.connect, left)
-            return urllib3.Timeout(connect=connect, read=min(limits.timeout.read, left))
-
-        def manager(self, proxy: str | None, tls: bool, ca_file: str | None) -> PoolManager:
-            options: dict[str, Any] = {"num_pools": 16, "maxsize": 32}
-            if tls:
-                options["ssl_context"] = _tls_context(ca_file)
-            if proxy is None:
-                manager: PoolManager = urllib3.PoolManager(**options)
-            else:
-                server = parse_target(proxy, allow_plain=True)
-                secret = server.authorization
-                headers = {"proxy-authorization": secret} if secret else None
-                manager = urllib3.ProxyManager(server.label, proxy_headers=headers, **options)
-            manager.pool_classes_by_scheme = {"http": Pool, "https": PoolTLS}
-            return manager
-
-    return Backend()
-
-
-def _tls_context(ca_file: str | None) -> Any:
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"ca_file {ca_file!r} is not a readable PEM file") from error

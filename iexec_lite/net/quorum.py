@@ -95,8 +95,7 @@ class QuorumRpc(Rpc):
                 failures.append(error)
         if accepted:
             return accepted[0]
-        # A node that cannot be reached leaves it open what it would have said.
-        raise next((error for error in failures if not isinstance(error, RpcError)), failures[0])
+        raise min(failures, key=_certainty)
 
     def _agreed(self, calls: Calls) -> list[Any]:
         calls = self._pinned(calls)
@@ -140,7 +139,7 @@ class QuorumRpc(Rpc):
 
     def _choose(self, method: str, params: Sequence[object], values: list[Any]) -> Any:
         """One answer of many, or ``_UNDECIDED``."""
-        good = [value for value in values if isinstance(value, str)]
+        good = [value for value in values if _is_quantity(value)]
         if method == "eth_blockNumber" and len(good) == len(self._members):
             return _ranked(good, self._quorum - 1)
         if len(good) >= self._quorum:
@@ -165,6 +164,20 @@ class QuorumRpc(Rpc):
             f"no {self._quorum} of {len(self._members)} say the same",
             retryable=True,
         )
+
+
+def _certainty(error: TransportError | Web3ProviderCallError) -> int:
+    """How surely it says that a transaction was not taken: the least sure speaks for all nodes."""
+    if not isinstance(error, RpcError):
+        return 1  # a node that cannot be reached leaves it open what it would have said
+    return {"already_known": 0, "other": 2, "revert": 2, "estimate": 2}.get(error.kind, 3)
+
+
+def _is_quantity(value: Any) -> bool:
+    try:
+        return quantity(value) >= 0
+    except Web3ProviderCallError:
+        return False
 
 
 def _ranked(values: list[str], place: int) -> str:

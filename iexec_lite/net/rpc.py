@@ -15,12 +15,13 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 from ..errors import ConfigurationError, TransportError, Web3ProviderCallError
 from ..eth.codec import to_hex
 from ..eth.crypto import keccak
 from .http import Http, Response, Timeout, Transport
-from .rpc_error import RpcError, revert_data
+from .rpc_error import RpcError, revert_data, shown
 from .target import Target, parse_target
 
 __all__ = ["READS", "Rpc", "RpcError", "block_tag", "data", "missing_contract", "quantity"]
@@ -54,10 +55,8 @@ READS = frozenset(
 # A signed transaction is the same one at every node: several may be given it.
 _ANYWHERE = READS | {"eth_sendRawTransaction"}
 BATCH_CAP = 100  # common among nodes
-_MAX_MESSAGE = 500  # characters of a node's text that go into ours
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class Rpc:
@@ -121,8 +120,11 @@ class Rpc:
         """
         call = self._message(method, params)
         nodes = self._nodes if method in _ANYWHERE else self._nodes[:1]
-        result = self._result(self._post(call, nodes, retry=method in READS), call)
+        lost: list[Exception] = []
+        answer = self._post(call, nodes, retry=method in READS, lost=lost)
+        result = self._result(answer, call)
         if isinstance(result, RpcError):
+            result.certain = not lost
             raise result
         return result
 
@@ -167,8 +169,18 @@ class Rpc:
 
     # --- one HTTP request -------------------------------------------------------------------
 
-    def _post(self, payload: object, nodes: Sequence[tuple[str, Target]], *, retry: bool) -> Any:
-        """Send ``payload`` to the first of ``nodes`` that gives a usable answer; the answer."""
+    def _post(
+        self,
+        payload: object,
+        nodes: Sequence[tuple[str, Target]],
+        *,
+        retry: bool,
+        lost: list[Exception] | None = None,
+    ) -> Any:
+        """Send ``payload`` to the first of ``nodes`` that gives a usable answer; the answer.
+
+        ``lost`` collects the faults of the nodes before it.
+        """
         for url, target in nodes:
             try:
                 response = self._http.request(
@@ -183,6 +195,8 @@ class Rpc:
             except (TransportError, Web3ProviderCallError) as error:
                 if target is nodes[-1][1] or not error.retryable:
                     raise
+                if lost is not None:
+                    lost.append(error)
         raise AssertionError("the last node answers or raises")
 
     def _parse(self, response: Response, target: Target, batch: bool) -> Any:
@@ -261,19 +275,21 @@ class Rpc:
     def _error(self, error: object, method: str) -> RpcError:
         fields = error if isinstance(error, dict) else {"message": error}
         code, message = fields.get("code"), fields.get("message")
+        data = revert_data(fields.get("data"))
+        if data and any(secret.encode() in data for secret in self._secrets):
+            data = None  # no contract knows our keys
         return RpcError(
             code if isinstance(code, int) and abs(code) < 2**63 else 0,
             self._clean(message if isinstance(message, str) else ""),
-            revert_data(fields.get("data")),
+            data,
             method=method,
         )
 
     def _clean(self, text: str) -> str:
         """A node's text made safe to show: one line, bounded, without keys of our URLs."""
-        text = _CONTROL.sub(" ", text[: 4 * _MAX_MESSAGE])
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        return text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "…"
+        return shown(text)
 
     # --- what callers need most -------------------------------------------------------------
 
@@ -415,4 +431,6 @@ def _secret_pieces(url: str) -> Iterator[str]:
     _, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     userinfo = host.rpartition("@")[0]
-    return (word for word in re.split(r"[/?&=:#]", f"{userinfo}/{path}") if len(word) >= 8)
+    for word in re.split(r"[/?&=:#]", f"{userinfo}/{path}"):
+        if len(word) >= 8:
+            yield from {word, unquote(word)}

@@ -14,7 +14,7 @@ from ..errors import Web3ProviderCallError
 from ..eth import abi
 from ..eth.codec import to_hex
 
-__all__ = ["CANNOT_ESTIMATE", "RpcError", "revert_data"]
+__all__ = ["CANNOT_ESTIMATE", "RpcError", "revert_data", "shown"]
 
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 
@@ -51,6 +51,8 @@ _KINDS = (
 _BUSY = re.compile(r"rate limit|too many requests|capacity|try again", re.I)
 _BUSY_CODES = frozenset((429, -32005))  # "limit exceeded": passes by itself
 _REFUSED_CODES = frozenset((-32600, -32601, -32602))  # invalid request, method, params
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_MAX_TEXT = 500  # characters of another's text that go into ours
 _MAX_DATA = 4096  # bytes of revert data shown in an error's details
 _TEXTS = {
     "insufficient_funds": "insufficient funds for intrinsic transaction cost",
@@ -66,8 +68,11 @@ class RpcError(Web3ProviderCallError):
     ``rpc_code`` and ``node_message`` are the node's own, ``data`` is revert data (bytes or None),
     ``revert`` what it says. ``kind``: ``revert``, ``estimate``, ``insufficient_funds``,
     ``nonce_too_low``, ``already_known``, ``underpriced`` (another with this nonce pays more),
-    ``refused`` (surely not taken) or ``other`` (anything may have happened).
+    ``refused`` (surely not taken) or ``other`` (anything may have happened). ``certain`` is False
+    where another node was offered the same before and its answer was lost.
     """
+
+    certain = True
 
     def __init__(
         self, code: int, message: str, data: bytes | None = None, *, method: str = ""
@@ -93,8 +98,8 @@ class RpcError(Web3ProviderCallError):
 
     @property
     def reason(self) -> str | None:
-        """The contract's words, where the node gave any."""
-        return self.revert.text if self.revert is not None else None
+        """The contract's words, made safe to show, where the node gave any."""
+        return shown(self.revert.text) if self.revert is not None else None
 
     def _text(self) -> str:
         node = self.node_message or f"error {self.rpc_code}"
@@ -104,6 +109,15 @@ class RpcError(Web3ProviderCallError):
         if self.kind == "revert":
             return self.reason or f"call revert exception ({node})"
         return _TEXTS.get(self.kind, f"processing response error: {node}")
+
+
+def shown(text: str) -> str:
+    """Another's text made safe for a terminal or a log: one line, bounded, no control characters.
+
+    Contracts and nodes choose these texts: an escape sequence could rewrite what a user sees.
+    """
+    text = _CONTROL.sub(" ", text)
+    return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
 
 
 def revert_data(value: object, depth: int = 4) -> bytes | None:

@@ -30,13 +30,13 @@ class Sms:
             answer = self._http.request("HEAD", url, retry=True)
         except TransportError as error:
             raise SmsCallError(
-                f"SMS at {self._url} didn't answer: {error.message}", cause=error, retryable=True
+                f"SMS didn't answer: {error.message}", cause=error, retryable=error.retryable
             ) from error
         if answer.ok:
             return True
         if answer.status == 404:
             return False
         raise SmsCallError(
-            f"SMS answered with unexpected status: {answer.status}",
-            retryable=answer.status >= 500,
+            f"SMS at {answer.host} answered with unexpected status: {answer.status}",
+            retryable=answer.status == 429 or answer.status >= 500,
         )

@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, TransportError
 __all__ = ["Target", "parse_target", "proxy_for", "redirected"]
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?\Z")
+_NUMERIC = re.compile(r"(.*\.)?(0[xX][0-9a-fA-F]*|[0-9]+)\.?\Z")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -40,13 +41,15 @@ class Target:
 
     @cached_property
     def loopback(self) -> bool:
-        """Whether this is the machine itself, by name or address."""
+        """Whether this is the machine itself, by name or address (``0.0.0.0`` leads there too)."""
         if self.host.lower().rstrip(".") == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            address = ipaddress.ip_address(self.host)
         except ValueError:
             return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
 
 
 def parse_target(url: str, *, allow_plain: bool = False) -> Target:
@@ -66,7 +69,10 @@ def parse_target(url: str, *, allow_plain: bool = False) -> Target:
             f"a URL must begin with https:// or http://, not {parts.scheme[:16]!r}"
         )
     if not _usable_host(host):
-        raise ConfigurationError("not a usable URL: its host must be a plain name or an IP address")
+        raise ConfigurationError(
+            "not a usable URL: its host must be a plain name (an international one in its xn-- "
+            "form) or a whole IP address"
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     authorization = None
     if "@" in parts.netloc:
@@ -83,10 +89,11 @@ def parse_target(url: str, *, allow_plain: bool = False) -> Target:
 
 
 def _usable_host(host: str) -> bool:
-    if ":" not in host:
+    if ":" not in host and not _NUMERIC.match(host):
         return len(host) <= 253 and _HOST.match(host) is not None
     try:
-        return "%" not in host and ipaddress.ip_address(host).version == 6
+        # Not 127.1 or 0x7f000001: some parsers take these for names, the system for addresses.
+        return "%" not in host and bool(ipaddress.ip_address(host))
     except ValueError:
         return False
 

@@ -29,6 +29,7 @@ log = logging.getLogger("iexec_lite")
 _FIRST_PAUSE, _LAST_PAUSE, _GROWTH = 0.02, 1.5, 1.4  # seconds
 _NONCE_CHECK_FROM = 0.25  # pauses from which on it is worth asking whether the nonce went elsewhere
 _NONCE_CHECKS = 4  # agreeing answers in a row: nodes behind one name may lag behind each other
+_REPLACED_AFTER = 10.0  # seconds from the first of these: "replaced" lets a call be made anew
 _RESEND_AFTER = 15.0  # seconds without a receipt
 
 
@@ -55,7 +56,11 @@ def is_known(rpc: Rpc, tx_hash: str) -> bool:
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
-    return any(answer is not None for answer in answers)
+    fields = ("transactionHash", "hash")
+    return any(
+        isinstance(answer, dict) and str(answer.get(name)).lower() == tx_hash
+        for answer, name in zip(answers, fields, strict=True)
+    )
 
 
 def wait_for_receipt(
@@ -79,6 +84,7 @@ def wait_for_receipt(
     """
     started = last_answer = last_sent = clock()
     pause, taken, mined = _FIRST_PAUSE, 0, False
+    taken_since = started
     while True:
         try:
             found, deep, used = _ask(rpc, tx_hash, sender, confirms, pause >= _NONCE_CHECK_FROM)
@@ -97,7 +103,9 @@ def wait_for_receipt(
                 last_sent = clock()
             mined = found is not None
             taken = taken + 1 if found is None and used is not None and used > nonce else 0
-            if taken >= _NONCE_CHECKS:
+            if taken == 1:
+                taken_since = clock()
+            if taken >= _NONCE_CHECKS and clock() - taken_since >= _REPLACED_AFTER:
                 raise Web3ProviderCallError(
                     f"transaction was replaced: another one of {sender} has nonce {nonce}",
                     details={"replaced": True},

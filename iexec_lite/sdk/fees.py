@@ -23,6 +23,8 @@ __all__ = ["Quote", "call_fields", "quote", "reason_of", "refused"]
 GWEI = 10**9
 DEFAULT_PRIORITY = GWEI
 MAX_SUGGESTED_PRICE = 20_000 * GWEI  # per gas; a user may offer more, a node may not suggest it
+MAX_SUGGESTED_GAS = 100_000_000  # Arbitrum blocks name a limit of 2**50, but hold 32 million
+MAX_SUGGESTED_COST = 10 * 10**18  # wei of gas in all, at a price that the node suggests
 _MARGIN = (5, 4)  # the state may change between the estimate and the block
 _PLAIN_TRANSFER = 21_000  # costs exactly this: no margin, so that a wallet can be emptied
 
@@ -69,10 +71,16 @@ def quote(
         raise block
     if not isinstance(block, dict):
         raise Web3ProviderCallError("the node has no latest block", retryable=True)
-    return Quote(
+    costs = Quote(
         gas=gas if gas is not None else _with_margin(estimate[0], block, data),
         **_price(block, node_price, priority, gas_price),
     )
+    if gas_price is None and costs.max_cost > MAX_SUGGESTED_COST:
+        raise Web3ProviderSendError(
+            f"the node suggests {costs.gas} gas that may cost {costs.max_cost} wei, which cannot "
+            "be right: check the node, or give gas_price="
+        )
+    return costs
 
 
 def call_fields(sender: str, to: str | None, data: bytes, value: int) -> dict[str, str]:
@@ -96,6 +104,10 @@ def _with_margin(estimate: Any, block: dict[str, Any], data: bytes) -> int:
     if gas > limit:
         raise Web3ProviderSendError(
             f"the transaction needs {gas} gas, but a block of this chain holds {limit}"
+        )
+    if gas > MAX_SUGGESTED_GAS:
+        raise Web3ProviderSendError(
+            f"the node estimates {gas} gas, which cannot be right: check the node"
         )
     if gas == _PLAIN_TRANSFER and not data:
         return gas
@@ -133,13 +145,14 @@ def _price(
 def reason_of(error: RpcError) -> str | None:
     """Why a contract reverted, custom errors and PoCo codes in words; None if it did not say."""
     from ..eth.abi import decode_revert
+    from ..net.rpc_error import shown
     from ..protocol.reverts import custom_errors, explain_revert
 
     revert = decode_revert(error.data, custom_errors()) if error.data else None
     if revert is None:
         return None
     meaning = explain_revert(revert.text)
-    return f"{revert.text} ({meaning})" if meaning else revert.text
+    return f"{shown(revert.text)} ({meaning})" if meaning else shown(revert.text)
 
 
 def refused(error: RpcError) -> Web3ProviderSendError:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from ..errors import StateError, ValidationError
+from ..errors import ConfigurationError, StateError, ValidationError
 
 __all__ = [
     "PRIVATE",
@@ -49,7 +49,17 @@ def user_data_dir() -> Path:
 
     ``$XDG_DATA_HOME`` or ``~/.local/share``; macOS ``~/Library/Application Support``; Windows
     ``%LOCALAPPDATA%``. ``$IEXEC_LITE_HOME`` names another folder.
+    ConfigurationError where there is no home to hold it.
     """
+    try:
+        return _user_data_dir()
+    except RuntimeError as error:  # a user without a home, as in some containers
+        raise ConfigurationError(
+            f"no folder for the user's data ({error}): name one in $IEXEC_LITE_HOME", cause=error
+        ) from error
+
+
+def _user_data_dir() -> Path:
     chosen = os.environ.get("IEXEC_LITE_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()

@@ -11,6 +11,7 @@ shared by processes. Signed transactions are public once sent; keys never come h
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -279,6 +280,7 @@ class _FileAccount(AccountJournal):
         self._path = path
         self._guard = threading.Lock()
         self._mark: FileLock | None = None
+        self._pid = 0  # the process that made the mark
         self._working: set[int] = set()
         if not path.exists():
             with suppress(ValidationError):  # another process may be first
@@ -362,9 +364,10 @@ class _FileAccount(AccountJournal):
     def close(self) -> None:
         """Release the mark of life."""
         with self._guard:
+            mark = self._own_mark()
             self._working.clear()
-            if self._mark is not None:
-                self._mark.release(remove=True)
+            if mark is not None:
+                mark.release(remove=True)
                 self._mark = None
 
     # --- one row, one connection ------------------------------------------------------------
@@ -397,21 +400,30 @@ class _FileAccount(AccountJournal):
 
     def _entry(self, row: tuple[Any, ...], alive: dict[str | None, bool]) -> Entry:
         number, key, intent, nonce, state, tx_hash, raw, note, created, owner = row
+        try:
+            meant, kept = json.loads(intent), None if note is None else json.loads(note)
+        except (TypeError, ValueError) as error:
+            raise StateError(
+                f"the journal {self._path} is damaged at entry {number}: see what became of "
+                f"transaction {tx_hash}, then move the file away",
+                tx_hash=tx_hash if isinstance(tx_hash, str) else None,
+            ) from error
         live = False
         if state in _PENDING:
             if owner not in alive:
                 alive[owner] = self._is_alive(owner)
-            ours = self._mark is not None and owner == self._mark.path.name
+            mark = self._own_mark()
+            ours = mark is not None and owner == mark.path.name
             live = number in self._working if ours else alive[owner]
         return Entry(
             id=number,
             key=key,
-            intent=json.loads(intent),
+            intent=meant,
             nonce=nonce,
             state=state,
             tx_hash=tx_hash,
             raw=raw,
-            note=json.loads(note) if note is not None else None,
+            note=kept,
             created=created,
             live=live,
         )
@@ -420,20 +432,29 @@ class _FileAccount(AccountJournal):
 
     def _own_name(self) -> str:
         """The name of our mark of life; the mark is made at the first entry. Under ``_guard``."""
-        if self._mark is None:
-            import os
-
+        mark = self._own_mark()
+        if mark is None:
             name = f"{self._path.stem}.{os.getpid()}-{os.urandom(6).hex()}.live"
             mark = FileLock(self._path.with_name(name))
             if not mark.acquire():
                 raise StateError(f"{mark.path} cannot be locked")
-            self._mark = mark
-        return self._mark.path.name
+            self._mark, self._pid = mark, os.getpid()
+        return mark.path.name
+
+    def _own_mark(self) -> FileLock | None:
+        """Our mark of life. One that came with a fork is the parent's: let go, not removed."""
+        if self._mark is not None and self._pid != os.getpid():
+            self._mark.release()
+            self._mark, self._working = None, set()
+        return self._mark
 
     def _is_alive(self, owner: str | None) -> bool:
         """Whether the process behind a mark lives: the system drops its lock when it dies."""
-        if owner is None or (self._mark is not None and owner == self._mark.path.name):
-            return owner is not None
+        if owner is None:
+            return False
+        mark = self._own_mark()
+        if mark is not None and owner == mark.path.name:
+            return True
         probe = FileLock(self._path.with_name(Path(owner).name))
         for pause in (0.01, 0.03, 0.0):  # another may be probing the same mark just now
             if not probe.path.exists():
@@ -452,4 +473,4 @@ def _state(state: str | None) -> str | None:
 
 
 def _dump(value: Mapping[str, object] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
+    return None if value is None else json.dumps(value)

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import (
     ConfigurationError,
+    IExecError,
     OutcomeUnknownError,
     SignatureError,
+    StateError,
     TransportError,
     ValidationError,
     Web3ProviderCallError,
@@ -50,6 +52,8 @@ _SEND_ATTEMPTS = 4  # of the same bytes, while the answers leave it in doubt
 _SEND_PAUSE = 0.5  # seconds, doubled
 _NONCE_ATTEMPTS = 4  # of new bytes, while others take the nonce first
 _NONCE_PAUSE = 0.2
+_MAX_NONCE = 2**53  # far above any account's, far below what sqlite holds
+_ARRIVAL_PAUSES = (0.2, 0.6)  # seconds: nodes behind one name may lag behind each other
 
 # (event, address that must emit it) or (event, address, name for the error)
 Expected = tuple["EventSpec", str] | tuple["EventSpec", str, str]
@@ -218,7 +222,8 @@ class Transactions:
                     entry = self._submit(
                         account, intent, to=to, data=data, value=value, costs=costs, note=note
                     )
-        return self._follow(account, entry, _expected(expect), resumed, timeout or self.timeout)
+        longest = self.timeout if timeout is None else timeout
+        return self._follow(account, entry, _expected(expect), resumed, longest)
 
     # --- before --------------------------------------------------------------------------------
 
@@ -306,13 +311,17 @@ class Transactions:
         address = self._signer.address
         if self._count is not None:
             given = self._count(address, "pending")
-            if not _is_natural(given):
+            if not _is_natural(given) or given > _MAX_NONCE:
                 raise ConfigurationError(f"getTransactionCount gave {given!r}, not a nonce")
             return given
         from ..net.rpc import quantity
 
         count = self._rpc.request("eth_getTransactionCount", (address, "pending"))
         nonce = quantity(count, "eth_getTransactionCount")
+        if nonce > _MAX_NONCE:
+            raise Web3ProviderCallError(
+                f"{self._rpc.label} gives the nonce {nonce:#x}, which cannot be right: check it"
+            )
         for entry in sorted(account.pending(), key=lambda item: item.nonce):
             # A left entry that no node knows may never be sent: its nonce is free, and whichever
             # of the two is mined rules the other out.
@@ -357,10 +366,16 @@ class Transactions:
                 log.info("sent %s", tx_hash)
                 return
             kind = getattr(failure, "kind", "")
+            in_doubt = in_doubt or not getattr(failure, "certain", True)
             log.debug("sending %s: %s", tx_hash, kind or failure.code)
-            if kind == "already_known" or self._has_arrived(tx_hash):
+            if kind == "already_known":
                 return
-            if not in_doubt and kind in ("nonce_too_low", "underpriced"):
+            taken = kind in ("nonce_too_low", "underpriced")
+            # New bytes only where these are surely nowhere, not where nobody can tell.
+            arrived = self._has_arrived(tx_hash, _ARRIVAL_PAUSES if taken else ())
+            if arrived:
+                return
+            if taken and not in_doubt and arrived is False:
                 raise _NonceTaken from failure
             if kind == "nonce_too_low":
                 return  # mined, or replaced: waiting will tell
@@ -377,19 +392,29 @@ class Transactions:
             tx_hash=tx_hash,
         )
 
-    def _has_arrived(self, tx_hash: str) -> bool:
-        try:
-            return is_known(self._rpc, tx_hash)
-        except (TransportError, Web3ProviderError):
-            return False
+    def _has_arrived(self, tx_hash: str, pauses: Sequence[float] = ()) -> bool | None:
+        """Whether a node has it, asked again after ``pauses``; None where nobody can tell."""
+        for pause in (*pauses, None):
+            try:
+                if is_known(self._rpc, tx_hash):
+                    return True
+            except (TransportError, Web3ProviderError):
+                return None
+            if pause is not None:
+                self._sleep(pause)
+        return False
 
     def _give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
         """Write down how it ended for us. Anything but a certain refusal leaves it unknown."""
         certain = (
             isinstance(error, Web3ProviderSendError) and not isinstance(error, OutcomeUnknownError)
         ) or (isinstance(error, Web3ProviderCallError) and "replaced" in error.details)
+        if not certain and isinstance(error, IExecError) and error.tx_hash is None:
+            error.tx_hash = entry.tx_hash  # it was signed, and money may have moved
         try:
             account.update(entry, state=states.FAILED if certain else states.UNKNOWN)
+        except StateError as problem:  # what happened counts more; the entry says "perhaps sent"
+            log.warning("%s", problem.message)
         finally:
             account.leave(entry)
 
@@ -427,14 +452,14 @@ class Transactions:
                 sleep=self._sleep,
                 clock=self._clock,
             )
+            failed = int(receipt["status"], 16) == 0
+            account.update(entry, state=states.FAILED if failed else states.SETTLED)
+            for other in account.pending():
+                if other.nonce == entry.nonce and not other.live:  # ruled out now
+                    account.update(other, state=states.FAILED)
         except BaseException as error:
             self._give_up(account, entry, error)
             raise
-        failed = int(receipt["status"], 16) == 0
-        account.update(entry, state=states.FAILED if failed else states.SETTLED)
-        for other in account.pending():
-            if other.nonce == entry.nonce and not other.live:  # ruled out now
-                account.update(other, state=states.FAILED)
         if failed:
             raise self._failed(tx_hash, raw, receipt)
         log.info("confirmed %s", tx_hash)

@@ -90,7 +90,8 @@ class Watch(Generic[T]):
     ) -> Callable[[], None]:
         """Run the watch in a daemon thread; returns a function that unsubscribes.
 
-        ``complete`` is called when the watch reaches its end, not when it is unsubscribed.
+        ``error`` gets what ends the watch, also an exception of ``next``. ``complete`` is called
+        when the watch reaches its end, not when it is unsubscribed.
         """
 
         def run() -> None:
@@ -98,8 +99,9 @@ class Watch(Generic[T]):
                 for update in self:
                     next(update)
             except Exception as caught:
-                if error is not None:
-                    error(caught)
+                if error is None:
+                    raise  # the interpreter prints it: nobody else would ever know
+                error(caught)
                 return
             if complete is not None and not self._closed.is_set():
                 complete()

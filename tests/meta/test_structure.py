@@ -19,7 +19,7 @@ SEAMS = {
     "coincurve": {"eth/crypto.py"},
     "eth_keys": {"eth/crypto.py"},
     "Crypto": {"eth/crypto.py"},
-    "urllib3": {"net/http.py"},
+    "urllib3": {"net/backend.py"},
 }
 SENDS = ("eth_sendRawTransaction", "eth_sendTransaction")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import pickle
 import ssl
 import threading
@@ -21,6 +22,7 @@ from iexec_lite.errors import (
     ValidationError,
 )
 from iexec_lite.net.http import Http, Timeout
+from iexec_lite.net.target import parse_target, redirected
 
 SECRET = "s3cr3tk3y"
 
@@ -497,6 +499,38 @@ def test_bad_redirects_are_refused(serve, location):
         client.request("GET", server.url)
 
 
+@pytest.mark.parametrize("line", ["GARBAGE /{}", "HTTP/1.1 x{}", "HTTP/1.1 200 OK\r\n{}"])
+def test_what_a_host_echoes_is_not_chained(serve, http, line):
+    server = serve(lambda call: call.raw(line.format(SECRET).encode() + b"\r\n\r\n"))
+    try:
+        shown = repr(http.request("GET", server.url, timeout=0.5))
+    except TransportError as caught:
+        shown = chain_text(caught) + repr(caught.cause)
+    assert SECRET not in shown
+
+
+def test_headers_of_an_answer_are_not_in_its_repr(serve, http):
+    server = serve(lambda call: call.reply(201, b"", {"Location": f"/{SECRET}"}))
+    answer = http.request("POST", server.url)
+    assert answer.headers["location"] == f"/{SECRET}"
+    assert SECRET not in repr(answer)
+
+
+def test_a_user_agent_that_would_split_is_refused():
+    with pytest.raises(ValidationError, match="user-agent"):
+        Http(user_agent="x\r\nEvil: 1")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_opens_its_own_connections(serve, http, monkeypatch):
+    server = serve(lambda call: call.reply(200, str(call.client_address[1]).encode()))
+    first = http.request("GET", server.url).body
+    assert http.request("GET", server.url).body == first, "kept alive"
+    child = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: child)
+    assert http.request("GET", server.url).body != first
+
+
 # --- what may be contacted -------------------------------------------------------------------
 
 
@@ -529,6 +563,33 @@ def test_plain_http_beyond_loopback_needs_a_word(http):
 def test_unusable_urls_are_refused(http, url):
     with pytest.raises(ConfigurationError):
         http.request("GET", url)
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "1.2.3", "256.1.1.1", "0x"])
+def test_addresses_that_parsers_read_differently_are_refused(http, host):
+    with pytest.raises(ConfigurationError, match="a whole IP address"):
+        http.request("GET", f"https://{host}/")
+
+
+def test_an_international_name_is_told_its_form(http):
+    with pytest.raises(ConfigurationError, match="xn--"):
+        http.request("GET", "https://exämple.invalid/")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]", "127.9.9.9"])
+def test_every_way_to_this_machine_is_loopback(host):
+    target = parse_target(f"http://{host}:1/")
+    assert target.loopback
+    with pytest.raises(TransportError, match="to this machine"):
+        redirected(parse_target("https://example.invalid/"), f"https://{host}/")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", f"http://u:{SECRET}@ho st:1"])
+def test_an_unusable_proxy_is_named(monkeypatch, proxy):
+    monkeypatch.setenv("https_proxy", proxy)
+    with Http() as client, pytest.raises(ConfigurationError, match="HTTPS_PROXY") as caught:
+        client.request("GET", "https://example.invalid/")
+    assert SECRET not in chain_text(caught.value)
 
 
 def test_headers_that_would_split_are_refused_without_showing_them(serve, http):

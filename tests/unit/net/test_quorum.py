@@ -152,6 +152,30 @@ def test_a_signed_transaction_goes_to_all():
         ).send_raw(b"raw")
 
 
+@pytest.mark.parametrize(
+    ("messages", "kind"),
+    [
+        (("insufficient funds", "already known"), "already_known"),
+        (("insufficient funds", "internal error"), "other"),
+        ((DOWN, "already known"), "already_known"),
+        (("insufficient funds", "nonce too low"), "insufficient_funds"),
+    ],
+)
+def test_the_least_sure_refusal_speaks_for_all(messages, kind):
+    """One node that has the transaction outweighs any number that refuse it."""
+    answers = [m if m is DOWN else {"code": -32000, "message": m} for m in messages]
+    with pytest.raises(RpcError) as caught:
+        rpc(*same("eth_sendRawTransaction", *answers)).send_raw(b"raw")
+    assert caught.value.kind == kind
+
+
+def test_one_node_that_answers_nonsense_stops_nobody():
+    node = rpc(*same("eth_blockNumber", "0xzz", "0x5", "0x5"))
+    assert node.request("eth_blockNumber") == "0x5"
+    node = rpc(*same("eth_gasPrice", "nonsense", "0x5", "0x7"))
+    assert node.request("eth_gasPrice") == "0x5"
+
+
 def test_other_writes_go_to_the_first_node_only():
     node = rpc(*same("evm_mine", "0x0", "0x0"))
     assert node.request("evm_mine") == "0x0"

@@ -201,6 +201,43 @@ def test_reads_go_to_the_next_node_writes_do_not(serve):
     assert len(rpc.server.calls) == 1
 
 
+def test_a_reason_is_made_safe_to_show(node):
+    def revert(text):
+        words = text.encode()
+        return "0x08c379a0" + f"{32:064x}{len(words):064x}" + words.hex().ljust(512, "0")
+
+    evil = "no\x1b[2K\r\u202eyes"
+    rpc = node(lambda *_: error(3, "execution reverted", data=revert(evil)))
+    with pytest.raises(RpcError) as caught:
+        rpc.request("eth_call")
+    assert caught.value.message == "no [2K yes"
+    rpc = node(lambda *_: error(3, "execution reverted", data=revert(f"key {SECRET}")))
+    with pytest.raises(RpcError) as caught:
+        rpc.request("eth_call")
+    assert SECRET not in text_of(caught)
+    assert SECRET.encode().hex() not in text_of(caught)
+
+
+def test_a_key_is_cut_out_in_its_decoded_form_too(serve):
+    server = serve(lambda call: call.reply_json({"id": None, "error": {"message": "pass@wörd no"}}))
+    rpc = Rpc(server.url.replace("http://", "http://me:pass%40w%C3%B6rd@"), http=quick())
+    with pytest.raises(RpcError, match="… no") as caught:
+        rpc.request("eth_call")
+    assert "pass" not in caught.value.message
+
+
+def test_a_refusal_after_a_lost_answer_of_another_node_is_not_certain(serve):
+    """The first node may have taken the transaction before its answer was lost."""
+    lost = serve(lambda call: call.reply(502))
+    refuses = serve(
+        lambda call: call.reply_json({"id": None, "error": {"message": "nonce too low"}})
+    )
+    for urls, certain in (([lost.url, refuses.url], False), ([refuses.url, lost.url], True)):
+        with pytest.raises(RpcError) as caught:
+            Rpc(urls, http=quick()).send_raw(b"raw")
+        assert (caught.value.kind, caught.value.certain) == ("nonce_too_low", certain)
+
+
 # --- batches ---------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from iexec_lite.errors import StateError, ValidationError
+from iexec_lite.errors import ConfigurationError, StateError, ValidationError
 from iexec_lite.sdk import files
 from iexec_lite.sdk.files import (
     PRIVATE,
@@ -267,3 +267,14 @@ def test_a_lock_ends_with_its_process(tmp_path):
         child.wait()
         assert mine.acquire()
         mine.release()
+
+
+def test_no_home_is_told(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    for name in ("IEXEC_LITE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match=r"\$IEXEC_LITE_HOME"):
+        files.user_data_dir()

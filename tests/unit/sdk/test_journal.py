@@ -239,3 +239,48 @@ def test_nothing_is_made_before_it_is_needed(tmp_path, monkeypatch):
     journal = FileJournal()
     assert journal.folder.name == "journal"
     assert os.listdir(tmp_path) == []
+
+
+def test_any_text_can_be_kept(journal):
+    account = journal.account(134, WHO)
+    odd = {"text": "\ud800"}  # JSON from outside may hold half a character
+    account.add("k", odd, 0, note=odd)
+    [entry] = account.entries()
+    assert (entry.intent, entry.note) == (odd, odd)
+
+
+def test_a_damaged_entry_is_reported(tmp_path):
+    journal = FileJournal(tmp_path)
+    account = journal.account(134, WHO)
+    add(account, tx_hash="0xab")
+    with sqlite3.connect(tmp_path / f"134-{WHO.lower()}.sqlite3") as database:
+        database.execute("UPDATE entries SET intent = '{'")
+    database.close()
+    with pytest.raises(StateError, match="damaged at entry 1") as caught:
+        account.entries()
+    assert caught.value.tx_hash == "0xab"
+    journal.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_does_not_end_or_keep_the_life_of_its_parent(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from iexec_lite.sdk.journal import FileJournal\n"
+        "journal = FileJournal(sys.argv[1])\n"
+        f"account = journal.account(134, {WHO!r})\n"
+        "parent = account.add('parent', {}, 1)\n"
+        "if os.fork() == 0:\n"
+        "    account.add('child', {}, 2)\n"
+        "    seen = account.entries()[0].live\n"
+        "    journal.close()\n"
+        "    os._exit(0 if seen else 1)\n"
+        "_, status = os.wait()\n"
+        f"other = FileJournal(sys.argv[1]).account(134, {WHO!r})\n"
+        "live = [entry.live for entry in other.entries()]\n"
+        "print(os.waitstatus_to_exitcode(status), live)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "0 [True, False]", done.stderr

@@ -315,6 +315,29 @@ def test_a_mad_price_is_refused(sender, node, method):
     assert len(node.raws) == 1
 
 
+@pytest.mark.parametrize("base_fee", [10**9, None])
+def test_a_mad_cost_is_refused(sender, node, base_fee):
+    """Each of gas and price may pass alone; together they would spend a fortune."""
+    node.base_fee = base_fee
+    node.faults["eth_estimateGas"] = [{"result": hex(20_000_000)}] * 2
+    for method in ("eth_maxPriorityFeePerGas", "eth_gasPrice"):
+        node.faults[method] = [{"result": hex(10**12)}] * 2
+    with pytest.raises(Web3ProviderSendError, match=r"25000000 gas that may cost .* gas_price="):
+        sender().send(intent(), TO, b"\1")
+    assert node.raws == []
+    sender(gas_price=10**12).send(intent(), TO, b"\1")
+    assert len(node.raws) == 1
+
+
+def test_mad_gas_is_refused_on_blocks_without_a_limit(sender, node):
+    real = node.eth_getBlockByNumber
+    node.eth_getBlockByNumber = lambda *a: {**real(*a), "gasLimit": hex(2**50)}
+    node.faults["eth_estimateGas"] = [{"result": hex(2**49)}]
+    with pytest.raises(Web3ProviderSendError, match="estimates 562949953421312 gas"):
+        sender(gas_price=1).send(intent(), TO, b"\1")
+    assert node.raws == []
+
+
 @pytest.mark.parametrize(
     ("estimate", "data", "gas"),
     [(21000, b"", 21000), (21000, b"\1", 26250), (29_000_000, b"\1", 30_000_000)],
@@ -585,6 +608,104 @@ def test_a_node_that_reports_another_hash(sender, node):
     transactions = sender()
     assert transactions.send(intent(), TO).tx_hash in node.mined
     assert len(node.sent) == 1
+
+
+def test_nonce_too_low_while_nobody_can_tell_signs_nothing_new(sender, node):
+    """The bytes may be mined: a second nonce would buy twice."""
+    real = node.eth_sendRawTransaction
+
+    def late(raw):
+        real(raw)
+        raise KeyError("nonce too low")
+
+    node.eth_sendRawTransaction = late
+    node.faults["eth_getTransactionReceipt"] = [DEAF] * 3
+    transactions = sender()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert (len(node.sent), states(transactions)) == (1, [SETTLED])
+
+
+def test_nonce_too_low_from_a_node_that_lags_in_receipts(sender, node):
+    real = node.eth_sendRawTransaction
+
+    def late(raw):
+        real(raw)
+        raise KeyError("nonce too low")
+
+    node.eth_sendRawTransaction = late
+    node.faults["eth_getTransactionReceipt"] = [{"result": None}] * 2
+    node.faults["eth_getTransactionByHash"] = [{"result": None}] * 2
+    transactions = sender()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert len(node.sent) == 1
+
+
+def test_a_refusal_of_the_second_node_is_not_certain(sender, node):
+    """The first node took it, its answer was lost, the second says that funds are missing."""
+    node.automine = False
+    rpc = Rpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], http=node)
+    node.faults["eth_sendRawTransaction"] = [CUT, *[error("insufficient funds")] * 3]
+    node.faults["eth_getTransactionReceipt"] = [DEAF] * 99
+    transactions = sender()
+    transactions._rpc = rpc
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO)
+    assert states(transactions) == [UNKNOWN]
+
+
+def test_junk_is_no_sign_of_arrival(sender, node, clock):
+    node.faults["eth_sendRawTransaction"] = [DEAF, DEAF]
+    other = {"hash": "0x" + "00" * 32}
+    node.faults["eth_getTransactionByHash"] = [{"result": junk} for junk in (False, other)]
+    transactions = sender()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert clock.now < 5, "offered again at once, not after a long wait for it"
+
+
+@pytest.mark.parametrize("moment", ["sent", "settled"])
+def test_a_journal_that_breaks_after_the_send_still_names_the_transaction(
+    sender, node, journal, monkeypatch, moment, caplog
+):
+    transactions = sender()
+    real = type(transactions.account).update
+
+    def broken(self, entry, *, state=None, **more):
+        if state != SENT or moment == "sent":
+            raise StateError("the journal cannot be used")
+        return real(self, entry, state=state, **more)
+
+    monkeypatch.setattr(type(transactions.account), "update", broken)
+    with pytest.raises(StateError) as caught:
+        transactions.send(intent(), TO)
+    assert caught.value.tx_hash in node.mined
+    assert "the journal cannot be used" in caplog.text
+    monkeypatch.undo()
+    assert transactions.send(intent(), TO).resumed
+    assert len(node.mined) == 1
+
+
+@pytest.mark.parametrize("count", [2**53 + 1, 2**63, 2**64 - 2])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_mad_nonce_is_refused(sender, node, tmp_path, count, on_disk):
+    journal = FileJournal(tmp_path) if on_disk else MemoryJournal()
+    node.faults["eth_getTransactionCount"] = [{"result": hex(count)}]
+    with pytest.raises(Web3ProviderCallError, match=r"nonce 0x.* cannot be right"):
+        sender(journal=journal).send(intent(), TO)
+    with pytest.raises(ConfigurationError, match="getTransactionCount"):
+        sender(journal=journal, get_transaction_count=lambda *_: count).send(intent(), TO)
+    assert node.raws == []
+    journal.close()
+
+
+def test_a_receipt_that_lags_behind_the_nonce_is_not_a_replacement(sender, node, clock):
+    """ "Replaced" lets the same call buy again, so it is not said after two seconds."""
+    node.automine = False
+    real = node.eth_getTransactionReceipt
+    node.eth_getTransactionReceipt = lambda h: real(h) if clock.now > 8 else None
+    clock.then = node.mine
+    transactions = sender()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert states(transactions) == [SETTLED]
 
 
 # --- nonces ----------------------------------------------------------------------------------

@@ -115,3 +115,18 @@ def test_page_walks_to_the_end() -> None:
     assert first.next() is last
     assert last.next() is None
     assert list(first.all()) == [1, 2, 3]
+
+
+def test_a_fault_that_nobody_listens_for_is_not_swallowed(monkeypatch) -> None:
+    seen: list[object] = []
+    over = threading.Event()
+    monkeypatch.setattr(
+        threading, "excepthook", lambda args: (seen.append(args.exc_value), over.set())
+    )
+
+    def poll():
+        raise ValidationError("gone")
+
+    Watch(poll).subscribe(lambda _: None)
+    assert over.wait(5)
+    assert isinstance(seen[0], ValidationError)
