@@ -43,8 +43,9 @@ def get_signer_from_private_key(
 ) -> SigningProvider:
     """A node and a signer in one, for ``IExec(...)``.
 
-    ``host`` is a network name, a chain id or a node's URL; ``gas_price`` is wei;
-    ``get_transaction_count(address, block)`` supplies nonces.
+    ``host`` is a network name, a chain id or a node's URL; ``private_key`` is 64 hex digits;
+    ``gas_price`` is wei; ``get_transaction_count(address, block)`` supplies nonces.
+    ConfigurationError for an option, ValidationError for a key that cannot be.
     """
     from .eth.signer import KeySigner
     from .sdk.client import SigningProvider
@@ -54,7 +55,7 @@ def get_signer_from_private_key(
             "providers: keys for public backends are not supported yet; "
             "give your node's URL as host"
         )
-    if gas_price is not None and (not isinstance(gas_price, int) or gas_price < 0):
+    if gas_price is not None and (type(gas_price) is not int or gas_price < 0):  # no bool
         raise ConfigurationError("Invalid gasPrice option: gas_price is wei, an integer >= 0")
     if get_transaction_count is not None and not callable(get_transaction_count):
         raise ConfigurationError("Invalid getTransactionCount option, must be a function")

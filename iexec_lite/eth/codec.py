@@ -60,7 +60,7 @@ def address_to_bytes(text: object, *, name: str = "address") -> bytes:
     """
     match = _ADDRESS.match(text) if isinstance(text, str) else None
     if match is None:
-        raise ValidationError(f"{text!r} is not a valid ethereum address ({name})")
+        raise ValidationError(f"{_shown(text)} is not a valid ethereum address ({name})")
     digits = match[1]
     address = bytes.fromhex(digits)
     if digits not in (digits.lower(), digits.upper()) and checksum_address(address)[2:] != digits:
@@ -69,6 +69,13 @@ def address_to_bytes(text: object, *, name: str = "address") -> bytes:
             "check for a typing mistake or write it in lower case"
         )
     return address
+
+
+def _shown(value: object) -> str:
+    """A refused value for a message, which must not grow with it."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 80 else value[:80] + "…")
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 def load_json(text: str | bytes, decoder: json.JSONDecoder = _DECODER) -> Any:

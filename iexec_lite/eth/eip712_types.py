@@ -6,7 +6,8 @@ and are taken strictly: nothing coerced, nothing missing, nothing extra, no null
 ``eth_signTypedData_v4`` (address and bytes as ``0x`` text, integers as numbers, decimal or ``0x``
 text) has converters here too. Refused: struct types that contain themselves (without null, no
 value of them is finite), the aliases ``uint`` and ``int`` (the standard has none), ``function``,
-arrays of no elements. Spec: EIP-712; chain.md §2.2.
+arrays of no elements, types beyond ``MAX_TYPES`` and ``MAX_TYPE_TEXT``. Spec: EIP-712; chain.md
+§2.2.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .crypto import keccak
 __all__ = ["MAX_TYPES", "Fields", "Struct", "compile_struct"]
 
 MAX_TYPES = 256  # struct types that one document may reach; real ones have a handful
+MAX_TYPE_TEXT = 32 * 1024  # characters of all their encodeType together, which repeat each other
 
 Fields = Sequence[tuple[str, str]]
 
@@ -57,6 +59,7 @@ class _Kind:
 # --- elementary types -----------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=128)
 def _atomic(name: str) -> _Kind:
     kind = elementary_type(name)
     if kind.name != name:
@@ -287,7 +290,7 @@ def compile_struct(name: str, types: Mapping[str, Fields]) -> Struct:
     return _compile(name, frozen)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def _compile(name: str, types: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Struct:
     return _Compiler(dict(types)).struct(name, 0)
 
@@ -299,6 +302,7 @@ class _Compiler:
         self.types = types
         self.done: dict[str, Struct] = {}
         self.open: set[str] = set()
+        self.budget = MAX_TYPE_TEXT
 
     def struct(self, name: str, depth: int) -> Struct:
         if name in self.done:
@@ -313,6 +317,7 @@ class _Compiler:
             raise ValidationError(f"EIP-712: {_quoted(name)} cannot be the name of a struct type")
         self.open.add(name)
         fields, kinds, used = self.types[name], {}, {name}
+        self.charge(name, [name])
         for type_text, field in fields:
             if not _NAME.match(field):
                 raise ValidationError(f"EIP-712 type {name}: bad field name {_quoted(field)}")
@@ -322,12 +327,23 @@ class _Compiler:
             used.update(inner)
         self.open.discard(name)
         order = [name, *sorted(used - {name})]
+        self.charge(name, order[1:])
         encoded = "".join(
             f"{each}({','.join(f'{t} {n}' for t, n in self.types[each])})" for each in order
         )
         result = Struct(name, {each: self.types[each] for each in order}, kinds, encoded)
         self.done[name] = result
         return result
+
+    def charge(self, name: str, types: Iterable[str]) -> None:
+        """Count the text of ``types``, which encodeType of ``name`` repeats, before it is made."""
+        for each in types:
+            fields = self.types[each]
+            self.budget -= len(each) + sum(len(t) + len(n) + 2 for t, n in fields) + 1
+        if self.budget < 0:
+            raise ValidationError(
+                f"EIP-712 type {name} and those it uses need more than {MAX_TYPE_TEXT} characters"
+            )
 
     def kind(self, text: str, where: str, depth: int) -> tuple[_Kind, Iterable[str]]:
         """The field type that ``text`` names, and the struct types it reaches."""

@@ -272,7 +272,8 @@ class _Faults:
             self.add(f'Unknown key "{", ".join(extra)}"{place}')
 
     def one_of(self, value: Entry, key: str, allowed: Collection[str]) -> None:
-        if key in value and value[key] not in allowed:
+        # a value of another kind has had its fault; unhashable ones cannot be looked up
+        if isinstance(value.get(key), str) and value[key] not in allowed:
             self.add(f"{key} must be one of the following values: {', '.join(allowed)}")
 
     def attempt(self, check: Callable[[], object]) -> None:
@@ -287,7 +288,10 @@ class _Faults:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:  # circular, or a number too long for text: not from a file
+        text = type(value).__name__
     return text if len(text) <= 80 else text[:80] + "…"
 
 
@@ -343,6 +347,9 @@ def _providers(value: object, faults: _Faults) -> Providers:
         for name, key in keys.items()
         if key is not None and faults.kind(key, str, f"providers.{name}", secret=True)
     }
+    for name, key in good.items():  # they go into URLs
+        if not key.isascii():
+            faults.add(f"providers.{name} must be of ASCII characters")
     quorum = content.get("quorum")
     if quorum is not None and faults.kind(quorum, int, "providers.quorum"):
         if cast("int", quorum) < 1:

@@ -161,22 +161,28 @@ class EventSpec:
         """The decoded logs of this event that ``emitter`` (address) has written, in order.
 
         Other logs are passed over, also events that differ in what is indexed only, and logs that
-        a reorganisation removed. DecodingError where a log of this event is damaged.
+        a reorganisation removed. DecodingError where a log of this event is damaged, or one is no
+        log at all.
         """
         wanted = address_to_bytes(emitter, name="emitter")
         return [self.decode(log) for log in logs if self._is_mine(log, wanted)]
 
     def _is_mine(self, log: Mapping[str, object], emitter: bytes) -> bool:
+        if not isinstance(log, Mapping):
+            raise DecodingError("not a log: it must be an object")
         topics = log.get("topics")
         if not isinstance(topics, (list, tuple)) or not topics or log.get("removed") is True:
             return False
         indexed = sum(kind.indexed for kind in self.event.inputs)
-        if len(topics) != 1 + indexed or str(topics[0]).lower() != self.topic:
+        if len(topics) != 1 + indexed or not self._is_topic(topics[0]):
             return False
         try:
             return address_to_bytes(log.get("address")) == emitter
         except ValidationError:
             return False
+
+    def _is_topic(self, topic: object) -> bool:
+        return isinstance(topic, str) and topic.lower() == self.topic
 
 
 def _topic_type(kind: AbiType) -> AbiType:
@@ -187,8 +193,8 @@ def _topic_type(kind: AbiType) -> AbiType:
 
 
 def _log_bytes(log: Mapping[str, object]) -> tuple[list[bytes], bytes]:
-    topics = log.get("topics")
     try:
+        topics = log.get("topics") if isinstance(log, Mapping) else None
         if not isinstance(topics, (list, tuple)):
             raise ValidationError("topics must be a list")
         return [from_hex(topic, name="topic") for topic in topics], from_hex(

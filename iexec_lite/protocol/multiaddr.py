@@ -100,6 +100,7 @@ _SPACE = (
 _PORT = re.compile(r"0*([0-9]{1,5})\Z")
 _ZEROS = re.compile(r"(^|:)0(?::0)*:0(:|$)")
 _MAX_BASE58 = 4096  # characters; conversion is quadratic, and no hash is near that
+_MAX_BYTES = 1 << 16  # of a multiaddr read back: longer data is shown as text
 _MAX_VARINT = 8  # bytes, as V6
 
 
@@ -250,6 +251,8 @@ def _multihash(text: str) -> bytes:
 
 def _decode(data: bytes) -> str:
     """Multiaddr text of bytes; ``ValueError`` when they are none."""
+    if len(data) > _MAX_BYTES:
+        raise ValueError("no multiaddr is that long")
     parts: list[str] = []
     at = 0
     while at < len(data):

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from ..errors import ConfigurationError, ValidationError
 from ..eth.codec import address_to_bytes, checksum_address
 from .rules import ALL_RULES, V6, V9, Rules
+from .units import shown
 
 __all__ = [
     "CHAINS",
@@ -77,7 +78,7 @@ class Chain:
     legacy: bool = False
 
     def __post_init__(self) -> None:
-        chain_id(self.id)
+        object.__setattr__(self, "id", chain_id(self.id))
         if not self.name:
             object.__setattr__(self, "name", str(self.id))
         if self.flavour not in FLAVOURS:
@@ -188,7 +189,7 @@ def chain_id(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 78:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 256:
-        raise ValidationError(f"{value} is not a valid chainId")
+        raise ValidationError(f"{shown(value)} is not a valid chainId")
     return value
 
 
@@ -196,7 +197,7 @@ def rules_named(name: object) -> Rules:
     """The rules of a generation (``v6``, ``v9``) by name."""
     found = ALL_RULES.get(name) if isinstance(name, str) else None
     if found is None:
-        raise ConfigurationError(f"unknown rules {name!r}: known are {', '.join(ALL_RULES)}")
+        raise ConfigurationError(f"unknown rules {shown(name)!r}: known are {', '.join(ALL_RULES)}")
     return found
 
 

@@ -58,8 +58,10 @@ def open_source(source: Source) -> Iterator[BinaryIO]:
     elif isinstance(source, str | os.PathLike):
         with open(source, "rb") as file:
             yield file
-    else:
+    elif hasattr(source, "read"):
         yield source
+    else:
+        raise ValidationError("Invalid file buffer, must be bytes, a path or an open binary file")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
@@ -43,7 +44,7 @@ __all__ = [
 
 MAX_MEMBERS = 10_000
 MAX_BYTES = 4 * 2**30  # unpacked, all entries together
-MAX_DIRECTORY = 4 * 2**20  # bytes of zip directory: zipfile makes objects of all of it
+MAX_DIRECTORY = 2 * 2**20  # bytes of zip directory: zipfile makes objects of all of it
 MAX_RATIO = 200  # unpacked to packed …
 RATIO_FREE = 64 * 2**20  # … but for entries up to this size, which hurt nobody
 MAX_NAME = 1024  # bytes of UTF-8
@@ -273,7 +274,7 @@ def _checked(
     if total > max_bytes:
         raise DecodingError(f"the archive unpacks to {total} bytes, at most {max_bytes} are read")
     files: set[str] = set()
-    folders: set[str] = set()
+    folders: set[str] = set()  # those that have an entry
     for info in infos:
         for name in (info.filename, info.orig_filename):
             fault = _name_fault(name)
@@ -285,11 +286,13 @@ def _checked(
         if not info.is_dir() and key in files:
             raise DecodingError(f"two entries of the archive are named {info.filename[:100]!r}")
         (folders if info.is_dir() else files).add(key)
-        parts = key.split("/")
-        folders.update("/".join(parts[:i]) for i in range(1, len(parts)))
-    both = files & folders
-    if both:
-        raise DecodingError(f"{min(both)[:100]!r} is both a file and a folder in the archive")
+    for key in chain(files, folders):
+        # Not collected in a set: the folders of long names are many times the directory's size.
+        for at in (*(i for i, char in enumerate(key) if char == "/"), len(key)):
+            if key[:at] in files and (at < len(key) or key in folders):
+                raise DecodingError(
+                    f"{key[:at][:100]!r} is both a file and a folder in the archive"
+                )
     return {info.filename: info for info in infos}
 
 

@@ -188,3 +188,19 @@ def test_json_brackets_in_text(text: str) -> None:
 
 def test_json_wide_is_fine() -> None:
     assert len(load_json("[" + ",".join(["[]"] * 10_000) + "]")) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("x" * 10_000, f"'{'x' * 80}…' is not a valid"),
+        pytest.param(10**5000, "a value of type int is not a valid", id="long number"),
+        (None, "None is not a valid"),
+        ({"a": "secret"}, "a value of type dict is not a valid"),
+    ],
+)
+def test_a_refused_address_does_not_flood_the_message(value: object, text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        address_to_bytes(value)
+    assert caught.value.message.startswith(text)
+    assert len(caught.value.message) < 200

@@ -695,3 +695,35 @@ def test_domain_cannot_be_signed_as_a_message() -> None:
 def test_public_names_exist() -> None:
     for name in eip712.__all__:
         assert getattr(eip712, name) is not None
+
+
+# --- documents that are large by repetition -------------------------------------------------------
+
+
+def many_fields(count: int, kind: str = "bool") -> list[tuple[str, str]]:
+    return [(kind, f"f{i}") for i in range(count)]
+
+
+def test_the_types_of_a_document_are_bounded() -> None:
+    """encodeType of a type repeats those it uses: 200 of them would repeat one text 200 times."""
+    users = {f"S{i}": [("Big", "b")] for i in range(200)}
+    root = [(name, name.lower()) for name in users]
+    small = {"A": root, "Big": many_fields(5), **users}
+    assert eip712.compile_struct("A", small).name == "A"
+    for types in (
+        {"A": root, "Big": many_fields(100), **users},
+        {"A": many_fields(4000)},
+        {"A": many_fields(600, "bool" + "[]" * 32)},
+    ):
+        with pytest.raises(ValidationError, match="need more than 32768 characters"):
+            eip712.compile_struct("A", types)
+    unused = {"A": [("bool", "x")], "Big": many_fields(4000)}
+    assert eip712.compile_struct("A", unused).encoded_type == "A(bool x)"
+
+
+def test_the_bound_counts_the_text_of_encode_type() -> None:
+    text = eip712.compile_struct("A", {"A": many_fields(2500)}).encoded_type
+    assert 24_000 < len(text) < 32_768
+    spare = 32_768 - len(text) - len(",bool ")
+    fits = [*many_fields(2500), ("bool", "x" * (spare // 100))]
+    assert eip712.compile_struct("A", {"A": fits}).encoded_type.startswith(text[:-1])

@@ -576,3 +576,26 @@ def test_names_the_file_system_cannot_hold(tmp_path: Path) -> None:
 def test_missing_archive(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         archive.list_archive(tmp_path / "absent.zip")
+
+
+def test_a_directory_of_deep_names_stays_small() -> None:
+    """Names of 1 KiB and 63 folders each: the folders alone would be 60 MB of text."""
+    names = ["/".join([f"{i:04}", *["abcdefghijklmno"] * 62]) for i in range(1900)]
+    document = zip_of(dict.fromkeys(names, b""))
+    tracemalloc.start()
+    try:
+        assert len(archive.list_archive(document)) == len(names)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 2**20
+    with pytest.raises(DecodingError, match="both a file and a folder"):
+        archive.list_archive(zip_of({**dict.fromkeys(names[:9], b""), names[5][:500]: b""}))
+
+
+@pytest.mark.parametrize("source", [None, 5, ["x"]])
+def test_what_is_no_source(source: object) -> None:
+    with pytest.raises(ValidationError, match="Invalid file buffer"):
+        archive.list_archive(source)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="Invalid file buffer"):
+        cipher.checksum(source)  # type: ignore[arg-type]

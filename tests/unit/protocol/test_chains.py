@@ -648,3 +648,37 @@ def test_node_urls() -> None:
 def test_node_urls_refused(host: str, providers: Providers, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         node_urls(host, providers)
+
+
+@pytest.mark.parametrize("key", ["rules", "flavour", "id"])
+@pytest.mark.parametrize("value", [[], {}, 5, None])
+def test_a_member_of_the_wrong_kind_is_one_fault(key: str, value: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ChainFile.from_dict({"chains": {"a": {key: value}}})
+    (error,) = caught.value.errors
+    assert error.startswith(f"{key} must be a `string` type")
+
+
+def test_a_provider_key_must_fit_into_a_url() -> None:
+    text = '{"chains": {}, "providers": {"infura": "\\ud800", "alchemy": "\\u00e9"}}'
+    with pytest.raises(ValidationError) as caught:
+        ChainFile.parse(text)
+    assert caught.value.errors == (
+        "providers.alchemy must be of ASCII characters in chain.json",
+        "providers.infura must be of ASCII characters in chain.json",
+    )
+
+
+def test_a_record_keeps_the_id_as_a_number() -> None:
+    assert Chain.from_dict({"id": "134", "rules": "v6"}).id == 134
+    assert CHAINS["bellecour"].with_overrides(id="7").id == 7
+
+
+@pytest.mark.parametrize("value", [{"id": 10**5000}, {"rules": 10**5000}])
+def test_values_too_long_for_a_message(value: dict[str, object]) -> None:
+    with pytest.raises((ConfigurationError, ValidationError), match="a number of"):
+        Chain.from_dict({"id": 134, "rules": "v6", **value})
+    circular: list[object] = []
+    circular.append(circular)
+    with pytest.raises(ValidationError, match="final value was: `list`"):
+        ChainFile.from_dict({"chains": {"a": {"host": circular}}})

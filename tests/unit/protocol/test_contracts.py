@@ -666,3 +666,18 @@ def test_well_known_deployment_selectors() -> None:
     cut = {"facetAddress": H, "action": 0, "functionSelectors": ["0xe1c7392a"]}
     data = deployment.DIAMOND.diamondCut.encode([cut], ZERO, b"")
     assert deployment.DIAMOND.diamondCut.decode_input(data) == ([cut], ZERO, b"")
+
+
+@pytest.mark.parametrize("log", [None, "x", 5, []])
+def test_what_is_no_log(log: Any) -> None:
+    event = EVENTS.TaskClaimed
+    with pytest.raises(DecodingError, match="not a log"):
+        event.find([log], "0x" + "11" * 20)
+    with pytest.raises(DecodingError, match="not a log"):
+        event.decode(log)
+
+
+@pytest.mark.parametrize("topic", [None, pytest.param(10**5000, id="long"), [], b"x"])
+def test_a_log_whose_topic_is_no_text_is_of_another_event(topic: Any) -> None:
+    log = {"address": "0x" + "11" * 20, "topics": [topic, "0x" + "22" * 32], "data": "0x"}
+    assert EVENTS.TaskClaimed.find([log], "0x" + "11" * 20) == []

@@ -197,3 +197,10 @@ def test_base58(data: bytes, text: str) -> None:
 def test_base58_refuses(text: str) -> None:
     with pytest.raises(ValidationError):
         base58_decode(text)
+
+
+def test_reading_is_bounded() -> None:
+    """Base58 is quadratic: a long row of hashes would keep the reader busy for seconds."""
+    one = bytes.fromhex("a5038020") + b"\xff" * 4096
+    assert to_text(one).startswith("/p2p/")
+    assert to_text(one * 100) == (one * 100).decode("utf-8", "replace")
