@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..protocol.multiaddr import base58_encode
+
 __all__ = ["CidBuilder", "cid_of", "is_cid"]
 
 CHUNK = 262_144
 WIDTH = 174
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_CID = re.compile(rf"Qm[{_ALPHABET}]{{44}}\Z")
+_CID = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}\Z")
 
 
 class _Node(NamedTuple):
@@ -58,7 +59,7 @@ class CidBuilder:
         level = [*self._leaves, _leaf(bytes(self._rest))]
         while len(level) > 1:
             level = [_parent(level[i : i + WIDTH]) for i in range(0, len(level), WIDTH)]
-        return _base58(b"\x12\x20" + level[0].digest)
+        return base58_encode(b"\x12\x20" + level[0].digest)
 
 
 def _leaf(chunk: bytes) -> _Node:
@@ -88,12 +89,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
-
-
-def _base58(data: bytes) -> str:
-    number = int.from_bytes(data, "big")
-    text = ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = _ALPHABET[digit] + text
-    return text  # a multihash begins with 0x12: no leading zero bytes to keep

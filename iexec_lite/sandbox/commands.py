@@ -6,28 +6,39 @@ disturbs nobody. All errors are SandboxError (or another IExecError) with what t
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import IExecError, SandboxError
 from ..net.http import Http
-from ..sdk.files import FileLock, private_dir
+from ..net.rpc import Rpc
+from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
 from . import accounts
 from .folders import read_json, sandbox_folder
 from .node import CHAIN_IDS
 from .packages import ensure
-from .processes import command_of, spawn, stop_child, stop_process
+from .processes import (
+    command_of,
+    spawn,
+    stop_child,
+    stop_process,
+    terminable,
+    uninterrupted,
+)
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
+from .stack import FLAVOURS, saved_chain
 
 __all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
 
 DEFAULT_PORT = 8545  # what local nodes use; another one is taken where it is in use
 START_LIMIT = 60.0  # seconds for a deployment on a slow machine
 STOP_LIMIT = 30.0
+BUSY_LIMIT = 90.0  # seconds for an ``up`` or ``down`` of somebody else
 SERVICE = "iexec_lite.sandbox.service"
 
 
@@ -45,7 +56,11 @@ class Status:
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; ``accountsFile`` holds the (public) keys of ``accounts``."""
+        """The JSON form.
+
+        ``accountsFile`` holds the (public) keys of ``accounts``; ``appsFile`` may be written by the
+        user: which command stands for which app; ``log`` tells what the worker does.
+        """
         result: dict[str, object] = {"running": self.running, "folder": self.folder}
         if self.running:
             result |= {
@@ -56,6 +71,8 @@ class Status:
                 "hub": self.hub,
                 "accounts": dict(self.accounts),
                 "accountsFile": str(Path(self.folder) / "accounts.json"),
+                "appsFile": str(Path(self.folder) / "apps.json"),
+                "log": str(Path(self.folder) / LOG),
             }
         return result
 
@@ -73,51 +90,46 @@ def up(
     chain of last time goes on unless ``fresh``. One that runs already is left as it is, or refused
     where its flavour is another or ``fresh`` is asked.
     """
+    if flavour not in FLAVOURS:
+        raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
     progress = progress or Progress()
-    folder = sandbox_folder()
-    running = status()
-    if running.running:
-        if running.flavour != flavour or fresh:
-            raise SandboxError(f"a {running.flavour} sandbox is running: stop it first (down)")
-        return running
-    private_dir(folder)
-    _clean(folder)
-    ensure(progress)
-    progress.step(f"Starting a {flavour} sandbox")
-    command = [sys.executable, "-m", SERVICE, str(folder)]
-    command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
-    command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
-    child = spawn(command, log=folder / LOG, detached=True)
-    end = time.monotonic() + START_LIMIT
-    try:
-        while not (folder / STATE).exists():
-            if child.poll() is not None or time.monotonic() > end:
-                raise SandboxError(f"the sandbox does not start: {_last_words(folder)}")
-            time.sleep(0.02)
-    except BaseException:
-        stop_child(child)
+    folder = private_dir(sandbox_folder())
+    with terminable(), _alone(folder):
+        running = status()
+        if running.running:
+            if running.flavour != flavour or fresh:
+                raise SandboxError(f"a {running.flavour} sandbox is running: stop it first (down)")
+            return running
         _clean(folder)
-        raise
-    return status()
+        ensure(progress)
+        progress.step(f"Starting a {flavour} sandbox")
+        command = [sys.executable, "-m", SERVICE, str(folder)]
+        command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
+        command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
+        _start(command, folder)
+        return status()
 
 
 def down() -> bool:
     """Stop the sandbox; its chain is kept for the next ``up``. False where none was running."""
     folder = sandbox_folder()
-    state = _state(folder)
-    if state is None or not _alive(folder):
-        _clean(folder)
+    if not folder.exists():
         return False
-    _ask_to_stop(state)
-    pid = _pid(state, "pid")
-    end = time.monotonic() + STOP_LIMIT
-    while _alive(folder) or SERVICE in command_of(pid):
-        if time.monotonic() > end:  # it hangs: by force, then
-            stop_process(pid, SERVICE)
-            break
-        time.sleep(0.02)
-    _clean(folder)
-    return True
+    with _alone(folder):
+        state = _state(folder)
+        if state is None or not _alive(folder):
+            _clean(folder)
+            return False
+        _ask_to_stop(state)
+        pid = _pid(state, "pid")
+        end = time.monotonic() + STOP_LIMIT
+        while _alive(folder) or SERVICE in command_of(pid):
+            if time.monotonic() > end:  # it hangs: by force, then
+                stop_process(pid, SERVICE)
+                break
+            time.sleep(0.02)
+        _clean(folder)
+        return True
 
 
 def status() -> Status:
@@ -148,8 +160,48 @@ def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:
 # -- pieces ------------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One ``up`` or ``down`` at a time; a service without a word of itself is waited for."""
+    busy = "another command is starting or stopping the sandbox: try again when it is done"
+    with locked(folder / "command.lock", timeout=BUSY_LIMIT, busy=busy):
+        end = time.monotonic() + STOP_LIMIT
+        while _alive(folder) and _state(folder) is None:
+            if time.monotonic() > end:
+                raise SandboxError(
+                    f"a sandbox process hangs: end it (its command line holds {SERVICE}) and "
+                    "try again"
+                )
+            time.sleep(0.05)
+        yield
+
+
+def _start(command: list[str], folder: Path) -> None:
+    """Start the service and wait until it is ready; it goes if that fails or is interrupted."""
+    on_failure = contextlib.ExitStack()
+    try:
+        with uninterrupted():
+            child = spawn(command, log=folder / LOG, detached=True)
+            on_failure.callback(stop_child, child)
+        end = time.monotonic() + START_LIMIT
+        while not (folder / STATE).exists():
+            if child.poll() is not None or time.monotonic() > end:
+                raise SandboxError(f"the sandbox does not start: {_last_words(folder)}")
+            time.sleep(0.02)
+    except BaseException:
+        with uninterrupted():
+            on_failure.close()
+            _clean(folder)
+        raise
+
+
 def _state(folder: Path) -> dict[str, object] | None:
-    return read_json(folder / STATE)
+    """What the service says of itself; None where it says nothing that can be used."""
+    try:
+        found = read_json(folder / STATE)
+    except SandboxError:
+        return None
+    return found if found and {"pid", "flavour", "node", "store", "token"} <= set(found) else None
 
 
 def _alive(folder: Path) -> bool:
@@ -173,14 +225,31 @@ def _ask_to_stop(state: Mapping[str, object]) -> None:
 
 
 def _clean(folder: Path) -> None:
-    """What a service that died has left: its anvil, and files that speak of it."""
-    state = _state(folder)
-    if state is None or _alive(folder):
+    """What a service that died has left: its anvil, whose chain is kept, and its files."""
+    if _alive(folder):
         return
-    chain_id = CHAIN_IDS.get(str(state["flavour"]), 0)
-    stop_process(_pid(state, "anvilPid"), f"--chain-id {chain_id}")
+    state = _state(folder)
+    if state is not None:
+        flavour, pid = str(state["flavour"]), _pid(state, "anvilPid")
+        marker = f"--chain-id {CHAIN_IDS.get(flavour, 0)}"
+        if marker in command_of(pid):
+            _save_chain(saved_chain(folder, flavour), str(state["node"]))
+        stop_process(pid, marker)
     for name in (STATE, "chain.json"):
         (folder / name).unlink(missing_ok=True)
+
+
+def _save_chain(path: Path, node: str) -> None:
+    """Best effort: an orphan that does not answer has to go all the same."""
+    rpc = Rpc(node, timeout=STOP_LIMIT)
+    try:
+        dump = rpc.request("anvil_dumpState")
+        if isinstance(dump, str):
+            atomic_write(path, dump, mode=PRIVATE)
+    except IExecError:
+        pass
+    finally:
+        rpc.close()
 
 
 def _pid(state: Mapping[str, object], name: str) -> int:

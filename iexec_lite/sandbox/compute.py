@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,10 +54,11 @@ class Outcome:
     digest: bytes
     results: bytes
     callback: bytes = b""
+    trouble: str = ""  # why it is only an error result; for people, not for the chain
 
 
 class Compute:
-    """Runs jobs. ``gateway`` is the URL of the store; ``keep`` leaves the folders of runs."""
+    """Runs jobs. ``gateway`` is the URL of the store; ``stopped()`` ends an app that is running."""
 
     def __init__(
         self,
@@ -67,16 +68,15 @@ class Compute:
         store: Store,
         gateway: str,
         vault: Vault,
-        http: Http | None = None,
-        keep: bool = False,
+        stopped: Callable[[], bool] = bool,
     ) -> None:
         self._folder = folder
         self._apps = apps
         self._store = store
         self._gateway = gateway
         self._vault = vault
-        self._http = http or Http()
-        self._keep = keep
+        self._http = Http()
+        self._stopped = stopped
 
     def run(self, job: Job) -> Outcome:
         """Do the job. SandboxError where a real worker would contribute nothing."""
@@ -88,8 +88,7 @@ class Compute:
                 f"the task's files cannot be handled: {error}", cause=error
             ) from error
         finally:
-            if not self._keep:
-                shutil.rmtree(room, ignore_errors=True)
+            shutil.rmtree(room, ignore_errors=True)
 
     def _run(self, job: Job, room: Path) -> Outcome:
         folder_in, out = room / "iexec_in", room / "iexec_out"
@@ -97,20 +96,22 @@ class Compute:
         out.mkdir()
         encrypt = self._result_key(job)
         command = self._apps.find(job.app, job.image)
+        trouble = ""
         try:
             if command is None:
                 raise DataError(
                     "APP_IMAGE_DOWNLOAD_FAILED",
-                    f"no command is known for app {job.app} ({job.image}): add it to the mapping",
+                    f"no command is known for app {job.app} ({job.image}): add it to apps.json",
                 )
             names = self._fetch(job, folder_in)
         except DataError as error:
             _write_error(job, out, error)
+            trouble = error.message
         else:
             self._execute(job, command, names, room)
         computed = read_computed(out, callback=job.callback is not None)
         digest = digest_of(computed)
-        return Outcome(digest, *self._keep_result(job, computed, out, room, encrypt))
+        return Outcome(digest, *self._keep_result(job, computed, out, room, encrypt), trouble)
 
     def _result_key(self, job: Job) -> str | None:
         """The key to encrypt the result with; refuses what cannot be had, before anything runs."""
@@ -162,7 +163,9 @@ class Compute:
             index=job.index,
             input_files=names,
         )
-        stdout = run(command, arguments, variables, room=room, limit=job.limit)
+        stdout = run(
+            command, arguments, variables, room=room, limit=job.limit, stopped=self._stopped
+        )
         target = out / "stdout.txt"
         if stdout:
             if target.is_symlink():  # the app's own: never write through it

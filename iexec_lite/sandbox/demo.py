@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import signal
-import tempfile
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +24,8 @@ from ..protocol.units import format_rlc
 from ..sdk.client import IExec
 from ..sdk.records import MatchResult
 from . import accounts
+from .folders import temporary_folder
+from .processes import terminable
 from .progress import Progress
 from .runner import SAMPLE_IMAGE
 from .stack import Sandbox
@@ -52,41 +51,24 @@ MEASUREMENT = {
 def run_demo(flavour: str, progress: Progress) -> bytes:
     """Run the demo; the content of the app's result file. Any step that fails is an IExecError."""
     with (
-        _terminable(),
+        terminable(),
         ThreadPoolExecutor(1) as pool,
-        tempfile.TemporaryDirectory(prefix="iexec-demo-") as folder,
+        temporary_folder("iexec-demo-") as folder,
     ):
         keys = pool.submit(rsa_generate, RSA_BITS)
         progress.step(f"Starting a temporary {flavour} sandbox")
         with Sandbox(
-            Path(folder) / "sandbox",
+            folder / "sandbox",
             flavour=flavour,
             progress=progress,
             report=lambda text: progress.step(f"      worker: {_shortened(text)}"),
         ) as sandbox:
-            return _Story(sandbox, progress, keys, Path(folder)).tell()
+            return _Story(sandbox, progress, keys, folder).tell()
 
 
 def _shortened(text: str) -> str:
-    """Ids cut to what tells them apart on a screen; their full text was told before."""
-    return re.sub(r"(0x[0-9a-f]{8})[0-9a-f]{56}", r"\1…", text)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, with everything it started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    """Ids and addresses cut to what tells them apart; their full text was told before."""
+    return re.sub(r"(0x[0-9a-fA-F]{8})([0-9a-fA-F]{32}|[0-9a-f]{56})\b", r"\1...", text)
 
 
 class _Story:
@@ -134,7 +116,8 @@ class _Story:
         self._say(
             "A private chain with the iExec contracts runs on this machine",
             f"chain {chain.id} ({self._sandbox.flavour}), node {chain.host}",
-            f"hub {chain.hub}, store {self._sandbox.gateway.url}",
+            f"hub {chain.hub}",
+            f"store {self._sandbox.gateway.url}",
         )
         self._admin = self._client(accounts.signer("admin"))
         self._app_provider = self._client(accounts.signer("app-provider"))
@@ -167,7 +150,8 @@ class _Story:
         self._dataset = found.address
         self._say(
             "The dataset provider encrypts a file, stores it and registers it",
-            f"{len(SECRET)} bytes, encrypted {len(encrypted)}, stored as /ipfs/{cid}",
+            f"{len(SECRET)} bytes, encrypted {len(encrypted)}",
+            f"stored as /ipfs/{cid}",
             f"dataset {self._dataset}, price {DATASET_PRICE}",
         )
 
@@ -186,7 +170,8 @@ class _Story:
         self._app = found.address
         self._say(
             "The app provider registers an app",
-            f"image {SAMPLE_IMAGE} (in a sandbox: a local command)",
+            f"image {SAMPLE_IMAGE}",
+            "(in a sandbox: a local command)",
             f"app {self._app}, price {APP_PRICE}",
         )
 
@@ -207,8 +192,8 @@ class _Story:
         vault.put_result_key(self._requester.wallet.get_address(), public_key)
         self._say(
             "Two keys go to the secret store",
-            "the dataset's key, for the worker alone, and the requester's public RSA key "
-            f"({RSA_BITS} bits)",
+            "the dataset's key, for the worker alone",
+            f"the requester's public RSA key ({RSA_BITS} bits), to encrypt the result",
         )
 
     def _deposit(self) -> None:
@@ -258,30 +243,41 @@ class _Story:
         )
         self._say(
             "Four people sign four orders; together they are a deal",
-            "app, dataset and workerpool order offer, the request order asks for a TEE task with "
-            "an encrypted result",
-            f"deal {match.dealid}, {match.volume} task for {COST}",
+            "three offer: app, dataset and workerpool order",
+            "one asks: the request order, for a TEE task with an encrypted result",
+            f"deal {match.dealid}",
+            f"{match.volume} task for {COST}",
         )
         return match
 
     def _watch(self, match: MatchResult) -> None:
         taskid = match.taskids[0]
         self._say("A worker does the task", f"task {taskid}")
-        stop = threading.Event()
-        work = threading.Thread(target=self._sandbox.work, args=(stop,), daemon=True)
-        work.start()
-        try:
-            watch = self._requester.task.obs_task(taskid, dealid=match.dealid, patience=PATIENCE)
-            alarm = threading.Timer(PATIENCE, watch.close)
-            alarm.start()
+        watch = self._requester.task.obs_task(taskid, dealid=match.dealid, patience=PATIENCE)
+        stop, failed = threading.Event(), list[Exception]()
+
+        def do() -> None:
             try:
-                states = [update.task.status_name for update in watch]
+                self._sandbox.work(stop)
+            except Exception as error:
+                failed.append(error)
             finally:
-                alarm.cancel()
+                watch.close()
+
+        work = threading.Thread(target=do, daemon=True)
+        alarm = threading.Timer(PATIENCE, watch.close)
+        alarm.daemon = True  # else it would hold up the exit of a demo that was interrupted
+        try:
+            work.start()
+            alarm.start()
+            states = [update.task.status_name for update in watch]
         finally:
             stop.set()
-            work.join()
-        self._progress.step(f"      the requester saw: {' → '.join(states)}")
+            alarm.cancel()
+        work.join()
+        if failed:
+            raise failed[0]
+        self._progress.step(f"      the requester saw: {', '.join(states)}")
         if states[-1:] != ["COMPLETED"]:
             raise SandboxError(f"the task did not complete within {PATIENCE:.0f} seconds")
 
@@ -296,7 +292,8 @@ class _Story:
         size = encrypted.stat().st_size
         self._say(
             "The requester downloads the result and decrypts it",
-            f"{size} bytes from {results.location}, sha256 {cipher.checksum(encrypted)[:18]}…",
+            f"{size} bytes from {results.location}",
+            f"sha256 {cipher.checksum(encrypted)}",
             "its content is what the workers agreed on (digest on chain)",
             "result.txt says:",
             *(f"  | {line}" for line in text.decode("utf-8", "replace").splitlines()),

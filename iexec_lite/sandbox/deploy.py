@@ -81,6 +81,8 @@ STAKE = 100_000 * RLC_UNIT  # nRLC that each worker has on the hub from the begi
 GAS_MONEY = 1_000 * ETHER  # wei for each named account of a token chain
 ADMIN_MONEY = 87_000_000 * ETHER  # wei of account 0; on a native chain this is the RLC supply
 
+MAX_STATE = 64 * 1024 * 1024  # bytes of a saved chain as it was deployed
+
 # Part of the name of a saved chain: count it up when what is deployed changes.
 EDITION = 1
 
@@ -122,23 +124,28 @@ def prepare(
 ) -> Deployment:
     """Bring a started, empty node to the state of a new sandbox.
 
-    Loads the chain saved in ``cache`` by an earlier call, else deploys and saves it.
+    Loads the chain saved in ``cache`` by an earlier call, else deploys and saves it. A saved chain
+    that is damaged is replaced; a cache that cannot be written costs the time of a deployment.
     """
-    saved = None if cache is None else make_folder(cache / "chains") / state_name(node.flavour)
+    progress = progress or Progress()
+    saved = None if cache is None else cache / "chains" / state_name(node.flavour)
     if saved is not None and saved.exists():
         try:
-            node.load(read_text(saved, 64 * 1024 * 1024))
+            node.load(read_text(saved, MAX_STATE))
             return verify(node)
-        except (IExecError, ValueError) as error:
-            saved.unlink()
-            raise SandboxError(
-                f"the saved chain {saved} is damaged and was removed: start again", cause=error
-            ) from error
-    (progress or Progress()).step(f"Deploying the PoCo contracts ({node.flavour})")
+        except (IExecError, ValueError):
+            progress.step("The saved chain is damaged: it is made anew")
+            node.stop()  # half of it may have been loaded
+            node.start()
+    progress.step(f"Deploying the PoCo contracts ({node.flavour})")
     _Deployer(node, kit).run()
     deployment = verify(node)
     if saved is not None:
-        atomic_write(saved, node.dump())
+        try:
+            make_folder(saved.parent)
+            atomic_write(saved, node.dump())
+        except IExecError as error:
+            progress.step(f"It is not kept for next time: {error.message}")
     return deployment
 
 

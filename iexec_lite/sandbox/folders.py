@@ -7,17 +7,28 @@ folder, ``sandbox`` (what ``up`` runs: chain, store and secrets). ``IEXEC_LITE_C
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import SandboxError
 from ..eth.codec import load_json
 from ..sdk.files import PRIVATE, atomic_write, read_bytes, user_data_dir
+from .processes import uninterrupted
 
-__all__ = ["cache_folder", "make_folder", "read_json", "sandbox_folder", "write_json"]
+__all__ = [
+    "cache_folder",
+    "make_folder",
+    "read_json",
+    "sandbox_folder",
+    "temporary_folder",
+    "write_json",
+]
 
 MAX_JSON = 64 * 1024 * 1024  # bytes; a saved chain that was used for weeks
 
@@ -43,6 +54,17 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise SandboxError(f"the folder {path} cannot be made: {error}", cause=error) from error
     return path
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A new private folder that is deleted at the end, whatever signals come meanwhile."""
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield path
+    finally:
+        with uninterrupted():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_json(path: Path, value: Mapping[str, object]) -> None:

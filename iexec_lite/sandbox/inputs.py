@@ -70,10 +70,10 @@ def fetch_dataset(
             "DATASET_FILE_BAD_CHECKSUM",
             f"the dataset's bytes have sha256 {found}, on chain it is {dataset.checksum}{hint}",
         )
-    if key is None:
-        part.replace(target)
-        return
     try:
+        if key is None:
+            part.replace(target)
+            return
         cipher.decrypt_dataset_stream(part, target, key)
     except (DecryptionError, ValidationError) as error:
         raise DataError(
@@ -81,6 +81,8 @@ def fetch_dataset(
             "the dataset does not decrypt with the key it was given",
             error,
         ) from error
+    except OSError as error:
+        raise DataError(failed, f"the dataset cannot be kept: {error.strerror}", error) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from subprocess import Popen
 
 from ..errors import SandboxError
 from ..net.rpc import Rpc
-from .processes import LOOPBACK, pick_port, spawn, stop_child
+from .processes import LOOPBACK, pick_port, spawn, stop_child, uninterrupted
 
 __all__ = ["CHAIN_IDS", "Node"]
 
@@ -72,8 +72,11 @@ class Node:
         """Start anvil and wait until it answers. SandboxError with its last words otherwise."""
         for attempt in range(ATTEMPTS):
             port = pick_port(self._port, required=self._required)
-            self._process = spawn(self._command(port), log=self._log, cwd=self._binary.parent)
             try:
+                with uninterrupted():
+                    self._process = spawn(
+                        self._command(port), log=self._log, cwd=self._binary.parent
+                    )
                 if self._listening(port):
                     self.url = f"http://{LOOPBACK}:{port}"
                     self._rpc = Rpc(self.url, timeout=60.0)
@@ -115,12 +118,13 @@ class Node:
 
     def stop(self) -> None:
         """End the process. Nothing of the chain is kept: see :meth:`dump`."""
-        if self._rpc is not None:
-            self._rpc.close()
-            self._rpc = None
-        if self._process is not None:
-            stop_child(self._process)
-            self._process = None
+        with uninterrupted():
+            if self._rpc is not None:
+                self._rpc.close()
+                self._rpc = None
+            if self._process is not None:
+                stop_child(self._process)
+                self._process = None
 
     # -- anvil's own methods ------------------------------------------------------------------
 

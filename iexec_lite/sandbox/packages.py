@@ -5,7 +5,8 @@ settings apply; nothing of a package is executed while fetching. Versions are ex
 tarball must have the sha256 kept here, else nothing is installed; the anvil of a platform whose
 hash is not kept yet passes npm's own integrity check only, and the progress says so. Of each
 tarball only the files used are kept: the anvil binary, ABI and bytecode of some twenty contracts,
-the factory's transaction. Facts: sandbox.md §1, §3.
+the factory's transaction; a list of them with their sizes tells a damaged cache, which is fetched
+again. Facts: sandbox.md §1, §3.
 
 Refuses: a platform that anvil is not made for (give one by ``IEXEC_LITE_ANVIL``), a missing npm.
 """
@@ -22,7 +23,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +32,14 @@ from typing import IO
 
 from ..errors import SandboxError
 from ..sdk.files import locked
-from .folders import cache_folder, make_folder
+from .folders import cache_folder, make_folder, temporary_folder
+from .processes import uninterrupted
 from .progress import Progress
 
 __all__ = ["Artifact", "Kit", "Package", "ensure", "npm_command"]
 
 FETCH_LIMIT = 300.0  # seconds for all downloads together
+LIST = "files.json"  # of each package's folder: name and size of every other file in it
 MAX_ARTIFACT = 16 * 1024 * 1024  # bytes of one JSON file of a tarball (the largest has 2 MB)
 
 # build/contracts of the poco package: what deploy.py creates, and a callback receiver for trying.
@@ -159,7 +161,7 @@ def npm_command() -> list[str]:
 
 
 def ensure(progress: Progress | None = None, *, cache: Path | None = None) -> Kit:
-    """The kit, fetched where the cache lacks it. Any number of processes may ask at once."""
+    """The kit, fetched where the cache lacks it or is damaged. Many processes may ask at once."""
     cache = cache or cache_folder()
     chosen = os.environ.get("IEXEC_LITE_ANVIL")
     wanted: dict[Package, Callable[[tarfile.TarFile, Path], None]] = {
@@ -174,15 +176,29 @@ def ensure(progress: Progress | None = None, *, cache: Path | None = None) -> Ki
         package = _anvil_package()
         wanted[package] = _keep_anvil
         anvil = cache / package.folder / _binary()
-    if not all((cache / package.folder).is_dir() for package in wanted):
+    if not all(_complete(cache / package.folder) for package in wanted):
         make_folder(cache)
         busy = f"another process is still filling {cache}: try again when it is done"
         with locked(cache / "lock", timeout=FETCH_LIMIT + 60, busy=busy):
             _remove_leftovers(cache)
-            missing = [package for package in wanted if not (cache / package.folder).is_dir()]
+            missing = [package for package in wanted if not _complete(cache / package.folder)]
             if missing:
                 _fetch(missing, wanted, cache, progress or Progress())
     return Kit(anvil=anvil, poco=cache / POCO.folder, factory_path=cache / FACTORY.folder)
+
+
+def _complete(folder: Path) -> bool:
+    """Whether a package's folder holds what was put there: a full disk or a sync tool may cut."""
+    try:
+        kept = json.loads((folder / LIST).read_bytes())
+        return bool(kept) and all((folder / name).stat().st_size == kept[name] for name in kept)
+    except (OSError, ValueError):
+        return False
+
+
+def _list_files(folder: Path) -> None:
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    (folder / LIST).write_text(json.dumps(sizes), "utf-8")
 
 
 def _binary() -> str:
@@ -213,8 +229,7 @@ def _fetch(
     progress: Progress,
 ) -> None:
     """Download all at once, check, extract, and move each into its place by one rename."""
-    with tempfile.TemporaryDirectory(prefix="tmp-", dir=cache) as name:
-        room = Path(name)
+    with temporary_folder("tmp-", cache) as room:
         tarballs = _download(missing, room, progress)
         for package, tarball in tarballs.items():
             _check(package, tarball, progress)
@@ -227,7 +242,11 @@ def _fetch(
                 raise SandboxError(
                     f"{package.name} {package.version} cannot be unpacked: {error}", cause=error
                 ) from error
-            ready.rename(cache / package.folder)
+            _list_files(ready)
+            target = cache / package.folder
+            if target.exists():  # damaged
+                target.rename(room / f"old-{package.folder}")
+            ready.rename(target)
 
 
 def _download(packages: Sequence[Package], room: Path, progress: Progress) -> dict[Package, Path]:
@@ -248,10 +267,11 @@ def _download(packages: Sequence[Package], room: Path, progress: Progress) -> di
             done = sum(_received(package, folder) for package, folder in folders.items())
             progress.amount("Fetching anvil and the PoCo contracts", min(done, total - 1), total)
     finally:
-        for job in jobs.values():
-            if job.poll() is None:
-                job.kill()
-            job.wait()
+        with uninterrupted():
+            for job in jobs.values():
+                if job.poll() is None:
+                    job.kill()
+                job.wait()
     result = {}
     for package, folder in folders.items():
         found = list(folder.glob("*.tgz"))

@@ -1,4 +1,4 @@
-"""Child processes: a free port, a start that outlives us or not, a stop that hits the right one.
+"""Processes: a free port, children that outlive us or not, a stop that hits the right one, signals.
 
 A process id alone is no proof, as ids are used again: :func:`stop_process` looks at the command
 line first and leaves a stranger alone.
@@ -12,14 +12,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import SandboxError
 
-__all__ = ["LOOPBACK", "command_of", "pick_port", "spawn", "stop_child", "stop_process"]
+__all__ = [
+    "LOOPBACK",
+    "command_of",
+    "pick_port",
+    "spawn",
+    "stop_child",
+    "stop_process",
+    "terminable",
+    "uninterrupted",
+]
 
 LOOPBACK = "127.0.0.1"
 GRACE = 10.0  # seconds between the polite and the final stop
@@ -30,6 +40,8 @@ def pick_port(preferred: int | None = None, *, required: bool = False) -> int:
 
     ``required``: SandboxError when the preferred one is taken.
     """
+    if preferred and preferred > 65535:  # the one after the last
+        preferred = None
     for port in (preferred or 0, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             if os.name == "posix":  # on Windows this option would let us take a port in use
@@ -45,6 +57,44 @@ def pick_port(preferred: int | None = None, *, required: bool = False) -> int:
             found: int = probe.getsockname()[1]
             return found
     raise AssertionError  # the second pass either returned or raised
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does: by KeyboardInterrupt, with all that cleans up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handling(interrupt, signal.SIGTERM):
+        yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM while the block runs; the last of them acts at its end.
+
+    For what must happen as a whole: start a process and remember it, or clean up.
+    """
+    seen: list[int] = []
+    with _handling(lambda number, _: seen.append(number), signal.SIGINT, signal.SIGTERM):
+        yield
+    if seen:
+        signal.raise_signal(seen[-1])
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, object], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Another handler for signals; only the main thread has any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def spawn(

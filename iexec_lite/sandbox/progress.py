@@ -33,8 +33,7 @@ class TerminalProgress(Progress):
 
     def step(self, text: str) -> None:
         """One line."""
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        self._write(f"{text}\n")
 
     def amount(self, label: str, done: int, total: int) -> None:
         """Rewrites its line on a terminal; elsewhere writes at the start and at the end only."""
@@ -47,5 +46,10 @@ class TerminalProgress(Progress):
         self._last = -1 if finished else percent
         text = f"{label}: {done / MEGABYTE:.1f} of {total / MEGABYTE:.1f} MB ({percent} %)"
         end = "\n" if finished or not self._live else ""
-        self._stream.write(("\r" if self._live else "") + text + end)
+        self._write(("\r" if self._live else "") + text + end)
+
+    def _write(self, text: str) -> None:
+        """What the stream cannot encode (an ASCII pipe, an old console) becomes ``?``."""
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        self._stream.write(text.encode(encoding, "replace").decode(encoding))
         self._stream.flush()

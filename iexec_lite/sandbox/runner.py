@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ SAMPLE_IMAGE = "docker.io/iexec-lite/sandbox-sample:1.0.0"
 SAMPLE = Path(__file__).parent / "sample_app" / "app.py"
 
 STOP_GRACE = 10.0  # seconds between SIGTERM and SIGKILL, as Docker's
-MAX_STDOUT = 64 * 1024 * 1024  # bytes
+MAX_LOG = 64 * 1024 * 1024  # bytes of stdout, and of stderr
 POLL = 0.02
 
 
@@ -115,12 +115,13 @@ def run(
     *,
     room: Path,
     limit: float,
+    stopped: Callable[[], bool] = bool,
 ) -> bytes:
     """Run the app to its end; what it wrote to stdout.
 
     ``room`` is the task's private folder, ``limit`` seconds. SandboxError where the app cannot be
-    started, exits with another status than 0, takes too long or floods its stdout. Whatever it
-    left running is ended.
+    started, exits with another status than 0, takes too long, floods stdout or stderr, or when
+    ``stopped()`` (retryable). Whatever it left running is ended.
     """
     home = room / "home"
     home.mkdir(exist_ok=True)
@@ -129,8 +130,8 @@ def run(
         env[name] = os.environ.get(name, "")
     env |= variables
     argv = [_program(command), *command.argv[1:], *arguments]
-    log = room / "stdout"
-    with log.open("wb") as stdout, (room / "stderr").open("wb") as stderr:
+    logs = (room / "stdout", room / "stderr")
+    with logs[0].open("wb") as stdout, logs[1].open("wb") as stderr:
         try:
             process = subprocess.Popen(  # noqa: S603  # the user's own command, no shell
                 argv,
@@ -144,15 +145,16 @@ def run(
         except (OSError, ValueError) as error:
             raise SandboxError(f"the app cannot be started: {error}", cause=error) from error
         try:
-            _wait(process, log, limit)
+            _wait(process, logs, limit, stopped)
         finally:
             _end(process)
+    _check_size(logs)  # it may have written fast and ended between two looks
     if process.returncode != 0:
-        words = (room / "stderr").read_bytes()[-500:].decode("utf-8", "replace").strip()
+        words = logs[1].read_bytes()[-500:].decode("utf-8", "replace").strip()
         raise SandboxError(
             f"the app ended with status {process.returncode}" + (f": {words}" if words else "")
         )
-    return log.read_bytes()
+    return logs[0].read_bytes()
 
 
 def _program(command: Command) -> str:
@@ -163,14 +165,26 @@ def _program(command: Command) -> str:
     return shutil.which(name) or name
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, limit: float) -> None:
+def _wait(
+    process: subprocess.Popen[bytes],
+    logs: Sequence[Path],
+    limit: float,
+    stopped: Callable[[], bool],
+) -> None:
     end = time.monotonic() + limit
     while process.poll() is None:
         if time.monotonic() > end:
             raise SandboxError(f"the app did not end within {limit:.0f} seconds (its category)")
-        if log.stat().st_size > MAX_STDOUT:
-            raise SandboxError(f"the app wrote more than {MAX_STDOUT} bytes to stdout")
+        if stopped():
+            raise SandboxError("the app was ended, as the sandbox stops", retryable=True)
+        _check_size(logs)
         time.sleep(POLL)
+
+
+def _check_size(logs: Sequence[Path]) -> None:
+    for log in logs:
+        if log.stat().st_size > MAX_LOG:
+            raise SandboxError(f"the app wrote more than {MAX_LOG} bytes to {log.name}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -25,19 +25,24 @@ from .deploy import Deployment, prepare, record, verify
 from .folders import cache_folder, write_json
 from .node import Node
 from .packages import Kit, ensure
-from .processes import pick_port
+from .processes import pick_port, uninterrupted
 from .progress import Progress
 from .runner import AppMap
 from .store import Control, Gateway, Store
 from .vault import Vault
 from .worker import Worker
 
-__all__ = ["FLAVOURS", "Sandbox"]
+__all__ = ["FLAVOURS", "Sandbox", "saved_chain"]
 
 FLAVOURS = ("token", "native")
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
 WORK_INTERVAL = 0.1  # seconds between two looks of the worker
 HEARTBEAT = 15.0  # seconds after which an idle chain gets a block, so that its clock goes on
+
+
+def saved_chain(folder: Path, flavour: str) -> Path:
+    """The file that keeps the chain of a stopped sandbox."""
+    return folder / f"{flavour}.state"
 
 
 class Sandbox:
@@ -75,14 +80,15 @@ class Sandbox:
         self._control = control
         self._ports = (port, port_required, store_port)
         self._closing = contextlib.ExitStack()
-        self._stopped = threading.Event()
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Start everything; on failure nothing is left running."""
         try:
             self._start()
         except BaseException:
-            self._closing.close()
+            with uninterrupted():
+                self._closing.close()
             raise
 
     def _start(self) -> None:
@@ -98,12 +104,13 @@ class Sandbox:
             port_required=required,
             log=self.folder / "anvil.log",
         )
-        self.node.start()
         self._closing.callback(self.node.stop)
+        self.node.start()
+        self._remove_leftovers()
         self.store = Store(self.folder / "store")
         self.gateway = Gateway(self.store, port=pick_port(store_port), control=self._control)
-        self.gateway.start()
         self._closing.callback(self.gateway.stop)
+        self.gateway.start()
         self.deployment = self._restore()
         self.chain: Chain = record(self.node, self.deployment, gateway=self.gateway.url)
         self.worker = self.new_worker()
@@ -114,12 +121,13 @@ class Sandbox:
 
     def stop(self, *, save: bool = False) -> None:
         """Stop everything; ``save`` keeps the chain for the next start. May be called twice."""
-        self._stopped.set()
-        try:
-            if save and self.node.alive:
-                atomic_write(self._saved, self.node.dump(), mode=PRIVATE)
-        finally:
-            self._closing.close()
+        self._stopping.set()
+        with uninterrupted():
+            try:
+                if save and self.node.alive:
+                    atomic_write(self._saved, self.node.dump(), mode=PRIVATE)
+            finally:
+                self._closing.close()
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -143,6 +151,7 @@ class Sandbox:
             store=self.store,
             gateway=self.gateway.url,
             vault=self.vault,
+            stopped=self._is_stopping,
         )
         names = [name for name in accounts.NAMES if name.startswith("worker-")]
         return Worker(
@@ -155,12 +164,17 @@ class Sandbox:
             report=self._report,
         )
 
+    def _is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def work(self, stop: threading.Event, *, heartbeat: float | None = HEARTBEAT) -> None:
-        """Let the worker work until ``stop`` is set or the node is gone (SandboxError).
+        """Let the worker work until ``stop`` is set, which ends a running app, or the node is gone
+        (SandboxError).
 
         ``heartbeat``: seconds after which an idle chain gets a block; None leaves it alone.
         """
-        idle = 0.0
+        idle, heard = 0.0, ""
+        self._stopping = stop
         while not stop.wait(WORK_INTERVAL):
             if not self.node.alive:
                 raise SandboxError(f"anvil has ended; see {self.folder / 'anvil.log'}")
@@ -169,16 +183,19 @@ class Sandbox:
                 if heartbeat is not None and idle >= heartbeat:
                     self.node.mine()
                     idle = 0.0
+                heard = ""
             except IExecError as error:
                 if stop.is_set() or not self.node.alive:
                     continue
-                (self._report or self._progress.step)(f"the worker stumbled: {error.message}")
+                if error.message != heard:  # once, not ten times a second
+                    heard = error.message
+                    (self._report or self._progress.step)(f"the worker stumbled: {heard}")
 
     # -- the chain ----------------------------------------------------------------------------
 
     @property
     def _saved(self) -> Path:
-        return self.folder / f"{self.flavour}.state"
+        return saved_chain(self.folder, self.flavour)
 
     def _restore(self) -> Deployment:
         """The chain of last time, else a new one."""
@@ -194,8 +211,14 @@ class Sandbox:
                 cause=error,
             ) from error
 
+    def _remove_leftovers(self) -> None:
+        """What a process that was killed had begun: runs of apps, files half stored."""
+        shutil.rmtree(self.folder / "runs", ignore_errors=True)
+        for part in (self.folder / "store").glob(".part-*"):
+            part.unlink(missing_ok=True)
+
     def _forget(self) -> None:
         for name in ("store", "tasks", "runs", "secrets"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for flavour in FLAVOURS:
-            (self.folder / f"{flavour}.state").unlink(missing_ok=True)
+            saved_chain(self.folder, flavour).unlink(missing_ok=True)

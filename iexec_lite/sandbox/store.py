@@ -114,6 +114,7 @@ class Gateway:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # the usual 5 makes a burst of clients wait for seconds
     allow_reuse_address = os.name == "posix"  # on Windows it would take over a port in use
 
     def handle_error(self, request: object, client_address: object) -> None:

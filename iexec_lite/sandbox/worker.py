@@ -38,6 +38,7 @@ log = logging.getLogger("iexec_lite.sandbox")
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)  # of a task
 NOT_CONTRIBUTED, CONTRIBUTED = 0, 1  # of a contribution
 CONTRIBUTION_RATIO = 7  # times the category's reference: the last moment to contribute
+MAX_TASKS = 1000  # of one deal: orders without a price often have an all but endless volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,14 @@ class Worker:
             "toBlock": hex(head),
         }
         for entry in self._rpc.request("eth_getLogs", (query,)):
-            found = notice.decode(entry)
-            self._take(str(found["dealid"]))
+            dealid = str(notice.decode(entry)["dealid"])
+            try:
+                self._take(dealid)
+            except IExecError as error:
+                if error.retryable:
+                    raise
+                # Not read again and again: one odd deal must not keep the others waiting.
+                self._report(f"deal {dealid} is left alone: {error.message}")
         self._next_block = head + 1
 
     def _take(self, dealid: str) -> None:
@@ -131,6 +138,9 @@ class Worker:
         if pool["owner"] not in self._owners:
             return
         first, size = deal["botFirst"], deal["botSize"]
+        if size > MAX_TASKS:
+            self._report(f"deal {dealid} has {size} tasks: only the first {MAX_TASKS} are done")
+            size = MAX_TASKS
         for index in range(first, first + size):
             taskid = task_id(dealid, index)
             if self._status(taskid) not in (COMPLETED, FAILED):
@@ -142,6 +152,8 @@ class Worker:
     def _advance(self, task: _Task) -> bool:
         """Bring a task to its end; True when it is completed. SandboxError to give it up."""
         status = self._status(task.taskid)
+        if status in (UNSET, ACTIVE):
+            self._require_time(task)
         if status == UNSET:
             self._initialize(task)
         if status in (UNSET, ACTIVE):
@@ -154,11 +166,14 @@ class Worker:
             raise SandboxError("the workers' results do not make a consensus")
         return status == COMPLETED
 
-    def _initialize(self, task: _Task) -> None:
+    def _require_time(self, task: _Task) -> None:
         seconds = self._reference(task)
-        deadline = task.deal["startTime"] + CONTRIBUTION_RATIO * seconds
-        if self._now() >= deadline:
+        if not seconds:
+            raise SandboxError("its category leaves no time to contribute (time reference 0)")
+        if self._now() >= task.deal["startTime"] + CONTRIBUTION_RATIO * seconds:
             raise SandboxError("its contribution deadline has passed")
+
+    def _initialize(self, task: _Task) -> None:
         call = HUB.initialize.encode(task.dealid, task.index)
         self._send(self._owner(task), "initialize", task, call)
         self._report(f"task {task.taskid} is initialized")
@@ -170,6 +185,8 @@ class Worker:
                 self._require_stake(task, worker)
                 self._report(f"task {task.taskid} runs for worker {worker.address}")
                 outcome = self._compute.run(job)
+                if outcome.trouble:
+                    self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
                 self._keep(task, worker, outcome)
                 self._contribute(task, worker, outcome.digest, tee=job.tee)
             if self._status(task.taskid) != ACTIVE:
@@ -316,5 +333,7 @@ class Worker:
         found = read_json(self._note(task, worker))
         if found is None:
             return None
-        fields = ("digest", "results", "callback")
-        return Outcome(*(from_hex(found.get(name), name=name) for name in fields))
+        digest, results, callback = (
+            from_hex(found.get(name), name=name) for name in ("digest", "results", "callback")
+        )
+        return Outcome(digest, results, callback)

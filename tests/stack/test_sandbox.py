@@ -24,13 +24,14 @@ from iexec_lite.eth.crypto import keccak, rsa_generate
 from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result_file
 from iexec_lite.protocol.contracts import HUB, Method
-from iexec_lite.sandbox import accounts, deploy
+from iexec_lite.sandbox import accounts, commands, deploy
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.processes import command_of
 from iexec_lite.sandbox.progress import Progress
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.worker import Worker
+from iexec_lite.sdk.files import FileLock
 from iexec_lite.sdk.journal import MemoryJournal
 from iexec_lite.sdk.transactions import Intent, Transactions
 
@@ -122,7 +123,7 @@ def test_a_deployed_chain_is_loaded_next_time(kit: Kit, tmp_path: Path, flavour:
     assert hashes[0] == hashes[1]
 
 
-def test_a_damaged_saved_chain_is_removed(kit: Kit, tmp_path: Path) -> None:
+def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
     chains = tmp_path / "chains"
     chains.mkdir()
     saved = chains / deploy.state_name("token")
@@ -130,9 +131,18 @@ def test_a_damaged_saved_chain_is_removed(kit: Kit, tmp_path: Path) -> None:
     node = Node(kit.anvil, "token")
     node.start()
     try:
-        with pytest.raises(SandboxError, match="damaged and was removed"):
-            deploy.prepare(node, kit, cache=tmp_path)
-        assert not saved.exists()
+        assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
+        assert saved.stat().st_size > 100_000
+    finally:
+        node.stop()
+
+
+def test_a_cache_that_cannot_be_written(kit: Kit, tmp_path: Path) -> None:
+    (tmp_path / "chains").touch()  # a file where a folder should be
+    node = Node(kit.anvil, "native")
+    node.start()
+    try:
+        assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
     finally:
         node.stop()
 
@@ -301,10 +311,13 @@ def test_a_task_that_fails_is_left_alone(sandbox: Sandbox, buy: Any, tmp_path: P
 def test_an_unknown_app_ends_in_an_error_result(
     sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path
 ) -> None:
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
     match = buy(sandbox, image="nobody/knows:it")
     assert sandbox.worker.run_once() == 1
     text = result_text(client(sandbox, "requester"), match.taskids[0], tmp_path, "error.txt")
     assert "cause:APP_IMAGE_DOWNLOAD_FAILED" in text
+    assert any("add it to apps.json" in line for line in heard)
 
 
 @pytest.mark.parametrize("operation", ["initialize", "contribute", "reveal", "finalize"])
@@ -371,6 +384,62 @@ def test_too_late(sandbox: Sandbox, buy: Any) -> None:
     assert sandbox.worker.run_once() == 0
     assert status(sandbox, taskid) == 0
     assert "contribution deadline has passed" in heard[-1]
+
+
+def test_too_late_after_a_restart(sandbox: Sandbox, buy: Any, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    image = map_app(sandbox, f"open({str(runs)!r},'a').write('x');sys.exit(1)")
+    taskid = buy(sandbox, image=image).taskids[0]
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == ACTIVE
+    sandbox.node.rpc.request("evm_increaseTime", (7 * deploy.CATEGORIES["XS"],))
+    sandbox.node.mine()
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    assert sandbox.worker.run_once() == 0
+    assert "contribution deadline has passed" in heard[-1]
+    assert runs.read_text() == "x"  # not run again for nothing
+
+
+def test_a_category_without_time(sandbox: Sandbox, buy: Any, client: Any) -> None:
+    category = client(sandbox, "admin").hub.create_category(
+        {"name": "none", "description": "{}", "workClockTimeRef": 0}
+    )
+    taskid = buy(sandbox, category=int(str(category["catid"]))).taskids[0]
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == 0
+    assert "leaves no time to contribute" in heard[-1]
+
+
+def test_a_deal_with_too_many_tasks(
+    sandbox: Sandbox, buy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iexec_lite.sandbox.worker.MAX_TASKS", 2)
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    match = buy(sandbox, volume=3)
+    assert sandbox.worker.run_once() == 2
+    assert "has 3 tasks: only the first 2" in heard[0]
+    assert status(sandbox, match.taskids[2]) == 0
+
+
+def test_an_odd_deal_does_not_keep_the_others_waiting(
+    sandbox: Sandbox, buy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = buy(sandbox)
+    good = buy(sandbox)
+    take = Worker._take
+
+    def refuse(self: Worker, dealid: str) -> None:
+        if dealid == odd.dealid:
+            raise SandboxError("cannot be read")
+        take(self, dealid)
+
+    monkeypatch.setattr(Worker, "_take", refuse)
+    assert sandbox.worker.run_once() == 1
+    assert status(sandbox, good.taskids[0]) == COMPLETED
 
 
 def test_a_chain_that_was_set_back(sandbox: Sandbox, buy: Any) -> None:
@@ -504,12 +573,75 @@ def test_a_port_in_use(home: Path) -> None:
 def test_a_service_that_was_killed(home: Path) -> None:
     raw("up", "--port", str(free_port()))
     state = service(home)
+    with IExec("sandbox", accounts.signer("requester")) as iexec:
+        iexec.account.deposit("5 RLC")
     os.kill(state["pid"], signal.SIGKILL)
     wait_until(lambda: raw("status")["running"] is False)
     assert "anvil" in command_of(state["anvilPid"])  # an orphan
     assert raw("up", "--port", str(free_port()))["running"] is True
     assert "anvil" not in command_of(state["anvilPid"])
     assert service(home)["pid"] != state["pid"]
+    with IExec("sandbox") as iexec:  # its chain was kept
+        assert iexec.account.check_balance(accounts.addresses()["requester"]).stake == 5 * 10**9
+
+
+def test_two_at_once(home: Path) -> None:
+    command = [sys.executable, "-m", "iexec_lite", "sandbox", "up", "--raw", "--flavour"]
+    both = [
+        subprocess.Popen([*command, flavour], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for flavour in ("token", "native")
+    ]
+    texts = [b"".join(child.communicate(timeout=60)).decode() for child in both]
+    assert sorted(child.returncode for child in both) == [0, 1], texts
+    winner, loser = texts if both[0].returncode == 0 else reversed(texts)
+    flavour = json.loads(winner)["flavour"]
+    assert f"a {flavour} sandbox is running" in loser
+    assert raw("status")["flavour"] == flavour
+
+
+def test_down_ends_a_running_app_and_keeps_the_chain(home: Path, buy: Any, tmp_path: Path) -> None:
+    raw("up", "--port", str(free_port()))
+    begun = tmp_path / "begun"
+    code = f"import os,time; open({str(begun)!r},'w').write(str(os.getpid())); time.sleep(100)"
+    (home / "apps.json").write_text(json.dumps({"my/app": [sys.executable, "-c", code]}))
+    with IExec("sandbox") as iexec:
+
+        class Running:
+            chain = iexec.chain
+
+        buy(Running(), image="my/app")
+    wait_until(lambda: begun.exists() and begun.read_text() != "")
+    start = time.monotonic()
+    assert raw("down")["stopped"] is True
+    assert time.monotonic() - start < 15
+    assert (home / "token.state").exists()
+    assert "begun" not in command_of(int(begun.read_text()))
+    assert not list((home / "runs").iterdir())
+
+
+def test_a_service_file_that_makes_no_sense(home: Path) -> None:
+    home.mkdir(parents=True)
+    for text in ('{"pid":', "[]", "{}"):
+        (home / "service.json").write_text(text)
+        assert commands.status().running is False
+        assert commands.down() is False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_up_leaves_nothing(home: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "iexec_lite", "sandbox", "up", "--port", str(free_port())]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as up:
+        assert up.stderr is not None
+        assert "Starting" in up.stderr.readline()
+        wait_until((home / "service.log").exists)
+        up.send_signal(number)
+        assert "Interrupted" in up.stderr.read()
+        assert up.wait(20) == 1
+    lock = FileLock(home / "service.lock")
+    assert lock.acquire()
+    lock.release()
+    assert not (home / "service.json").exists()
 
 
 def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
@@ -525,8 +657,9 @@ def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["token", "native"])
-def test_demo(home: Path, flavour: str) -> None:
+def test_demo(home: Path, flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
     start = time.monotonic()
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")  # a pipe in a plain environment
     found = cli("demo", "--flavour", flavour)
     assert found.returncode == 0, found.stderr
     assert time.monotonic() - start < 20
@@ -534,6 +667,8 @@ def test_demo(home: Path, flavour: str) -> None:
     assert "Hello, Alice!" in story
     assert "begins with 'name;balance'" in story
     assert "requester: -13.0 RLC" in story
+    wide = [line for line in story.splitlines() if len(line) > 80]
+    assert wide == []
     assert not home.exists()  # a sandbox of its own
 
 
@@ -568,6 +703,27 @@ def test_an_interrupted_demo_leaves_nothing(
     assert list((tmp_path / "tmp").iterdir()) == []
     with pytest.raises(OSError):  # noqa: PT011 # refused: nobody listens any more
         socket.create_connection(("127.0.0.1", int(node.rpartition(":")[2])), timeout=1)
+
+
+def test_a_demo_that_nobody_reads_any_more(home: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "iexec_lite", "sandbox", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        for line in demo.stdout:
+            if "is taken on" in line:  # from now on it is the worker's thread that writes
+                break
+        demo.stdout.close()
+        words = demo.stderr.read()
+        assert demo.wait(20) == 1
+    assert "Traceback" not in words
+    assert not list(tmp_path.glob("iexec-demo-*"))
 
 
 def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:

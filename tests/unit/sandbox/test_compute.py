@@ -178,7 +178,9 @@ def test_missing_data_becomes_an_error_result(run: Run, store: Store) -> None:
             "[error:DATA_DOWNLOAD_FAILED, cause:DATASET_FILE_BAD_CHECKSUM]"
         )
         assert archive_digest(archive, callback=False) == to_hex(outcome.digest)
+    assert "on chain it is" in outcome.trouble
     outcome = run(image="unknown/app")
+    assert "add it to apps.json" in outcome.trouble
     with Archive(stored(store, outcome)) as archive:
         assert "APP_DOWNLOAD_FAILED, cause:APP_IMAGE_DOWNLOAD_FAILED" in text_of(
             archive, "error.txt"
@@ -211,6 +213,34 @@ def test_a_nameless_dataset_counts_as_none(run: Run, store: Store) -> None:
     outcome = run(code, dataset=DATASET, dataset_file=DatasetFile("", "/ipfs/x", "0x"))
     with Archive(stored(store, outcome)) as archive:
         assert text_of(archive, "r") == repr([DATASET.lower(), "", []])
+
+
+def test_a_dataset_name_that_no_file_can_have(run: Run, store: Store) -> None:
+    data = DatasetFile("n" * 300, f"/ipfs/{store.add_bytes(b'x')}", cipher.checksum(b"x"))
+    with Archive(stored(store, run(dataset=DATASET, dataset_file=data))) as archive:
+        assert "DATASET_FILE_DOWNLOAD_FAILED" in text_of(archive, "error.txt")
+
+
+@pytest.mark.parametrize(
+    "path", ["/iexec_out/" + "n" * 300, "/iexec_out/\ud800", "/iexec_out/../x", "relative"]
+)
+def test_paths_that_lead_nowhere(run: Run, path: str) -> None:
+    code = (
+        "import os;open(os.environ['IEXEC_OUT']+'/computed.json','w').write("
+        f"{json.dumps({'deterministic-output-path': path})!r})"
+    )
+    with pytest.raises(SandboxError):
+        run(code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_no_archive_can_hold(run: Run) -> None:
+    code = (
+        "import os;o=os.environb[b'IEXEC_OUT'];open(o+b'/\\xff','w').close();"
+        "open(o+b'/computed.json','w').write('{\"deterministic-output-path\":\"/iexec_out\"}')"
+    )
+    with pytest.raises(SandboxError, match="cannot be packed"):
+        run(code)
 
 
 def test_stdout_is_part_of_a_whole_folder(run: Run, store: Store) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import tarfile
 import threading
@@ -115,7 +116,8 @@ def test_fetched_once(registry: Registry, cache: Path) -> None:
         "pack @iexec/poco@1.0.0 --ignore-scripts",
     ]
     kept = sorted(path.name for path in cache.rglob("*") if path.is_file())
-    assert kept == ["anvil", "contracts.json", "factory.json", "lock"]  # the rest is deleted
+    lists = ["files.json"] * 3
+    assert kept == ["anvil", "contracts.json", "factory.json", *lists, "lock"]
     assert ensure(cache=cache) == kit
     assert len(registry.calls) == 3  # not asked again
 
@@ -124,10 +126,21 @@ def test_only_what_is_missing_is_fetched(registry: Registry, cache: Path) -> Non
     ensure(cache=cache)
     (registry.folder / "calls").unlink()
     package = registry.packages["factory"]
-    (cache / package.folder / "factory.json").unlink()
-    (cache / package.folder).rmdir()
+    shutil.rmtree(cache / package.folder)
     ensure(cache=cache)
     assert registry.calls == ["pack @amxx/factory@1.0.0 --ignore-scripts"]
+
+
+@pytest.mark.parametrize("name", ["contracts.json", "files.json"])
+def test_what_is_damaged_is_fetched_again(registry: Registry, cache: Path, name: str) -> None:
+    kit = ensure(cache=cache)
+    (registry.folder / "calls").unlink()
+    whole = (kit.poco / name).read_bytes()
+    (kit.poco / name).write_bytes(whole[:-5])
+    assert ensure(cache=cache).contracts
+    assert registry.calls == ["pack @iexec/poco@1.0.0 --ignore-scripts"]
+    assert (kit.poco / name).read_bytes() == whole
+    assert not list(cache.glob("tmp-*"))
 
 
 @pytest.mark.parametrize("name", ["poco", "factory", "anvil"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from iexec_lite.sandbox.processes import (
     spawn,
     stop_child,
     stop_process,
+    terminable,
+    uninterrupted,
 )
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)", "a-marker"]
@@ -42,6 +45,30 @@ def test_pick_port() -> None:
             pick_port(port, required=True)
     assert pick_port(port) == port
     assert pick_port(port, required=True) == port
+    assert 0 < pick_port(65536) < 65536  # the store's, next to the last port
+
+
+def test_sigterm_interrupts() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), terminable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_wait_for_the_end_of_what_must_not_be_cut(number: signal.Signals) -> None:
+    done = []
+
+    def work() -> None:
+        with uninterrupted():
+            with uninterrupted():
+                signal.raise_signal(number)
+                done.append("inner")
+            done.append("outer")
+
+    with pytest.raises(KeyboardInterrupt), terminable():
+        work()
+    assert done == ["inner", "outer"]
 
 
 def test_only_our_own_process_is_stopped() -> None:

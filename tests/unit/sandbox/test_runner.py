@@ -130,11 +130,26 @@ def assert_gone(pid: int) -> None:
 
 
 def test_too_much_stdout(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "MAX_STDOUT", 1000)
+    monkeypatch.setattr(runner, "MAX_LOG", 1000)
     monkeypatch.setattr(runner, "STOP_GRACE", 0.2)
-    code = "import sys,time\nwhile True: sys.stdout.write('x' * 100); sys.stdout.flush()"
-    with pytest.raises(SandboxError, match="more than 1000 bytes"):
-        run(python(code, room), [], {}, room=room, limit=30)
+    for stream in ("stdout", "stderr"):
+        code = f"import sys\nwhile True: sys.{stream}.write('x' * 100); sys.{stream}.flush()"
+        with pytest.raises(SandboxError, match=f"more than 1000 bytes to {stream}"):
+            run(python(code, room), [], {}, room=room, limit=30)
+    monkeypatch.setattr(runner, "POLL", 2)  # it has ended before we look
+    with pytest.raises(SandboxError, match="more than 1000 bytes to stdout"):
+        run(python("print('x' * 2000)", room), [], {}, room=room, limit=30)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+def test_it_ends_when_the_sandbox_stops(room: Path) -> None:
+    command = python(
+        "import os,time; open('pid','w').write(str(os.getpid())); time.sleep(60)", room
+    )
+    with pytest.raises(SandboxError, match="as the sandbox stops") as caught:
+        run(command, [], {}, room=room, limit=60, stopped=(room / "pid").exists)
+    assert caught.value.retryable
+    assert_gone(int((room / "pid").read_text()))
 
 
 # -- which command -----------------------------------------------------------------------------

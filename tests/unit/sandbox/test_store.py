@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -126,3 +128,19 @@ def test_control_paths(store: Store) -> None:
     finally:
         gateway.stop()
     assert asked == [("POST", "/control"), ("GET", "/nothing")]
+
+
+def test_silent_clients_hold_up_nobody(store: Store) -> None:
+    gateway = Gateway(store)
+    gateway.start()
+    cid = store.add_bytes(b"x")
+    address = ("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    start = time.monotonic()
+    silent = [socket.create_connection(address, timeout=5) for _ in range(100)]
+    try:
+        assert ask(gateway, "GET", f"/ipfs/{cid}")[2] == b"x"
+        gateway.stop()
+        assert time.monotonic() - start < 5
+    finally:
+        for client in silent:
+            client.close()
