@@ -42,6 +42,7 @@ def problems(names: list[str], metadata: str) -> list[str]:
         if path.is_file() and "__pycache__" not in path.parts
     }
     found += [f"missing: {name}" for name in sorted(source - package)]
+    found += [f"left over from an older build: {name}" for name in sorted(package - source)]
     required = [
         line.removeprefix("Requires-Dist: ")
         for line in metadata.splitlines()
@@ -81,10 +82,10 @@ def main() -> None:
             names = archive.namelist()
             (meta,) = [n for n in names if n.endswith("/METADATA")]
             found = problems(names, archive.read(meta).decode())
-            planted = problems([*names, "tests/x.py"], "")
+            planted = problems([*names, "tests/x.py", "iexec_lite/old.py"], "")
         if found:
             raise SystemExit("the wheel is not as it should be:\n" + "\n".join(found))
-        if len(planted) != 2:
+        if len(planted) != 3:
             raise SystemExit("the look inside does not see what was planted")
         venv.create(folder / "env", with_pip=True)
         bin_folder = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
