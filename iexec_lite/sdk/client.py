@@ -165,17 +165,27 @@ class IExec:
 
     @classmethod
     def offline(
-        cls, signer: Signer | str | Mapping[str, object], *, chain: str | int | chains.Chain
+        cls,
+        signer: Signer | str | Mapping[str, object],
+        password: str | None = None,
+        *,
+        chain: str | int | chains.Chain,
     ) -> IExec:
         """A client that creates, signs and hashes orders and never opens a socket.
 
-        ``signer`` is a private key in hex or a :class:`~iexec_lite.Signer`, for example
-        ``KeySigner.from_keystore(path, password)``. The owner of an app, dataset or workerpool
-        cannot be checked here: that happens when the order is published or matched.
+        ``signer`` is a private key in hex, a :class:`~iexec_lite.Signer`, or a keystore (its parsed
+        JSON, or the path of the file) with its ``password``. The owner of an app, dataset or
+        workerpool cannot be checked here: that happens when the order is published or matched.
         """
+        if password is not None:
+            from ..eth.signer import KeySigner
+
+            if not isinstance(signer, (str, Mapping)):
+                raise ConfigurationError("a password goes with a keystore only")
+            signer = KeySigner.from_keystore(signer, password)
         if isinstance(signer, Mapping):
             raise ConfigurationError(
-                "a keystore needs its password: use KeySigner.from_keystore(keystore, password)"
+                "a keystore needs its password: IExec.offline(keystore, password, …)"
             )
         return cls(None, signer, chain=chain)
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import pytest
 
 from iexec_lite import IExec, KeySigner, utils
-from iexec_lite.errors import ConfigurationError, StateError, ValidationError
+from iexec_lite.errors import (
+    ConfigurationError,
+    StateError,
+    ValidationError,
+    WrongPasswordError,
+)
+from iexec_lite.eth import keystore
 from iexec_lite.sdk.records import AccountBalance, Balances, Deal, ResourceShare, Task
 
 KEY = "0x" + "11" * 32
@@ -58,6 +65,19 @@ def test_offline_client_says_what_it_cannot_do() -> None:
         client.wallet.check_balances(ADDRESS)
     with pytest.raises(ConfigurationError, match="password"):
         IExec.offline({"version": 3}, chain=134)
+
+
+def test_offline_with_a_keystore(tmp_path) -> None:
+    wallet = keystore.encrypt(bytes.fromhex(KEY[2:]), "pässword", n=2)
+    file = tmp_path / "wallet"
+    file.write_text(json.dumps(wallet))
+    for source in (wallet, str(file)):
+        client = IExec.offline(source, "pässword", chain=134)
+        assert client.wallet.get_address() == ADDRESS
+    with pytest.raises(WrongPasswordError, match="invalid password"):
+        IExec.offline(wallet, "other", chain=134)
+    with pytest.raises(ConfigurationError, match="keystore only"):
+        IExec.offline(KeySigner.from_key(KEY), "x", chain=134)
 
 
 def test_reading_client_cannot_sign() -> None:
