@@ -35,33 +35,29 @@ class Account:
         """
         context = self._context
         nrlc = _positive(amount, "Deposit")
-        balance = Wallet(context).check_balances(context.address).nrlc
-        if nrlc > balance:
-            raise StateError(
-                f"Deposit amount exceed wallet balance ({nrlc} nRLC wanted, {balance} available)",
-                details={"amount": str(nrlc), "balance": str(balance)},
-            )
-        arguments = {"amount": str(nrlc)}
-        minted = (HUB.Transfer, context.hub)  # the hub's own token: from nobody to the account
-        if context.chain.native:
-            sent = context.send(
-                "deposit",
-                arguments,
-                context.hub,
-                HUB.deposit_native.encode(),
-                value=units.nrlc_to_wei(nrlc),
-                expect=[minted],
-                new=new,
-            )
-        else:
-            sent = context.send(
-                "deposit",
-                arguments,
-                context.token,
-                TOKEN.approveAndCall.encode(context.hub, nrlc, b""),
-                expect=[minted],
-                new=new,
-            )
+        native = context.chain.native
+
+        def check() -> None:
+            balance = Wallet(context).check_balances(context.address).nrlc
+            if nrlc > balance:
+                raise StateError(
+                    f"Deposit amount exceed wallet balance ({nrlc} nRLC wanted, {balance} "
+                    "available)",
+                    details={"amount": str(nrlc), "balance": str(balance)},
+                )
+
+        sent = context.send(
+            "deposit",
+            {"amount": str(nrlc)},
+            context.hub if native else context.token,
+            HUB.deposit_native.encode()
+            if native
+            else TOKEN.approveAndCall.encode(context.hub, nrlc, b""),
+            value=units.nrlc_to_wei(nrlc) if native else 0,
+            expect=[(HUB.Transfer, context.hub)],  # the hub's own token: from nobody to the account
+            check=check,
+            new=new,
+        )
         event = sent.events[0]
         if event["from"] != NULL_ADDRESS or event["to"] != context.address:
             raise StateError(
@@ -73,18 +69,23 @@ class Account:
         """Move RLC from the hub back to the wallet: ``amount`` in nRLC or with a unit."""
         context = self._context
         nrlc = _positive(amount, "Withdraw")
-        stake = self.check_balance(context.address).stake
-        if nrlc > stake:
-            raise StateError(
-                f"Withdraw amount exceed account balance ({nrlc} nRLC wanted, {stake} available)",
-                details={"amount": str(nrlc), "stake": str(stake)},
-            )
+
+        def check() -> None:
+            stake = self.check_balance(context.address).stake
+            if nrlc > stake:
+                raise StateError(
+                    f"Withdraw amount exceed account balance ({nrlc} nRLC wanted, {stake} "
+                    "available)",
+                    details={"amount": str(nrlc), "stake": str(stake)},
+                )
+
         sent = context.send(
             "withdraw",
             {"amount": str(nrlc)},
             context.hub,
             HUB.withdraw.encode(nrlc),
             expect=[(HUB.Transfer, context.hub)],
+            check=check,
             new=new,
         )
         return Transfer(amount=nrlc, tx_hash=sent.tx_hash)

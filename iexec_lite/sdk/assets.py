@@ -36,17 +36,22 @@ class Assets:
         registry = context.registry(self.kind)
         predict: Method = getattr(REGISTRY, f"predict{name}")
         create: Method = getattr(REGISTRY, f"create{name}")
-        predicted = str(context.read(registry, predict, *arguments))
-        if context.read(registry, REGISTRY.isRegistered, predicted):
-            raise StateError(
-                f"{name} already deployed at address {predicted}", details={"address": predicted}
-            )
+
+        def check() -> None:
+            predicted = str(context.read(registry, predict, *arguments))
+            if context.read(registry, REGISTRY.isRegistered, predicted):
+                raise StateError(
+                    f"{name} already deployed at address {predicted}",
+                    details={"address": predicted},
+                )
+
         sent = context.send(
             f"deploy{name}",
             record.to_dict(),
             registry,
             create.encode(*arguments),
             expect=[(REGISTRY.Transfer, registry)],
+            check=check,
             new=new,
         )
         return Deployed(address=_token_address(sent.events[0]["tokenId"]), tx_hash=sent.tx_hash)

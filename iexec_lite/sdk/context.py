@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, SignatureError, Web3ProviderCallError
+from ..eth.codec import to_hex
 from ..protocol import chains
 from ..protocol.contracts import HUB, EventSpec, Method
 from ..protocol.orders import NULL_ADDRESS, domain
@@ -118,8 +119,30 @@ class Context:
 
     @property
     def domain(self) -> Domain:
-        """The EIP-712 domain of this chain's orders."""
-        return domain(self.chain.id, self.hub)
+        """The EIP-712 domain of this chain's orders.
+
+        A hub that is in no built-in record is asked once whether it is one, so that no order is
+        signed for an address that can never match it; offline there is nobody to ask.
+        """
+        found = domain(self.chain.id, self.hub)
+        known = (chain.hub for chain in chains.CHAINS.values() if chain.id == self.chain.id)
+        if not self.offline and self.hub not in known:
+            self.once("domain", lambda: self._check_domain(found))
+        return found
+
+    def _check_domain(self, ours: Domain) -> bool:
+        wrong = f"{self.hub} is not the iExec hub of chain {self.chain.id}"
+        try:
+            theirs = self.read(self.hub, HUB.eip712domain_separator)
+        except Web3ProviderCallError as error:
+            if error.retryable:
+                raise
+            raise ConfigurationError(
+                f"{wrong} ({error.message}): check hub_address", cause=error
+            ) from error
+        if theirs != to_hex(ours.separator):
+            raise ConfigurationError(f"{wrong}, its orders have another domain: check hub_address")
+        return True
 
     # -- connections --------------------------------------------------------------------------
 
@@ -191,6 +214,7 @@ class Context:
         *,
         value: int = 0,
         expect: Sequence[tuple[EventSpec, str]] = (),
+        check: Callable[[], None] | None = None,
         new: bool = False,
     ) -> Sent:
         """Send one transaction and wait for it.
@@ -198,6 +222,8 @@ class Context:
         ``operation`` and ``arguments`` say what the user meant: the same call again resumes a
         transaction of unknown outcome instead of repeating it, unless ``new`` (design.md,
         "Transactions and the journal"). ``expect`` names the events, and who must emit them.
+        ``check`` raises where the state of the chain forbids the operation; it is not asked where
+        a transaction is resumed, whose own effect it would take for a fault.
         """
         from .transactions import Intent
 
@@ -208,6 +234,8 @@ class Context:
             operation=operation,
             arguments=dict(arguments),
         )
+        if check is not None and (new or self.transactions.unfinished(intent) is None):
+            check()
         return self.transactions.send(intent, to, data, value=value, expect=expect, new=new)
 
     @property
@@ -228,27 +256,37 @@ class Context:
 
     def read(self, to: str, method: Method, *args: object) -> object:
         """One contract read in Python form (see ``protocol/contracts.py``)."""
-        result = self.read_many([(to, method, args)])[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return self.read_all([(to, method, args)])[0]
 
-    def read_many(self, reads: Sequence[Read]) -> list[object]:
+    def read_many(self, reads: Sequence[Read], *, block: int | str = "latest") -> list[object]:
         """Many reads in one batch. A read that fails gives its error in its place."""
-        node = self.node
-        answers = node.call_many([(to, method.encode(*args)) for to, method, args in reads])
+        calls = [(to, method.encode(*args)) for to, method, args in reads]
+        answers = self.node.call_many(calls, block=block)
         return [
-            answer if isinstance(answer, Exception) else _decode(to, method, answer)
+            answer if isinstance(answer, Exception) else _decode(method, answer)
             for (to, method, _), answer in zip(reads, answers, strict=True)
         ]
 
-    def read_all(self, reads: Sequence[Read]) -> list[object]:
-        """As :meth:`read_many`, but the first failure is raised."""
-        results = self.read_many(reads)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+    def read_all(self, reads: Sequence[Read], *, block: int | str = "latest") -> list[object]:
+        """As :meth:`read_many`, but the first failure is raised, with what was asked of whom."""
+        results = self.read_many(reads, block=block)
+        for (to, method, _), result in zip(reads, results, strict=True):
+            if isinstance(result, Web3ProviderCallError):
+                raise Web3ProviderCallError(
+                    f"{method.name} of {to}: {result.message}",
+                    details=result.details,
+                    retryable=result.retryable,
+                ) from result
         return results
+
+    def settled_block(self) -> int | str:
+        """The newest block that is ``confirms`` deep: what it says is taken as final."""
+        from ..net.rpc import quantity
+
+        behind = int(str(self._send_options["confirms"])) - 1
+        if behind == 0:
+            return "latest"
+        return max(0, quantity(self.node.request("eth_blockNumber"), "eth_blockNumber") - behind)
 
     def block(self) -> Mapping[str, object]:
         """The latest block (quantities as the node writes them)."""
@@ -283,14 +321,10 @@ class Context:
             raise SignatureError(f"{message} (expected {expected}, the wallet is {self.address})")
 
 
-def _decode(to: str, method: Method, answer: bytes) -> object:
+def _decode(method: Method, answer: bytes) -> object:
     if not answer:
-        return Web3ProviderCallError(
-            f"{method.name}: no contract answers at {to}; check the address and the chain"
-        )
+        return Web3ProviderCallError("no such contract answers; check the address and the chain")
     try:
         return method.decode(answer)
     except ValueError as error:
-        return Web3ProviderCallError(
-            f"{method.name}: the answer of {to} cannot be decoded: {error}", cause=error
-        )
+        return Web3ProviderCallError(f"its answer cannot be decoded: {error}", cause=error)

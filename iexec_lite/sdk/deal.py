@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..errors import ObjectNotFoundError, StateError
+from ..errors import ObjectNotFoundError, StateError, Web3ProviderSendError
 from ..protocol import columns
-from ..protocol.contracts import HUB, Method
+from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.ids import task_id
 from ..protocol.orders import NULL_ADDRESS
 from .context import Context
@@ -15,12 +16,19 @@ from .records import Deal, DealClaim, DealUpdate, ResourceShare, Task
 from .task import COMPLETED, Tasks
 from .watch import Watch
 
+if TYPE_CHECKING:
+    from .transactions import Sent
+
 __all__ = ["Deals"]
 
 # chain.md §5.3: gas per element of a claim, and a ceiling where a node reports huge blocks.
+# A claim costs more with each contributor, so a batch that does not fit is halved.
 GAS_PER_CLAIM = 55_000
 GAS_PER_INITIALIZE_AND_CLAIM = 250_000
-MAX_CLAIMS = 200
+MAX_CLAIMS = 100
+
+# A deal may have 2²⁵⁶ tasks at price 0, and their ids are hashes to compute one by one.
+MAX_TASKS = 1_000_000
 
 
 class Deals:
@@ -33,14 +41,14 @@ class Deals:
         """The deal with this id. Raises ObjectNotFoundError."""
         context = self._context
         key = columns.parse_bytes32(dealid, "dealid")
-        hub = Hub(context)
         found = context.read(context.hub, HUB.viewDeal, key)
         assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
         if found["app"]["pointer"] == NULL_ADDRESS:
             raise ObjectNotFoundError("deal", key, context.chain.id)
-        reference = hub.show_category(found["category"]).workClockTimeRef
-        final_time = found["startTime"] + hub.get_timeout_ratio() * reference
+        final_time = found["startTime"] + Hub(context).longest(found["category"])
         first, size = found["botFirst"], found["botSize"]
+        if size > MAX_TASKS:
+            raise StateError(f"deal {key} has {size} tasks, more than can be listed ({MAX_TASKS})")
         return Deal(
             dealid=key,
             app=ResourceShare(**found["app"]),
@@ -74,20 +82,30 @@ class Deals:
         """Watch a deal: its state at once, then at each change of a task, until none is open."""
         context = self._context
         deal: list[Deal] = []
-        seen: list[tuple[tuple[int, bool], ...]] = []
+        seen: list[_Statuses] = []
 
         def poll() -> tuple[DealUpdate | None, bool]:
             if not deal:
                 deal.append(self.show(dealid))
             states = Tasks(context).states(deal[0])
-            now = tuple((task.status, task.task_timed_out) for task in states.values())
-            if now in seen[-1:]:
+            now = _statuses(states)
+            if now in seen:
+                return None, False
+            update = _update(deal[0], states)
+            final = update.message != "DEAL_UPDATED"
+            if final and not self._is_settled(deal[0], now):
                 return None, False
             seen[:] = [now]
-            update = _update(deal[0], states)
-            return update, update.message != "DEAL_UPDATED"
+            return update, final
 
         return Watch(poll, interval=context.interval, patience=patience)
+
+    def _is_settled(self, deal: Deal, now: _Statuses) -> bool:
+        """Whether all tasks were like this ``confirms`` deep, out of reach of a reorganisation."""
+        block = self._context.settled_block()
+        if block == "latest":
+            return True
+        return _statuses(Tasks(self._context).states(deal, block=block)) == now
 
     def claim(self, dealid: str) -> DealClaim:
         """Take the money back for every task that was not completed before the final time.
@@ -110,32 +128,62 @@ class Deals:
         from ..net.rpc import quantity
 
         gas = quantity(context.block()["gasLimit"])
-        transactions = []
-        for part in _chunks(started, gas // GAS_PER_CLAIM):
-            ids = [deal.tasks[i] for i in part]
-            transactions.append(self._claim("claimArray", HUB.claimArray, ids))
-        for part in _chunks(unset, gas // GAS_PER_INITIALIZE_AND_CLAIM):
-            transactions.append(
-                self._claim(
-                    "initializeAndClaimArray",
-                    HUB.initializeAndClaimArray,
-                    [deal.dealid] * len(part),
-                    list(part),
-                )
-            )
+        parts = [(HUB.claimArray, part) for part in _chunks(started, gas // GAS_PER_CLAIM)]
+        parts += [
+            (HUB.initializeAndClaimArray, part)
+            for part in _chunks(unset, gas // GAS_PER_INITIALIZE_AND_CLAIM)
+        ]
         claimed = sorted([*started, *unset])
         return DealClaim(
-            claimed={i: deal.tasks[i] for i in claimed}, transactions=tuple(transactions)
+            claimed={i: deal.tasks[i] for i in claimed},
+            transactions=tuple(self._send_claims(deal, parts)),
         )
 
-    def _claim(self, name: str, method: Method, *lists: Sequence[object]) -> dict[str, str]:
+    def _send_claims(
+        self, deal: Deal, parts: list[tuple[Method, list[int]]]
+    ) -> list[dict[str, str]]:
+        """Claim part after part; one that is refused whole is tried in halves.
+
+        An error tells in ``details`` which transactions went through before it.
+        """
+        done: list[dict[str, str]] = []
+        while parts:
+            method, indexes = parts.pop(0)
+            try:
+                sent = self._send_claim(deal, method, indexes)
+            except Web3ProviderSendError as error:
+                half = len(indexes) // 2
+                if half and error.tx_hash is None and not error.retryable:
+                    parts[:0] = [(method, indexes[:half]), (method, indexes[half:])]
+                    continue
+                error.details["transactions"] = done
+                raise
+            done.append({"txHash": sent.tx_hash, "type": method.name})
+        return done
+
+    def _send_claim(self, deal: Deal, method: Method, indexes: Sequence[int]) -> Sent:
+        ids = [deal.tasks[i] for i in indexes]
+        lists: tuple[list[object], ...] = (
+            ([*ids],) if method is HUB.claimArray else ([deal.dealid] * len(indexes), [*indexes])
+        )
         context = self._context
-        arguments = {str(n): [str(item) for item in items] for n, items in enumerate(lists)}
-        sent = context.send(name, arguments, context.hub, method.encode(*lists))
-        return {"txHash": sent.tx_hash, "type": name}
+        return context.send(
+            method.name,
+            {"taskids": ids},
+            context.hub,
+            method.encode(*lists),
+            expect=[(EVENTS.TaskClaimed, context.hub)],
+        )
 
 
-def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+_Statuses = tuple[tuple[int, bool], ...]
+
+
+def _statuses(tasks: Mapping[int, Task]) -> _Statuses:
+    return tuple((task.status, task.task_timed_out) for task in tasks.values())
+
+
+def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
     step = max(1, min(size, MAX_CLAIMS))
     for start in range(0, len(items), step):
         yield items[start : start + step]

@@ -1,78 +1,56 @@
 """What the chain says about four orders, in two batches of reads (chain.md §7.2).
 
 The first batch asks who owns what and what is used up, the second what follows from the owners:
-signatures, stakes, groups. ``protocol/matching.py`` says what is needed and judges it.
+signatures, stakes, groups. A signature that the hub's view does not accept is held against its
+owner once more, as ``matchOrders`` does: contract wallets of the first ERC-1271 answer for the
+signed bytes, not for their hash. ``protocol/matching.py`` says what is needed and judges it.
 """
 
 from __future__ import annotations
 
-from ..protocol.contracts import ENTRY, ERLC, GROUP_MEMBER_PURPOSE, HUB, REGISTRY, RESTRICTION
+from collections.abc import Mapping, Sequence
+
+from ..errors import Web3ProviderCallError
+from ..eth.codec import from_hex
+from ..protocol.contracts import (
+    ENTRY,
+    ERLC,
+    GROUP_MEMBER_PURPOSE,
+    HUB,
+    REGISTRY,
+    RESTRICTION,
+    Method,
+)
 from ..protocol.matching import MatchFacts, OrderFacts, OrderSet, groups
 from ..protocol.orders import NULL_ADDRESS, SignedOrder, order_hash
 from .context import Context, Read
 
 __all__ = ["match_facts"]
 
+ERC1271 = Method("isValidSignature(bytes signed, bytes signature) view returns (bytes4)")
+ERC1271_YES = "0x20c13b0b"
+
 
 def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
     """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails."""
-    hub = context.hub
     sold: tuple[SignedOrder, ...] = (orders.apporder, orders.workerpoolorder)
     if orders.has_dataset:
         sold += (orders.datasetorder,)
     taking_part = (*sold, orders.requestorder)
     hashes = {order.name: order_hash(order, context.domain) for order in taking_part}
-    found = _Answers(
-        context,
-        {
-            "categories": (hub, HUB.countCategory, ()),
-            **{
-                f"consumed {order.name}": (hub, HUB.viewConsumed, (hashes[order.name],))
-                for order in taking_part
-            },
-            **{
-                f"registered {order.name}": (
-                    context.registry(order.resource),
-                    REGISTRY.isRegistered,
-                    (_pointer(order),),
-                )
-                for order in sold
-            },
-            **{f"owner {order.name}": (_pointer(order), ENTRY.owner, ()) for order in sold},
-        },
-    )
+    found = _Answers(context, _about_orders(context, sold, hashes))
     requester = orders.requestorder.requester
     owners = {order.name: found.text(f"owner {order.name}", NULL_ADDRESS) for order in sold}
     owners[orders.requestorder.name] = requester
-    people = frozenset(owners.values()) - {NULL_ADDRESS}
-    accounts = {requester, owners[orders.workerpoolorder.name]}
-    then = _Answers(
-        context,
-        {
-            **{
-                f"signed {order.name}": (
-                    hub,
-                    HUB.verifyPresignatureOrSignature,
-                    (owners[order.name], hashes[order.name], order.sign),
-                )
-                for order in taking_part
-            },
-            **{f"account {person}": (hub, HUB.viewAccount, (person,)) for person in accounts},
-            **{f"group {pair}": _membership(*pair) for pair in groups(orders)},
-            **(
-                {f"kyc {person}": (context.token, ERLC.isKYC, (person,)) for person in people}
-                if context.chain.enterprise
-                else {}
-            ),
-        },
-    )
+    then = _Answers(context, _about_people(context, orders, taking_part, owners, hashes))
+    signed = _signed(context, then, taking_part, owners)
 
     def facts(order: SignedOrder) -> OrderFacts:
         return OrderFacts(
             owner=owners[order.name],
-            signed=then.flag(f"signed {order.name}"),
+            signed=order.name in signed,
             consumed=found.number(f"consumed {order.name}"),
-            registered=found.flag(f"registered {order.name}", default=True),
+            registered=order not in sold or found.sure(f"registered {order.name}") is True,
         )
 
     return MatchFacts(
@@ -83,11 +61,67 @@ def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
         category_exists=orders.requestorder.category < found.number("categories"),
         workerpool_stake=then.stake(owners[orders.workerpoolorder.name]),
         requester_stake=then.stake(requester),
-        kyc=frozenset(person for person in people if then.flag(f"kyc {person}"))
+        kyc=frozenset(person for person in owners.values() if then.flag(f"kyc {person}"))
         if context.chain.enterprise
         else None,
         authorized=frozenset(pair for pair in groups(orders) if then.flag(f"group {pair}")),
     )
+
+
+def _about_orders(
+    context: Context, sold: Sequence[SignedOrder], hashes: Mapping[str, str]
+) -> dict[str, Read]:
+    reads: dict[str, Read] = {"categories": (context.hub, HUB.countCategory, ())}
+    for name, order_id in hashes.items():
+        reads[f"consumed {name}"] = (context.hub, HUB.viewConsumed, (order_id,))
+    for order in sold:
+        pointer, registry = _pointer(order), context.registry(order.resource)
+        reads[f"registered {order.name}"] = (registry, REGISTRY.isRegistered, (pointer,))
+        reads[f"owner {order.name}"] = (pointer, ENTRY.owner, ())
+    return reads
+
+
+def _about_people(
+    context: Context,
+    orders: OrderSet,
+    taking_part: Sequence[SignedOrder],
+    owners: Mapping[str, str],
+    hashes: Mapping[str, str],
+) -> dict[str, Read]:
+    reads: dict[str, Read] = {}
+    for order in taking_part:
+        claim = (owners[order.name], hashes[order.name], order.sign)
+        reads[f"signed {order.name}"] = (context.hub, HUB.verifyPresignatureOrSignature, claim)
+    for person in (orders.requestorder.requester, owners[orders.workerpoolorder.name]):
+        reads[f"account {person}"] = (context.hub, HUB.viewAccount, (person,))
+    for group, person in groups(orders):
+        key = "0x" + person[2:].lower().rjust(64, "0")
+        member = (group, RESTRICTION.keyHasPurpose, (key, GROUP_MEMBER_PURPOSE))
+        reads[f"group {(group, person)}"] = member
+    if context.chain.enterprise:
+        for person in owners.values():
+            reads[f"kyc {person}"] = (context.token, ERLC.isKYC, (person,))
+    return reads
+
+
+def _signed(
+    context: Context,
+    then: _Answers,
+    taking_part: Sequence[SignedOrder],
+    owners: Mapping[str, str],
+) -> frozenset[str]:
+    """Names of the orders that their owners have signed, in one way or another."""
+    signed = {order.name for order in taking_part if then.flag(f"signed {order.name}")}
+    reads: dict[str, Read] = {}
+    for order in taking_part:
+        if order.name not in signed:
+            data = context.domain.separator + order.struct().hash_row(order.packed()[:-1])
+            claim = (b"\x19\x01" + data, from_hex(order.sign))
+            reads[order.name] = (owners[order.name], ERC1271, claim)
+    if reads:
+        wallets = _Answers(context, reads)
+        signed |= {name for name in reads if wallets.text(name, "") == ERC1271_YES}
+    return frozenset(signed)
 
 
 def _pointer(order: SignedOrder) -> str:
@@ -95,40 +129,43 @@ def _pointer(order: SignedOrder) -> str:
     return str(getattr(order, order.resource))
 
 
-def _membership(group: str, person: str) -> Read:
-    key = "0x" + person[2:].lower().rjust(64, "0")
-    return group, RESTRICTION.keyHasPurpose, (key, GROUP_MEMBER_PURPOSE)
-
-
 class _Answers:
-    """One batch of named reads. A contract that reverts or is not there answers None."""
+    """One batch of named reads.
+
+    Contracts of others may revert, be missing or talk nonsense, which is a no. The hub and the
+    registries answer what they are asked: an error of theirs is an error.
+    """
 
     def __init__(self, context: Context, reads: dict[str, Read]) -> None:
-        self._answers = dict(
-            zip(reads, map(_or_none, context.read_many(list(reads.values()))), strict=True)
-        )
+        self._answers = dict(zip(reads, context.read_many(list(reads.values())), strict=True))
 
     def text(self, name: str, default: str) -> str:
-        answer = self._answers[name]
+        answer = self._or_none(name)
         return default if answer is None else str(answer)
 
     def number(self, name: str) -> int:
-        answer = self._answers[name]
-        return answer if isinstance(answer, int) else 0
+        answer = self.sure(name)
+        assert isinstance(answer, int)  # noqa: S101  # uint256 decodes as int
+        return answer
 
-    def flag(self, name: str, *, default: bool = False) -> bool:
-        """The answer of a bool; ``default`` where nothing was asked."""
-        return self._answers.get(name, default) is True
+    def flag(self, name: str) -> bool:
+        return self._or_none(name) is True
 
     def stake(self, person: str) -> int:
-        account = self._answers[f"account {person}"]
-        return int(account["stake"]) if isinstance(account, dict) else 0
+        account = self.sure(f"account {person}")
+        assert isinstance(account, dict)  # noqa: S101  # a struct decodes as dict
+        return int(account["stake"])
 
-
-def _or_none(answer: object) -> object:
-    """A revert is a no; a node that fails is an error."""
-    if not isinstance(answer, Exception):
+    def sure(self, name: str) -> object:
+        answer = self._answers[name]
+        if isinstance(answer, Exception):
+            raise answer
         return answer
-    if getattr(answer, "kind", "revert") == "revert":
-        return None
-    raise answer
+
+    def _or_none(self, name: str) -> object:
+        answer = self._answers[name]
+        if isinstance(answer, Web3ProviderCallError):
+            if answer.retryable:  # the node is busy, and has not asked the contract
+                raise answer
+            return None
+        return answer

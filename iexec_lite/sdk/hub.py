@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import StateError, ValidationError, Web3ProviderCallError
+from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB
 from ..protocol.objects import Category
 from .context import Context
@@ -29,26 +30,25 @@ class Hub:
         assert isinstance(count, int)  # noqa: S101  # uint256 decodes as int
         return count
 
-    def show_category(self, index: int) -> Category:
+    def show_category(self, index: int | str) -> Category:
         """The category with this index. Raises ValidationError where there is none."""
-        if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-            raise ValidationError(f"{index!r} is not a valid uint256 (index)")
         context = self._context
+        number = columns.parse_uint(index, "index")
 
         def read() -> Category:
             try:
-                found = context.read(context.hub, HUB.viewCategory, index)
+                found = context.read(context.hub, HUB.viewCategory, number)
             except Web3ProviderCallError as error:
                 count = self.count_category()
-                if index < count:
+                if number < count:
                     raise
                 raise ValidationError(
-                    f"no category {index}: this chain has categories 0 to {count - 1}", cause=error
+                    f"no category {number}: this chain has categories 0 to {count - 1}", cause=error
                 ) from error
             assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
             return Category.from_dict(found)
 
-        return context.once(f"category:{index}", read)  # a category never changes
+        return context.once(f"category:{number}", read)  # a category never changes
 
     def get_timeout_ratio(self) -> int:
         """A deal's final deadline is its start plus this many times its category's reference."""
@@ -61,21 +61,36 @@ class Hub:
 
         return context.once("timeout_ratio", read)
 
+    def longest(self, category: int) -> int:
+        """Seconds from a deal of this category to its final deadline."""
+        context = self._context
+
+        def read() -> int:  # without the category's texts, which may be such that no record has
+            found = context.read(context.hub, HUB.viewCategory, category)
+            assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
+            return int(found["workClockTimeRef"])
+
+        return self.get_timeout_ratio() * context.once(f"reference:{category}", read)
+
     def create_category(
         self, category: Category | Mapping[str, object], *, new: bool = False
     ) -> dict[str, object]:
         """Add a category; only the hub's owner may. Returns ``{"catid": int, "txHash": str}``."""
         context = self._context
         record = Category.from_dict(category)
-        owner = context.read(context.hub, HUB.owner)
-        if owner != context.address:
-            raise StateError(f"only category owner {owner} can create new categories")
+
+        def check() -> None:
+            owner = context.read(context.hub, HUB.owner)
+            if owner != context.address:
+                raise StateError(f"only category owner {owner} can create new categories")
+
         sent = context.send(
             "createCategory",
             record.to_dict(),
             context.hub,
             HUB.createCategory.encode(*record.packed()),
             expect=[(EVENTS.CreateCategory, context.hub)],
+            check=check,
             new=new,
         )
         return {"catid": sent.events[0]["catid"], "txHash": sent.tx_hash}

@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from ..errors import StateError
+from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
 from ..protocol import matching, orders
-from ..protocol.contracts import (
-    ENTRY,
-    EVENTS,
-    HUB,
-    Method,
-)
+from ..protocol.contracts import ENTRY, EVENTS, HUB, Method
 from ..protocol.ids import task_id
 from ..protocol.orders import (
     Apporder,
@@ -147,9 +142,15 @@ class Orders:
         """The order, if the wallet owns what it offers."""
         context = self._context
         if not context.offline:
-            owner = context.read(str(getattr(order, order.resource)), ENTRY.owner)
-            context.require_address(str(owner), "Invalid order signer, must be the resource owner")
+            text = "Invalid order signer, must be the resource owner"
+            context.require_address(self._owner(order), text)
         return order
+
+    def _owner(self, order: orders.Order) -> str:
+        """Whose order this is: the requester's, or whoever owns now what it offers."""
+        if isinstance(order, Requestorder):
+            return order.requester
+        return str(self._context.read(str(getattr(order, order.resource)), ENTRY.owner))
 
     def _check_request(self, order: Requestorder) -> None:
         from .request import check_request
@@ -207,10 +208,18 @@ class Orders:
 
     def _cancel(self, order: SignedOrder, new: bool) -> CancelledOrder:
         context = self._context
-        name, order_hash = order.name, orders.order_hash(order, context.domain)
-        consumed = int(str(context.read(context.hub, HUB.viewConsumed, order_hash)))
-        if consumed >= order.volume:
-            raise StateError(f"{name} already canceled", details={"orderHash": order_hash})
+        order_hash = orders.order_hash(order, context.domain)
+
+        def check() -> None:
+            consumed = int(str(context.read(context.hub, HUB.viewConsumed, order_hash)))
+            if consumed >= order.volume:
+                raise StateError(
+                    f"{order.name} already canceled", details={"orderHash": order_hash}
+                )
+            owner = self._owner(order)
+            if owner != context.address:
+                raise StateError(f"only {owner} can cancel this {order.name}: it is the owner")
+
         manage: Method = getattr(HUB, f"manage{order.solidity}")
         closed = getattr(EVENTS, f"Closed{order.solidity}")
         sent = context.send(
@@ -219,6 +228,7 @@ class Orders:
             context.hub,
             manage.encode(orders.cancel_operation(order)),
             expect=[(closed, context.hub)],
+            check=check,
             new=new,
         )
         return CancelledOrder(order=order, tx_hash=sent.tx_hash)
@@ -250,10 +260,13 @@ class Orders:
             workerpoolorder=SignedWorkerpoolorder.from_dict(workerpoolorder),
             requestorder=SignedRequestorder.from_dict(requestorder),
         )
-        if check_request:
-            self._check_request(bundle.requestorder)
-        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
-        report.raise_if_bad()
+
+        def check() -> None:
+            if check_request:
+                self._check_request(bundle.requestorder)
+            facts = match_facts(context, bundle)
+            matching.check(bundle, facts, context.chain.rules).raise_if_bad()
+
         hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
         sent = context.send(
             "matchOrders",
@@ -261,15 +274,31 @@ class Orders:
             context.hub,
             HUB.matchOrders.encode(*bundle),
             expect=[(EVENTS.OrdersMatched, context.hub)],
+            check=check,
             new=new,
         )
         dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
-        deal = context.read(context.hub, HUB.viewDeal, dealid)
-        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
-        first = int(deal["botFirst"])
+        first = self._first_index(dealid, hashes["requestorder"], sent.tx_hash)
         return MatchResult(
             dealid=dealid,
             volume=volume,
             tx_hash=sent.tx_hash,
             taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
         )
+
+    def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
+        """The index of a new deal's first task; it is 0 for the first deal of a request order."""
+        if orders.deal_id(request_hash, 0) == dealid:
+            return 0
+        context = self._context
+        try:
+            deal = context.read(context.hub, HUB.viewDeal, dealid)
+        except (TransportError, Web3ProviderError) as error:
+            raise Web3ProviderCallError(
+                f"deal {dealid} was made, but its tasks cannot be read now: {error.message}",
+                details={"dealid": dealid},
+                cause=error,
+                tx_hash=tx_hash,
+            ) from error
+        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
+        return int(deal["botFirst"])

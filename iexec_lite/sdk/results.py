@@ -20,6 +20,7 @@ __all__ = ["Results"]
 
 ENCRYPTED_MEMBER = "iexec_out.zip.aes"
 MAX_RESULT = 1 << 34  # 16 GiB: a gateway cannot fill the disk without end
+MAX_SECONDS = 86400.0  # one day: nor hold us for ever
 
 
 class Results:
@@ -43,22 +44,30 @@ class Results:
 
     def __iter__(self) -> Iterator[bytes]:
         """The archive's bytes in chunks."""
-        url = self._gateway + self.location
+        from ..net.http import Timeout
+
+        # The client's limit is for a whole call; a large result may take as long as it keeps coming
+        limit = self._http.timeout
         try:
             with self._http.stream(
-                "GET", url, headers={"Accept": "application/zip"}, max_bytes=MAX_RESULT
+                "GET",
+                self._gateway + self.location,
+                headers={"Accept": "application/zip"},
+                max_bytes=MAX_RESULT,
+                timeout=Timeout(connect=limit.connect, read=limit.read, total=MAX_SECONDS),
+                retry=True,
             ) as answer:
-                if not 200 <= answer.status < 300:
+                if not answer.ok:
                     raise IpfsGatewayCallError(
-                        f"Failed to download from {self._gateway}: API call error: {answer.status}",
+                        f"Failed to download from {answer.host}: API call error: {answer.status}",
                         retryable=answer.status in (429, 502, 503, 504),
                     )
                 yield from answer
         except TransportError as error:
             raise IpfsGatewayCallError(
-                f"Failed to download from {self._gateway}: {error.message}",
+                f"Failed to download the result: {error.message}",
                 cause=error,
-                retryable=True,
+                retryable=error.retryable,
             ) from error
 
     def read(self) -> bytes:

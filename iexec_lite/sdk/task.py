@@ -34,10 +34,10 @@ class Tasks:
             raise ObjectNotFoundError("task", key, context.chain.id)
         return task
 
-    def states(self, deal: Deal) -> dict[int, Task]:
+    def states(self, deal: Deal, *, block: int | str = "latest") -> dict[int, Task]:
         """All tasks of a deal by index, those that no worker has begun as UNSET or TIMEOUT.
 
-        One batch of reads for all of them.
+        One batch of reads for all of them, as of ``block``; time-outs count by the latest one.
         """
         context = self._context
         reads = [(context.hub, HUB.viewTask, (taskid,)) for taskid in deal.tasks.values()]
@@ -45,7 +45,7 @@ class Tasks:
         return {
             index: _task(taskid, value, now) or _unset(taskid, deal, now)
             for (index, taskid), value in zip(
-                deal.tasks.items(), context.read_all(reads), strict=True
+                deal.tasks.items(), context.read_all(reads, block=block), strict=True
             )
         }
 
@@ -72,14 +72,24 @@ class Tasks:
                 if not deal:
                     deal.append(Deals(context).show(dealid))
                 task = _unset(key, deal[0], context.block_time())
-            now = (task.status, task.task_timed_out)
-            if now in seen:
+            now, message = (task.status, task.task_timed_out), _message(task)
+            final = message != "TASK_UPDATED"
+            if now in seen or (final and not self._is_settled(task)):
                 return None, False
             seen[:] = [now]
-            message = _message(task)
-            return TaskUpdate(message=message, task=task), message != "TASK_UPDATED"
+            return TaskUpdate(message=message, task=task), final
 
         return Watch(poll, interval=context.interval, patience=patience)
+
+    def _is_settled(self, task: Task) -> bool:
+        """Whether the task has this status ``confirms`` deep, out of reach of a reorganisation."""
+        context = self._context
+        block = context.settled_block()
+        if block == "latest":
+            return True
+        found = context.read_all([(context.hub, HUB.viewTask, (task.taskid,))], block=block)[0]
+        assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
+        return bool(found["status"] == task.status)
 
     def claim(self, taskid: str) -> str:
         """Take the money back for a task that missed its final deadline. Returns the tx hash.
@@ -87,20 +97,25 @@ class Tasks:
         A task that no worker has begun is claimed with its deal: ``iexec.deal.claim``.
         """
         context = self._context
-        task = self.show(taskid)
-        if task.status in (COMPLETED, FAILED):
-            raise StateError(f"Cannot claim a task having status {task.status_name}")
-        if not task.task_timed_out:
-            raise StateError(
-                "Cannot claim a task before reaching the consensus deadline date: "
-                f"{columns.utc(task.final_deadline or 0)}"
-            )
+        key = columns.parse_bytes32(taskid, "taskid")
+
+        def check() -> None:
+            task = self.show(key)
+            if task.status in (COMPLETED, FAILED):
+                raise StateError(f"Cannot claim a task having status {task.status_name}")
+            if not task.task_timed_out:
+                raise StateError(
+                    "Cannot claim a task before reaching the consensus deadline date: "
+                    f"{columns.utc(task.final_deadline or 0)}"
+                )
+
         return context.send(
             "claim",
-            {"taskid": task.taskid},
+            {"taskid": key},
             context.hub,
-            HUB.claim.encode(task.taskid),
+            HUB.claim.encode(key),
             expect=[(EVENTS.TaskClaimed, context.hub)],
+            check=check,
         ).tx_hash
 
     def fetch_results(self, taskid: str) -> Results:

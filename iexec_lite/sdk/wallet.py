@@ -43,9 +43,13 @@ class Wallet:
         receiver = columns.parse_address(to, "to")
         if context.chain.native:
             raise StateError("sendETH() is disabled on sidechain, use sendRLC()")
-        self._require(wei, self.check_balances(context.address).wei, "wei")
         return context.send(
-            "sendETH", {"amount": str(wei), "to": receiver}, receiver, value=wei, new=new
+            "sendETH",
+            {"amount": str(wei), "to": receiver},
+            receiver,
+            value=wei,
+            check=lambda: _require(wei, self.check_balances(context.address).wei, "wei"),
+            new=new,
         ).tx_hash
 
     def send_rlc(self, amount: int | str, to: str, *, new: bool = False) -> str:
@@ -53,29 +57,34 @@ class Wallet:
         context = self._context
         nrlc = _amount(units.parse_rlc(amount), "amount")
         receiver = columns.parse_address(to, "to")
-        balances = self.check_balances(context.address)
-        self._require(nrlc, balances.nrlc, "nRLC")
         arguments = {"amount": str(nrlc), "to": receiver}
+
+        def check() -> None:
+            _require(nrlc, self.check_balances(context.address).nrlc, "nRLC")
+
         if context.chain.native:
             wei = units.nrlc_to_wei(nrlc)
-            return context.send("sendRLC", arguments, receiver, value=wei, new=new).tx_hash
+            return context.send(
+                "sendRLC", arguments, receiver, value=wei, check=check, new=new
+            ).tx_hash
         return context.send(
             "sendRLC",
             arguments,
             context.token,
             TOKEN.transfer.encode(receiver, nrlc),
             expect=[(TOKEN.Transfer, context.token)],
+            check=check,
             new=new,
         ).tx_hash
 
-    @staticmethod
-    def _require(needed: int, available: int, unit: str) -> None:
-        if needed > available:
-            raise StateError(
-                f"Amount to send exceed wallet balance ({needed} {unit} wanted, "
-                f"{available} {unit} available)",
-                details={"amount": str(needed), "balance": str(available)},
-            )
+
+def _require(needed: int, available: int, unit: str) -> None:
+    if needed > available:
+        raise StateError(
+            f"Amount to send exceed wallet balance ({needed} {unit} wanted, "
+            f"{available} {unit} available)",
+            details={"amount": str(needed), "balance": str(available)},
+        )
 
 
 def _amount(value: int, name: str) -> int:
