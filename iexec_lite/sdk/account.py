@@ -35,7 +35,7 @@ class Account:
         """
         context = self._context
         nrlc = _positive(amount, "Deposit")
-        native = context.chain.native
+        native, token = context.chain.native, context.token
 
         def check() -> None:
             balance = Wallet(context).check_balances(context.address).nrlc
@@ -49,7 +49,7 @@ class Account:
         sent = context.send(
             "deposit",
             {"amount": str(nrlc)},
-            context.hub if native else context.token,
+            context.hub if native else token,
             HUB.deposit_native.encode()
             if native
             else TOKEN.approveAndCall.encode(context.hub, nrlc, b""),

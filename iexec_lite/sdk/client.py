@@ -6,6 +6,7 @@ Building a client contacts nothing and reads no file but a keystore it is given.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -107,12 +108,7 @@ class IExec:
         allow_plain_http: bool = False,
         journal: Journal | None = None,
     ) -> None:
-        if flavour not in ("standard", "enterprise"):
-            raise ConfigurationError(
-                f"invalid flavour {flavour!r}: it is 'standard' or 'enterprise'"
-            )
-        if not isinstance(confirms, int) or isinstance(confirms, bool) or confirms < 1:
-            raise ConfigurationError(f"invalid confirms {confirms!r}: it must be an integer >= 1")
+        _check_options(flavour, confirms, timeout, gas_price, get_transaction_count)
         urls: Sequence[str] = ()
         quorum = 1
         if isinstance(provider, SigningProvider):
@@ -290,6 +286,21 @@ class IExec:
         from .task import Tasks
 
         return Tasks(self._context)
+
+
+def _check_options(
+    flavour: str, confirms: int, timeout: float, gas_price: int | None, count: object
+) -> None:
+    if flavour not in ("standard", "enterprise"):
+        raise ConfigurationError(f"invalid flavour {flavour!r}: it is 'standard' or 'enterprise'")
+    if type(confirms) is not int or confirms < 1:  # no bool
+        raise ConfigurationError(f"invalid confirms {confirms!r}: it must be an integer >= 1")
+    if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
+        raise ConfigurationError(f"invalid timeout {timeout!r}: it is a number of seconds")
+    if gas_price is not None and (type(gas_price) is not int or gas_price < 0):
+        raise ConfigurationError("Invalid gasPrice option: gas_price is wei, an integer >= 0")
+    if count is not None and not callable(count):
+        raise ConfigurationError("Invalid getTransactionCount option, must be a function")
 
 
 def _chain(value: str | int | chains.Chain, flavour: str) -> chains.Chain:

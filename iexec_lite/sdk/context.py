@@ -121,13 +121,15 @@ class Context:
     def domain(self) -> Domain:
         """The EIP-712 domain of this chain's orders.
 
-        A hub that is in no built-in record is asked once whether it is one, so that no order is
-        signed for an address that can never match it; offline there is nobody to ask.
+        On line, the node's chain id is compared first, and a hub that is in no built-in record is
+        asked once whether it is one: no order is signed for a place where it can never match.
         """
         found = domain(self.chain.id, self.hub)
-        known = (chain.hub for chain in chains.CHAINS.values() if chain.id == self.chain.id)
-        if not self.offline and self.hub not in known:
-            self.once("domain", lambda: self._check_domain(found))
+        if not self.offline:
+            self.node  # noqa: B018  # compared at first use
+            known = (chain.hub for chain in chains.CHAINS.values() if chain.id == self.chain.id)
+            if self.hub not in known:
+                self.once("domain", lambda: self._check_domain(found))
         return found
 
     def _check_domain(self, ours: Domain) -> bool:
@@ -162,13 +164,13 @@ class Context:
         """The node. Not checked: see :meth:`node`."""
 
         def make() -> Rpc:
-            from ..net.rpc import Rpc
+            from ..net.quorum import connect
 
             if not self._urls:
                 raise ConfigurationError(
                     "This client is offline: build it with a node (provider=) to reach the chain"
                 )
-            return Rpc(self._urls, http=self.http)
+            return connect(self._urls, quorum=self._quorum, http=self.http)
 
         return self.once("rpc", make)
 
@@ -299,7 +301,7 @@ class Context:
         """Time of the latest block, seconds: what the contracts compare deadlines with."""
         from ..net.rpc import quantity
 
-        return quantity(self.block()["timestamp"])
+        return quantity(self.block().get("timestamp"), "timestamp")
 
     # -- what never changes -------------------------------------------------------------------
 
@@ -311,9 +313,18 @@ class Context:
     @property
     def token(self) -> str:
         """Address of the RLC token (zero on native chains)."""
-        if self.chain.native:
-            return NULL_ADDRESS
-        return self.once("token", lambda: str(self.read(self.hub, HUB.token)))
+        return self.once("token", self._find_token)
+
+    def _find_token(self) -> str:
+        """What the hub says, which must fit the record: other money would be moved otherwise."""
+        token = str(self.read(self.hub, HUB.token))
+        if self.chain.native and token != NULL_ADDRESS:
+            raise ConfigurationError(
+                f"RLC is the token {token} here, not the chain's coin: is_native must be False"
+            )
+        if not self.chain.native and token == NULL_ADDRESS:
+            raise ConfigurationError("RLC is the chain's coin here: is_native must be True")
+        return token
 
     def require_address(self, expected: str, message: str) -> None:
         """Refuse to sign for somebody else."""

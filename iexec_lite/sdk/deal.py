@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import ObjectNotFoundError, StateError, Web3ProviderSendError
+from ..errors import StateError, Web3ProviderSendError
 from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.ids import task_id
-from ..protocol.orders import NULL_ADDRESS
 from .context import Context
-from .hub import Hub
-from .records import Deal, DealClaim, DealUpdate, ResourceShare, Task
-from .task import COMPLETED, Tasks
+from .records import Deal, DealClaim, DealUpdate, Task
+from .states import COMPLETED, read_deal, read_tasks
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ GAS_PER_CLAIM = 55_000
 GAS_PER_INITIALIZE_AND_CLAIM = 250_000
 MAX_CLAIMS = 100
 
-# A deal may have 2²⁵⁶ tasks at price 0, and their ids are hashes to compute one by one.
-MAX_TASKS = 1_000_000
-
 
 class Deals:
     """Reached as ``iexec.deal``."""
@@ -39,38 +34,7 @@ class Deals:
 
     def show(self, dealid: str) -> Deal:
         """The deal with this id. Raises ObjectNotFoundError."""
-        context = self._context
-        key = columns.parse_bytes32(dealid, "dealid")
-        found = context.read(context.hub, HUB.viewDeal, key)
-        assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
-        if found["app"]["pointer"] == NULL_ADDRESS:
-            raise ObjectNotFoundError("deal", key, context.chain.id)
-        final_time = found["startTime"] + Hub(context).longest(found["category"])
-        first, size = found["botFirst"], found["botSize"]
-        if size > MAX_TASKS:
-            raise StateError(f"deal {key} has {size} tasks, more than can be listed ({MAX_TASKS})")
-        return Deal(
-            dealid=key,
-            app=ResourceShare(**found["app"]),
-            dataset=ResourceShare(**found["dataset"]),
-            workerpool=ResourceShare(**found["workerpool"]),
-            trust=found["trust"],
-            category=found["category"],
-            tag=found["tag"],
-            requester=found["requester"],
-            beneficiary=found["beneficiary"],
-            callback=found["callback"],
-            params=found["params"],
-            start_time=found["startTime"],
-            bot_first=first,
-            bot_size=size,
-            worker_stake=found["workerStake"],
-            scheduler_reward_ratio=found["schedulerRewardRatio"],
-            sponsor=found.get("sponsor"),
-            final_time=final_time,
-            deadline_reached=context.block_time() >= final_time,
-            tasks={i: task_id(key, i) for i in range(first, first + size)},
-        )
+        return read_deal(self._context, dealid)
 
     def compute_task_id(self, dealid: str, task_idx: int | str) -> str:
         """Id of the deal's task with this index (``bot_first`` on). Contacts nothing."""
@@ -87,7 +51,7 @@ class Deals:
         def poll() -> tuple[DealUpdate | None, bool]:
             if not deal:
                 deal.append(self.show(dealid))
-            states = Tasks(context).states(deal[0])
+            states = read_tasks(context, deal[0])
             now = _statuses(states)
             if now in seen:
                 return None, False
@@ -105,7 +69,7 @@ class Deals:
         block = self._context.settled_block()
         if block == "latest":
             return True
-        return _statuses(Tasks(self._context).states(deal, block=block)) == now
+        return _statuses(read_tasks(self._context, deal, block=block)) == now
 
     def claim(self, dealid: str) -> DealClaim:
         """Take the money back for every task that was not completed before the final time.
@@ -120,14 +84,14 @@ class Deals:
                 "Cannot claim a deal before reaching the final time: "
                 f"{columns.utc(deal.final_time)}"
             )
-        states = Tasks(context).states(deal)
+        states = read_tasks(context, deal)
         started = [i for i, task in states.items() if task.status in (1, 2)]
         unset = [i for i, task in states.items() if task.status == 0]
         if not started and not unset:
             raise StateError("Nothing to claim", details={"dealid": deal.dealid})
         from ..net.rpc import quantity
 
-        gas = quantity(context.block()["gasLimit"])
+        gas = quantity(context.block().get("gasLimit"), "gasLimit")
         parts = [(HUB.claimArray, part) for part in _chunks(started, gas // GAS_PER_CLAIM)]
         parts += [
             (HUB.initializeAndClaimArray, part)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from ..errors import ObjectNotFoundError, StateError
 from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB
-from ..protocol.orders import NULL_BYTES32
-from ..protocol.results import parse_location
 from .context import Context
 from .records import Deal, Task, TaskUpdate
 from .results import Results
+from .states import COMPLETED, FAILED, read_deal, read_task, unset_task
 from .watch import Watch
 
-__all__ = ["COMPLETED", "Tasks"]
-
-UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)
-STATUS_NAMES = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
+__all__ = ["Tasks"]
 
 
 class Tasks:
@@ -28,26 +24,10 @@ class Tasks:
         """The task with this id. A task that no worker has begun is not found."""
         context = self._context
         key = columns.parse_bytes32(taskid, "taskid")
-        found = context.read(context.hub, HUB.viewTask, key)
-        task = _task(key, found, context.block_time())
+        task = read_task(context, key)
         if task is None:
             raise ObjectNotFoundError("task", key, context.chain.id)
         return task
-
-    def states(self, deal: Deal, *, block: int | str = "latest") -> dict[int, Task]:
-        """All tasks of a deal by index, those that no worker has begun as UNSET or TIMEOUT.
-
-        One batch of reads for all of them, as of ``block``; time-outs count by the latest one.
-        """
-        context = self._context
-        reads = [(context.hub, HUB.viewTask, (taskid,)) for taskid in deal.tasks.values()]
-        now = context.block_time()
-        return {
-            index: _task(taskid, value, now) or _unset(taskid, deal, now)
-            for (index, taskid), value in zip(
-                deal.tasks.items(), context.read_all(reads, block=block), strict=True
-            )
-        }
 
     def obs_task(
         self, taskid: str, *, dealid: str | None = None, patience: float = 300.0
@@ -56,8 +36,6 @@ class Tasks:
 
         With ``dealid`` a task that no worker has begun counts as UNSET; without, it is an error.
         """
-        from .deal import Deals
-
         context = self._context
         key = columns.parse_bytes32(taskid, "taskid")
         seen: list[tuple[int, bool]] = []
@@ -70,8 +48,8 @@ class Tasks:
                 if dealid is None:
                     raise
                 if not deal:
-                    deal.append(Deals(context).show(dealid))
-                task = _unset(key, deal[0], context.block_time())
+                    deal.append(read_deal(context, dealid))
+                task = unset_task(key, deal[0], context.block_time())
             now, message = (task.status, task.task_timed_out), _message(task)
             final = message != "TASK_UPDATED"
             if now in seen or (final and not self._is_settled(task)):
@@ -140,47 +118,6 @@ class Tasks:
         return Results(
             context.http, gateway, location, task, has_callback=task.results_callback != "0x"
         )
-
-
-def _task(taskid: str, found: object, now: int) -> Task | None:
-    """The record of what ``viewTask`` answers; None where no worker has begun."""
-    assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
-    if found["dealid"] == NULL_BYTES32:
-        return None
-    status = found["status"]
-    timed_out = status != COMPLETED and now >= found["finalDeadline"]
-    name = STATUS_NAMES[status] if status < len(STATUS_NAMES) else f"UNKNOWN ({status})"
-    return Task(
-        taskid=taskid,
-        status=status,
-        dealid=found["dealid"],
-        idx=found["idx"],
-        timeref=found["timeref"],
-        contribution_deadline=found["contributionDeadline"],
-        reveal_deadline=found["revealDeadline"],
-        final_deadline=found["finalDeadline"],
-        consensus_value=found["consensusValue"],
-        reveal_counter=found["revealCounter"],
-        winner_counter=found["winnerCounter"],
-        contributors=tuple(found["contributors"]),
-        result_digest=found["resultDigest"],
-        results=parse_location(found["results"]),
-        results_timestamp=found["resultsTimestamp"],
-        results_callback="0x" + found["resultsCallback"].hex(),
-        status_name="TIMEOUT" if status < COMPLETED and timed_out else name,
-        task_timed_out=timed_out,
-    )
-
-
-def _unset(taskid: str, deal: Deal, now: int) -> Task:
-    timed_out = now >= deal.final_time
-    return Task(
-        taskid=taskid,
-        status=UNSET,
-        dealid=deal.dealid,
-        status_name="TIMEOUT" if timed_out else "UNSET",
-        task_timed_out=timed_out,
-    )
 
 
 def _message(task: Task) -> str:

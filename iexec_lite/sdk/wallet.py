@@ -62,6 +62,7 @@ class Wallet:
         def check() -> None:
             _require(nrlc, self.check_balances(context.address).nrlc, "nRLC")
 
+        token = context.token
         if context.chain.native:
             wei = units.nrlc_to_wei(nrlc)
             return context.send(
@@ -70,9 +71,9 @@ class Wallet:
         return context.send(
             "sendRLC",
             arguments,
-            context.token,
+            token,
             TOKEN.transfer.encode(receiver, nrlc),
-            expect=[(TOKEN.Transfer, context.token)],
+            expect=[(TOKEN.Transfer, token)],
             check=check,
             new=new,
         ).tx_hash

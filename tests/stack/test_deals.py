@@ -21,6 +21,7 @@ from iexec_lite.protocol.orders import NULL_ADDRESS
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk import deal as deals
+from iexec_lite.sdk import states
 from iexec_lite.sdk.records import AccountBalance, MatchResult
 
 Client = Callable[..., IExec]
@@ -131,7 +132,7 @@ def test_a_deal_of_very_many_tasks(
     sandbox: Sandbox, client: Client, buy: Buy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     match = buy(sandbox, volume=11)
-    monkeypatch.setattr(deals, "MAX_TASKS", 10)
+    monkeypatch.setattr(states, "MAX_TASKS", 10)
     with pytest.raises(StateError, match="has 11 tasks, more than can be listed"):
         client(sandbox, "requester").deal.show(match.dealid)
 
@@ -326,9 +327,8 @@ def test_a_claim_that_breaks_off(
     done = caught.value.details["transactions"]
     assert isinstance(done, list)
     assert done[0]["type"] == "initializeAndClaimArray"
-    failed = [
-        i for i, task in iexec.task.states(iexec.deal.show(match.dealid)).items() if task.status
-    ]
+    tasks = next(iexec.deal.obs_deal(match.dealid)).tasks
+    failed = [i for i, task in tasks.items() if task.status]
     assert 8 <= len(failed) < 20
     rpc.request("anvil_setBalance", (person, hex(10**18)))
     rest = iexec.deal.claim(match.dealid)

@@ -36,6 +36,7 @@ from iexec_lite.sandbox.folders import cache_folder
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.stack import Sandbox
+from iexec_lite.sdk.client import SigningProvider
 from iexec_lite.sdk.fees import Quote
 from iexec_lite.sdk.records import MatchResult
 from iexec_lite.sdk.transactions import Intent
@@ -351,3 +352,36 @@ def test_an_ended_sandbox(kit: Kit, tmp_path: Path) -> None:
     with pytest.raises(TransportError):
         iexec.hub.count_category()
     iexec.close()
+
+
+# --- several nodes, and money of the wrong kind ---------------------------------------------------
+
+
+def test_nodes_that_must_agree(sandbox: Sandbox, brittle: NamedChain) -> None:
+    signer, url = accounts.signer("requester"), sandbox.node.url
+    twice = SigningProvider(
+        sandbox.chain, signer, urls=(url, url.replace("127.0.0.1", "localhost")), quorum=2
+    )
+    with IExec(twice) as iexec:
+        assert iexec.account.deposit(5).amount == 5
+        assert iexec.account.check_balance(signer.address).stake == 5
+    for node in (sandbox.node, brittle.node, brittle.node):
+        node.mine()  # so that both have a block in which the stakes differ
+    differing = SigningProvider(
+        sandbox.chain, signer, urls=(url, str(brittle.chain.host)), quorum=2
+    )
+    with IExec(differing) as iexec, pytest.raises(Web3ProviderCallError, match="agree"):
+        iexec.account.check_balance(signer.address)
+
+
+def test_rlc_is_not_mistaken_for_the_coin(
+    sandbox: Sandbox, native_sandbox: Sandbox, client: Client
+) -> None:
+    """Told that the chain is native, a transfer of 5 RLC would send 5 ether."""
+    mistaken = client(sandbox, "requester", is_native=True)
+    other = client(native_sandbox, "requester", is_native=False)
+    for iexec, text in ((mistaken, "is_native must be False"), (other, "is_native must be True")):
+        for act in (iexec.account.deposit, lambda n, i=iexec: i.wallet.send_rlc(n, OTHER)):
+            with pytest.raises(ConfigurationError, match=text):
+                act("5 RLC")
+    assert mistaken.wallet.check_balances(OTHER).wei == 0
