@@ -4,8 +4,8 @@
 //
 //     {"op": "encodeTag", "names": ["tee"]}   →   {"value": "0x…01"}   or   {"error": "Unknown tag …"}
 //
-// One process serves the whole test session. It opens no socket: the chain is the one in memory of
-// vectors/record/sdk.js.
+// One process serves the whole test session. Orders are made on the chain in memory of
+// vectors/record/sdk.js, without a socket; only `onChain` talks, to the node on loopback it is given.
 
 console.log = console.error; // what packages print must not get between the answers
 
@@ -34,6 +34,29 @@ const json = (value) => JSON.parse(JSON.stringify(value));
 
 function api({ chainId, hub, key = NOBODY, proxy }) {
   return orderApi(sdk.client({ chainId, hub, key, proxy }));
+}
+
+const clients = new Map();
+
+/** The SDK on a running node: one client for each node, flavour and key. */
+function running({ host, key = NOBODY, hub, native }) {
+  const name = [host, key, hub, native].join();
+  if (!clients.has(name)) {
+    const wallet = sdk.utils.getSignerFromPrivateKey(host, key);
+    wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
+    // The SDK wants the URLs of services that it does not contact here.
+    const options = { hubAddress: hub, isNative: native, useGas: !native, resultProxyURL: host, smsURL: host };
+    clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
+  }
+  return clients.get(name);
+}
+
+/** What the SDK returned, as its command line prints it: integers in decimal, but lists as lists. */
+function printed(value) {
+  if (sdk.utils.BN.isBN(value) || ethers.BigNumber.isBigNumber(value)) return value.toString(10);
+  if (Array.isArray(value)) return value.map(printed);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, printed(member)]));
 }
 
 /** What ethers decoded, as JSON: integers in decimal. */
@@ -142,6 +165,9 @@ const OPS = {
     };
   },
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
+
+  // the whole SDK on a real chain
+  onChain: async ({ chain, module, method, args }) => printed(await running(chain)[module][method](...args)),
 };
 
 async function answer(line) {
