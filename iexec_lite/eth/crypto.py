@@ -350,7 +350,7 @@ def scrypt(password: bytes, salt: bytes, *, n: int, r: int, p: int, dklen: int) 
         raise ValidationError(f"unusable scrypt parameters n={n} r={r} p={p} dklen={dklen}")
     try:
         # The library takes the password as text or bytes, but is typed for text alone.
-        return derive(password, salt, dklen, N=n, r=r, p=p)  # type: ignore[arg-type, return-value]
+        return derive(password, salt, dklen, N=n, r=r, p=p)  # type: ignore[arg-type, return-value, unused-ignore]
     except (ValueError, OverflowError, MemoryError) as error:
         raise ValidationError(
             f"unusable scrypt parameters n={n} r={r} p={p} dklen={dklen}", cause=error

@@ -307,8 +307,16 @@ class Context:
 
     def registry(self, kind: str) -> str:
         """Address of the registry of ``app``, ``dataset`` or ``workerpool``."""
-        method = getattr(HUB, f"{kind}registry")
-        return self.once(f"registry:{kind}", lambda: str(self.read(self.hub, method)))
+        return self.once("registries", self._find_registries)[kind]
+
+    def _find_registries(self) -> dict[str, str]:
+        methods = {
+            "app": HUB.appregistry,
+            "dataset": HUB.datasetregistry,
+            "workerpool": HUB.workerpoolregistry,
+        }
+        found = self.read_all([(self.hub, method, ()) for method in methods.values()])
+        return dict(zip(methods, map(str, found), strict=True))
 
     @property
     def token(self) -> str:

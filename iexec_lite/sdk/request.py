@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import StateError
 from ..protocol import params
+from ..protocol.contracts import RESOURCE
 from ..protocol.orders import NULL_ADDRESS, Requestorder
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
@@ -61,6 +62,8 @@ def check_request(context: Context, order: Requestorder) -> None:
             f"Dataset encryption key is not set for dataset {order.dataset} in the SMS. "
             "Dataset decryption will fail."
         )
+    if not rules.app_mrenclave and context.read(order.app, RESOURCE["app"]["appMREnclave"]):
+        raise StateError(f"App {order.app} has an MREnclave, which is no longer supported")
     secrets = wanted.get("iexec_secrets")
     if rules.sms_requester_path is not None and isinstance(secrets, dict):
         for name in secrets.values():

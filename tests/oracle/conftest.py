@@ -25,7 +25,7 @@ from iexec_lite.eth.codec import checksum_address
 
 ROOT = Path(__file__).resolve().parents[2]
 WANT = "left out for want of node"
-FLAG = "--security-revert=CVE-2023-46809"  # JavaScript V6 opens results with PKCS#1 v1.5
+FLAG = "--security-revert=CVE-2023-46809"  # lets node 20 and 22 open results with PKCS#1 v1.5
 PATIENCE = 60  # seconds for one batch of questions
 BATCH = 100  # questions under way at once: small enough for the buffers of the pipes
 
@@ -52,6 +52,12 @@ def npm_folder() -> Path | None:
     return folder if (folder / "iexec").is_dir() and (folder / "ethers-typed").is_dir() else None
 
 
+def flags(node: str) -> list[str]:
+    """Newer releases neither know the flag nor need it."""
+    tried = subprocess.run([node, FLAG, "-e", ""], capture_output=True, check=False)
+    return [FLAG] if tried.returncode == 0 else []
+
+
 class OracleError(Exception):
     """What JavaScript said no to."""
 
@@ -61,7 +67,7 @@ class Oracle:
 
     def __init__(self, node: str, packages: Path) -> None:
         self._process = subprocess.Popen(
-            [node, FLAG, str(Path(__file__).with_name("oracle.js"))],
+            [node, *flags(node), str(Path(__file__).with_name("oracle.js"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

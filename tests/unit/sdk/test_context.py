@@ -1,0 +1,166 @@
+"""What a client refuses before anything is contacted, and whom it asks before it signs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from iexec_lite import IExec
+from iexec_lite.errors import ConfigurationError, TransportError, Web3ProviderCallError
+from iexec_lite.eth.codec import to_hex
+from iexec_lite.eth.signer import KeySigner
+from iexec_lite.net.http import Response
+from iexec_lite.protocol import orders
+from iexec_lite.protocol.chains import CHAINS
+from iexec_lite.sdk.client import SigningProvider
+
+KEY = "0x" + "11" * 32
+NODE = "http://127.0.0.1:1"
+APP, HUB = "0x" + "22" * 20, "0x" + "44" * 20
+
+
+class Node:
+    """A transport: ``answers`` maps a method to its result, or to the text of an error."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = {"eth_chainId": hex(31337), **answers}
+        self.asked: list[str] = []
+        self.urls: list[str] = []
+
+    def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Response:
+        asked = json.loads(body or b"")
+        items = asked if isinstance(asked, list) else [asked]
+        self.urls.append(url)
+        answers = []
+        for item in items:
+            self.asked.append(item["method"])
+            found = self.answers[item["method"]]
+            result = {"error": found} if isinstance(found, dict) else {"result": found}
+            answers.append({"jsonrpc": "2.0", "id": item["id"], **result})
+        value = answers if isinstance(asked, list) else answers[0]
+        return Response(200, {}, json.dumps(value).encode(), "http://n")
+
+    def close(self) -> None:
+        pass
+
+
+def client(node: Node, *arguments: Any, **options: Any) -> IExec:
+    iexec = IExec(*arguments, **options)
+    iexec._context._made["http"] = node
+    return iexec
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"gas_price": -1}, "Invalid gasPrice option"),
+        ({"gas_price": True}, "Invalid gasPrice option"),
+        ({"gas_price": "5 gwei"}, "Invalid gasPrice option"),
+        ({"get_transaction_count": 7}, "Invalid getTransactionCount option"),
+        ({"confirms": 0}, "invalid confirms"),
+        ({"confirms": 1.0}, "invalid confirms"),
+        ({"confirms": True}, "invalid confirms"),
+        ({"timeout": 0}, "invalid timeout"),
+        ({"timeout": float("inf")}, "invalid timeout"),
+        ({"timeout": float("nan")}, "invalid timeout"),
+        ({"timeout": True}, "invalid timeout"),
+        ({"timeout": "30"}, "invalid timeout"),
+        ({"flavour": "gold"}, "invalid flavour"),
+    ],
+)
+def test_options_that_cannot_work(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        IExec(NODE, KEY, **options)
+
+
+def test_a_quorum_of_nodes_is_asked() -> None:
+    node = Node(eth_getBalance="0x7", eth_blockNumber="0x1")
+    urls = ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    provider = SigningProvider(31337, KeySigner.from_key(KEY), urls=urls, quorum=2)
+    iexec = client(node, provider, is_native=True)
+    assert iexec.wallet.check_balances(APP).wei == 7
+    assert set(node.urls) == set(urls)
+
+
+# --- before a signature ---------------------------------------------------------------------------
+
+
+def test_another_chain_than_the_records() -> None:
+    iexec = client(Node(), NODE, KEY, chain=134)
+    order = iexec.order.create_requestorder(APP, 0)
+    with pytest.raises(ConfigurationError, match="The node is on chain 31337, but bellecour is"):
+        iexec.order.sign_requestorder(order, check_request=False)
+
+
+def test_a_hub_of_ones_own_is_asked_once() -> None:
+    domain = orders.domain(31337, HUB)
+    node = Node(eth_call=to_hex(domain.separator))
+    iexec = client(node, NODE, KEY, hub_address=HUB, result_proxy_url="https://p.org")
+    order = iexec.order.create_requestorder(APP, 0)
+    first = iexec.order.sign_requestorder(order, check_request=False)
+    iexec.order.sign_requestorder(order, check_request=False)
+    assert node.asked == ["eth_chainId", "eth_call"]
+    orders.verify_order(first, domain, iexec.wallet.get_address())
+
+
+def test_a_hub_that_everybody_knows_is_not() -> None:
+    node = Node(eth_chainId=hex(134))
+    iexec = client(node, NODE, KEY, chain="bellecour")
+    order = iexec.order.create_requestorder(APP, 0)
+    iexec.order.sign_requestorder(order, check_request=False)
+    assert node.asked == ["eth_chainId"]
+    assert CHAINS["bellecour"].hub == iexec.hub.get_hub_address()
+
+
+@pytest.mark.parametrize(
+    "answer", ["0x", "0x" + "11" * 32, {"code": 3, "message": "execution reverted", "data": "0x"}]
+)
+def test_what_is_no_hub(answer: Any) -> None:
+    iexec = client(Node(eth_call=answer), NODE, KEY, hub_address=HUB, chain=31337)
+    order = {**iexec.order.create_apporder(APP).to_dict(), "salt": "0x" + "00" * 32}
+    with pytest.raises(ConfigurationError, match=f"{HUB} is not the iExec hub of chain 31337"):
+        iexec.order.hash_apporder(order)
+
+
+def test_a_busy_node_does_not_speak_against_the_hub() -> None:
+    answer = {"code": -32005, "message": "rate limit"}
+    iexec = client(Node(eth_call=answer), NODE, KEY, hub_address=HUB, chain=31337)
+    order = {**iexec.order.create_apporder(APP).to_dict(), "salt": "0x" + "00" * 32}
+    with pytest.raises(Web3ProviderCallError, match="rate limit") as caught:
+        iexec.order.hash_apporder(order)
+    assert caught.value.retryable
+
+
+def test_nobody_is_asked_off_line() -> None:
+    iexec = IExec.offline(KEY, chain="bellecour")
+    order = iexec.order.create_requestorder(APP, 0)
+    assert iexec.order.sign_requestorder(order).requester == iexec.wallet.get_address()
+
+
+# --- reads ----------------------------------------------------------------------------------------
+
+
+def test_a_failed_read_says_what_was_asked_of_whom() -> None:
+    error = {"code": 3, "message": "execution reverted: no", "data": "0x"}
+    iexec = client(Node(eth_call=error), NODE, chain=31337, hub_address=HUB)
+    with pytest.raises(Web3ProviderCallError, match=f"^countCategory of {HUB}: ") as caught:
+        iexec.hub.count_category()
+    assert caught.value.details["rpcCode"] == 3
+    assert isinstance(caught.value.cause, Web3ProviderCallError)
+
+
+@pytest.mark.parametrize("block", [{}, {"timestamp": "soon"}, None, "0x1"])
+def test_a_block_without_a_time(block: Any) -> None:
+    iexec = client(Node(eth_getBlockByNumber=block), NODE, chain=31337, hub_address=HUB)
+    with pytest.raises(Web3ProviderCallError):
+        iexec._context.block_time()
+
+
+def test_a_closed_client() -> None:
+    iexec = IExec(NODE, chain=31337, hub_address=HUB)
+    iexec.close()
+    iexec.close()
+    with pytest.raises((TransportError, ConfigurationError)):
+        iexec.hub.count_category()

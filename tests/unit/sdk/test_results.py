@@ -1,0 +1,119 @@
+"""Downloading a result: as long as it keeps coming, no longer; and what is said of a gateway."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iexec_lite.errors import IpfsGatewayCallError, StateError
+from iexec_lite.net.http import Http
+from iexec_lite.sdk import results
+from iexec_lite.sdk.records import Task
+from iexec_lite.sdk.results import Results
+
+LOCATION = "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ"
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[[Callable[[Any], None]], str]]:
+    """``gateway(behaviour)``: the URL of a server whose GET is this function."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(behaviour: Callable[[Any], None]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                behaviour(self)
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def of(url: str, http: Http) -> Results:
+    task = Task(taskid="0x", status=3, dealid="0x", status_name="COMPLETED", task_timed_out=False)
+    return Results(http, url, LOCATION, task, has_callback=False)
+
+
+def answer(handler: Any, pieces: list[bytes], pause: float, length: int | None = None) -> None:
+    handler.send_response_only(200)
+    handler.send_header("Content-Length", str(length or sum(map(len, pieces))))
+    handler.end_headers()
+    for piece in pieces:
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+        time.sleep(pause)
+
+
+def test_a_slow_download_is_not_cut(gateway: Any) -> None:
+    """The limit of the client is for a call that waits; here each piece comes in time."""
+    seen: list[tuple[str, str]] = []
+
+    def drip(handler: Any) -> None:
+        seen.append((handler.path, handler.headers["Accept"]))
+        answer(handler, [b"ab"] * 6, 0.15)
+
+    with Http(timeout=0.4) as http:
+        assert of(gateway(drip), http).read() == b"ab" * 6
+    assert seen == [(LOCATION, "application/zip")]
+
+
+def test_one_that_stops_is(gateway: Any, tmp_path: Path) -> None:
+    url = gateway(lambda handler: answer(handler, [b"ab"], 2, length=100))
+    with Http(timeout=0.3) as http:
+        found = of(url, http)
+        with pytest.raises(IpfsGatewayCallError, match="did not answer in time") as caught:
+            found.save(tmp_path / "result.zip")
+    assert caught.value.retryable
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_without_end_is(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "MAX_RESULT", 1000)
+    url = gateway(lambda handler: answer(handler, [b"x" * 500] * 3, 0))
+    with (
+        Http() as http,
+        pytest.raises(IpfsGatewayCallError, match="more than 1000 bytes") as caught,
+    ):
+        of(url, http).read()
+    assert caught.value.retryable is False
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(404, False), (504, True), (403, False)])
+def test_a_refusal(gateway: Any, status: int, retryable: bool) -> None:
+    def refuse(handler: Any) -> None:
+        handler.send_response_only(status)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    url = gateway(refuse)
+    with Http(retries=0) as http, pytest.raises(IpfsGatewayCallError) as caught:
+        of(url + "/key/of/mine/", http).read()
+    assert caught.value.message == f"Failed to download from {url}: API call error: {status}"
+    assert caught.value.retryable is retryable
+
+
+def test_a_file_that_exists(tmp_path: Path) -> None:
+    path = tmp_path / "result.zip"
+    path.write_text("mine")
+    with Http() as http, pytest.raises(StateError, match="exists already"):
+        of("http://127.0.0.1:1", http).save(path)
+    assert path.read_text() == "mine"
