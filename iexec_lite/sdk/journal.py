@@ -354,6 +354,13 @@ class _FileAccount(AccountJournal):
     def leave(self, entry: Entry) -> None:
         with self._guard:
             self._working.discard(entry.id)
+            owner = self._own_name()
+        # Other processes see it as left while this one lives. Where that cannot be written down,
+        # they wait for our end: what is being reported now counts more.
+        with suppress(StateError), self._database() as database:
+            database.execute(
+                "UPDATE entries SET owner = NULL WHERE id = ? AND owner = ?", (entry.id, owner)
+            )
 
     def entries(self) -> list[Entry]:
         with self._database() as database:

@@ -164,6 +164,34 @@ def test_entries_survive_and_become_left(tmp_path):
     second.close()
 
 
+def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
+    """The process that gave up still lives: another one must resume, not send again."""
+    code = (
+        "import sys\n"
+        "from iexec_lite.sdk.journal import FileJournal\n"
+        f"account = FileJournal(sys.argv[1]).account(1, {WHO!r})\n"
+        "entry = account.add('k', {}, 0, tx_hash='0x' + '11' * 32, raw=b'raw')\n"
+        "print('working', flush=True); sys.stdin.readline()\n"
+        "account.update(entry, state='unknown'); account.leave(entry)\n"
+        "print('left', flush=True); sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "journal")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdout.readline() == "working\n"
+        account = FileJournal(tmp_path / "journal").account(1, WHO)
+        assert account.left("k") is None
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "left\n"
+        found = account.left("k")
+        assert found is not None
+        taken = account.take(found)
+        child.stdin.write("\n")
+    assert account.left("k") is None
+    assert taken.live
+
+
 def test_an_entry_of_a_killed_process_is_left(tmp_path):
     code = (
         "import sys, time\n"
