@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from . import errors, utils
     from .eth.signer import KeySigner, Signer
     from .protocol.chains import Chain
+    from .protocol.detached import SignedRequest, SigningRequest
     from .protocol.objects import App, Category, Dataset, Workerpool
     from .protocol.orders import (
         Apporder,
@@ -74,9 +75,11 @@ __all__ = [
     "Results",
     "SignedApporder",
     "SignedDatasetorder",
+    "SignedRequest",
     "SignedRequestorder",
     "SignedWorkerpoolorder",
     "Signer",
+    "SigningRequest",
     "Task",
     "TaskUpdate",
     "Transfer",
@@ -112,6 +115,7 @@ _HOME = {
     ),
     "eth.signer": ("KeySigner", "Signer"),
     "protocol.chains": ("Chain",),
+    "protocol.detached": ("SignedRequest", "SigningRequest"),
     "protocol.objects": ("App", "Category", "Dataset", "Workerpool"),
     "protocol.orders": (
         "Apporder",

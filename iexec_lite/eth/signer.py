@@ -27,6 +27,7 @@ __all__ = [
     "Signer",
     "TransactionSigner",
     "hash_message",
+    "proved_signature",
     "recover_address",
     "verify_digest",
 ]
@@ -154,11 +155,15 @@ def recover_address(digest: bytes, signature: bytes) -> str:
     """
     if not isinstance(signature, bytes) or len(signature) not in (64, 65):
         raise SignatureError("a signature has 65 bytes, or 64 in its compact form")
-    if len(signature) == 64:  # EIP-2098: the top bit of s, always free in low s, is v
-        parity = signature[32] >> 7
-        signature = signature[:32] + bytes((signature[32] & 0x7F,)) + signature[33:]
-        signature += bytes((27 + parity,))
+    if len(signature) == 64:
+        signature = _expanded(signature)
     return checksum_address(public_key_to_address(recover_public_key(digest, signature)))
+
+
+def _expanded(compact: bytes) -> bytes:
+    """EIP-2098: the top bit of s, always free in low s, is v."""
+    s = bytes((compact[32] & 0x7F,)) + compact[33:]
+    return compact[:32] + s + bytes((27 + (compact[32] >> 7),))
 
 
 def verify_digest(address: str, digest: bytes, signature: bytes) -> None:
@@ -170,3 +175,15 @@ def verify_digest(address: str, digest: bytes, signature: bytes) -> None:
             f"the signature is not by {checksum_address(expected)} but by {recovered}: "
             "another account signed, or something else was signed"
         )
+
+
+def proved_signature(address: str, digest: bytes, signature: bytes) -> bytes:
+    """A signature from elsewhere, verified as by ``verify_digest``, in the form contracts take.
+
+    65 bytes with v 27 or 28: some wallets count v from 0, some leave it in the top bit (EIP-2098).
+    """
+    verify_digest(address, digest, signature)
+    if len(signature) == 64:
+        return _expanded(signature)
+    v = signature[64]
+    return signature[:64] + bytes((v + 27 if v < 27 else v,))

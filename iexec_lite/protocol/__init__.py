@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import (
         archive,
+        authorization,
         chains,
         cipher,
         columns,
         contracts,
+        detached,
         ids,
         matching,
         multiaddr,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         units,
     )
     from .chains import CHAINS, Chain, resolve
+    from .detached import SignedRequest, SigningRequest, order_request, signed_order
     from .ids import deal_id, task_id
     from .objects import App, Category, Dataset, Workerpool
     from .orders import (
@@ -74,11 +77,14 @@ __all__ = [
     "Rules",
     "SignedApporder",
     "SignedDatasetorder",
+    "SignedRequest",
     "SignedRequestorder",
     "SignedWorkerpoolorder",
+    "SigningRequest",
     "Workerpool",
     "Workerpoolorder",
     "archive",
+    "authorization",
     "chains",
     "cipher",
     "columns",
@@ -89,6 +95,7 @@ __all__ = [
     "create_workerpoolorder",
     "deal_id",
     "decode_tag",
+    "detached",
     "domain",
     "encode_tag",
     "format_eth",
@@ -98,6 +105,7 @@ __all__ = [
     "multiaddr",
     "objects",
     "order_hash",
+    "order_request",
     "orders",
     "params",
     "parse_eth",
@@ -106,6 +114,7 @@ __all__ = [
     "results",
     "rules",
     "sign_order",
+    "signed_order",
     "sum_tags",
     "tag",
     "task_id",
@@ -116,6 +125,7 @@ __all__ = [
 
 _NAMES = {
     "chains": ("CHAINS", "Chain", "resolve"),
+    "detached": ("SignedRequest", "SigningRequest", "order_request", "signed_order"),
     "ids": ("deal_id", "task_id"),
     "objects": ("App", "Category", "Dataset", "Workerpool"),
     "orders": (

@@ -246,15 +246,12 @@ def sign_order(
 
 
 def _signature(data: TypedData, signer: Signer) -> bytes:
-    from ..eth.signer import KeySigner, verify_digest
+    from ..eth.signer import KeySigner, proved_signature
 
     signature = signer.sign_typed_data(data)
     if type(signer) is KeySigner:  # a local key has proved itself when it was loaded
         return signature
-    verify_digest(signer.address, data.digest, signature)
-    if len(signature) == 65 and signature[64] < 27:  # some wallets count v from 0
-        return signature[:64] + bytes((signature[64] + 27,))
-    return signature
+    return proved_signature(signer.address, data.digest, signature)
 
 
 def verify_order(order: SignedOrder, domain: Domain, signer_address: str) -> None:
