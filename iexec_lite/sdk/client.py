@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .hub import Hub, Networks
     from .journal import Journal
     from .order import Orders
+    from .result import ResultKeys
+    from .storage import Storage
     from .task import Tasks
     from .wallet import Wallet
 
@@ -279,6 +281,20 @@ class IExec:
         from .deal import Deals
 
         return Deals(self._context)
+
+    @cached_property
+    def result(self) -> ResultKeys:
+        """The key that results are encrypted with."""
+        from .result import ResultKeys
+
+        return ResultKeys(self._context)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where results are stored: login and tokens."""
+        from .storage import Storage
+
+        return Storage(self._context)
 
     @cached_property
     def task(self) -> Tasks:

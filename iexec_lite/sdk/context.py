@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..eth.signer import Signer
     from ..net.http import Http
     from ..net.rpc import Rpc
+    from ..net.sms import Sms
     from .journal import Journal
     from .transactions import Sent, Transactions
 
@@ -188,6 +189,17 @@ class Context:
                 "check the URL or the chain name"
             )
         return True
+
+    @property
+    def sms(self) -> Sms:
+        """The secret management service."""
+
+        def make() -> Sms:
+            from ..net.sms import Sms
+
+            return Sms(self.http, self.service("sms", "sms_url"))
+
+        return self.once("sms", make)
 
     @property
     def transactions(self) -> Transactions:

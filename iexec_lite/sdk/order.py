@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
-from ..protocol import matching, orders
+from ..protocol import detached, matching, orders
 from ..protocol.contracts import ENTRY, EVENTS, HUB, Method
+from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.ids import task_id
 from ..protocol.orders import (
     Apporder,
@@ -24,6 +25,8 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
     Workerpoolorder,
 )
+from ..protocol.values import parse_address
+from .authorize import read_given
 from .context import Context
 from .facts import match_facts
 from .records import CancelledOrder, MatchResult
@@ -137,6 +140,65 @@ class Orders:
         if check_request and not self._context.offline:
             self._check_request(order)
         return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    # -- sign elsewhere -----------------------------------------------------------------------
+
+    def sign_apporder_request(
+        self, apporder: Apporder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the app's owner has to sign on another machine: carry it there and back.
+
+        ``address`` is who will sign: the owner by default (offline: the wallet). What comes back
+        goes to :meth:`import_signed_order`. Each request has a salt of its own, so each is an order
+        of its own.
+        """
+        return self._request(Apporder.from_dict(apporder), address)
+
+    def sign_datasetorder_request(
+        self, datasetorder: Datasetorder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the dataset's owner has to sign; see :meth:`sign_apporder_request`."""
+        return self._request(Datasetorder.from_dict(datasetorder), address)
+
+    def sign_workerpoolorder_request(
+        self, workerpoolorder: Workerpoolorder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the workerpool's owner has to sign; see :meth:`sign_apporder_request`."""
+        return self._request(Workerpoolorder.from_dict(workerpoolorder), address)
+
+    def sign_requestorder_request(
+        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+    ) -> SigningRequest:
+        """What the requester has to sign; see :meth:`sign_apporder_request`."""
+        order = Requestorder.from_dict(requestorder)
+        if check_request and not self._context.offline:
+            self._check_request(order)
+        return self._request(order, order.requester)
+
+    def _request(self, order: orders.Order, address: str | None) -> SigningRequest:
+        context = self._context
+        signer = None if address is None else parse_address(address)
+        if context.offline:
+            signer = signer or context.address
+        else:
+            owner = self._owner(order)
+            if signer not in (None, owner):
+                raise StateError(
+                    f"Invalid order signer, must be the resource owner (expected {owner}, got "
+                    f"{signer})"
+                )
+            signer = owner
+        return detached.order_request(order, signer, context.domain)
+
+    def import_signed_order(self, document: SignedRequest | Loose) -> SignedOrder:
+        """The order in a request that was signed elsewhere, once its signature is verified.
+
+        SignatureError for a signature by anybody but the address that was asked, ValidationError
+        for an order of another chain or hub.
+        """
+        found = read_given(document)
+        assert found is not None  # noqa: S101  # only None gives None
+        return detached.signed_order(found, self._context.domain)
 
     def _owned(self, order: O) -> O:
         """The order, if the wallet owns what it offers."""

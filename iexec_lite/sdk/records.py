@@ -21,6 +21,7 @@ __all__ = [
     "Network",
     "Resource",
     "ResourceShare",
+    "SecretPush",
     "Task",
     "TaskUpdate",
     "Transfer",
@@ -87,6 +88,14 @@ class Transfer(Record):
 
     amount: int
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPush(Record):
+    """A secret that is now in the SMS; ``is_updated``: in the place of another."""
+
+    is_pushed: bool
+    is_updated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
