@@ -255,11 +255,13 @@ def test_library_works_without_cli_and_sandbox(planted: Path) -> None:
 
 PUBLIC = {
     "App", "Apporder", "Category", "Dataset", "Datasetorder", "IExec", "KeySigner", "Page",
-    "Requestorder", "Signer", "SignedRequest", "SigningRequest", "SignedApporder", "SignedDatasetorder", "SignedRequestorder",
+    "Requestorder", "Signer", "SignedRequest", "SigningRequest",
+    "SignedApporder", "SignedDatasetorder", "SignedRequestorder",
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
-    "Deployed", "MatchResult", "Network", "Resource", "Results", "Task", "TaskUpdate", "Transfer",
+    "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
+    "Resource", "Results", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 
