@@ -43,7 +43,15 @@ class Market:
 
     def challenge(self, address: str) -> dict[str, object]:
         """The login challenge for an address, for ``sdk/authorize.py``. It serves one write."""
-        return self.get("/challenge", {"address": address})
+        try:
+            return self.get("/challenge", {"address": address})
+        except MarketCallError as error:
+            raise MarketCallError(
+                f"Failed to get authorization: {error.message}",
+                details=error.details,
+                cause=error,
+                retryable=error.retryable,
+            ) from error
 
     def write(
         self,

@@ -275,7 +275,7 @@ def _record(context: Context, value: object) -> Json:
 
 def _check_order(record: PublishedOrder[S], query: Query) -> None:
     for name, asked in query.items():
-        if asked is not None and asked != ANY and not _fits(record, name, asked, query):
+        if asked != ANY and not _fits(record, name, asked, query):
             raise wrong(
                 f"{record.order.name} {record.order_hash} does not fit {name} {shown(asked)}"
             )
@@ -313,7 +313,7 @@ def _check_deal(deal: MarketDeal, query: Query) -> None:
         "requestorderHash": deal.request_hash,
     }
     for name, asked in query.items():
-        if asked is not None and found[name] != asked:
+        if found[name] != asked:
             raise wrong(f"deal {deal.dealid} does not fit {name} {shown(asked)}")
 
 

@@ -71,6 +71,11 @@ def test_a_challenge(serve: Any, http: Http) -> None:
     server = serve(lambda call: call.reply_json({"ok": True, "data": {}}))
     Market(http, server.url, 5).challenge("0xAb")
     assert server.calls[0][:2] == ("GET", "/challenge?address=0xAb&chainId=5")
+    server = serve(refusal(400, "chainId 5 is not supported"))
+    with pytest.raises(MarketCallError) as caught:
+        Market(http, server.url, 5).challenge("0xAb")
+    text = "Failed to get authorization: API error: chainId 5 is not supported"
+    assert caught.value.message == text
 
 
 # --- errors ---------------------------------------------------------------------------------------
