@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .hub import Hub, Networks
     from .journal import Journal
     from .order import Orders
+    from .orderbook import Orderbook
     from .result import ResultKeys
     from .storage import Storage
     from .task import Tasks
@@ -270,14 +271,21 @@ class IExec:
 
     @cached_property
     def order(self) -> Orders:
-        """Orders: create, sign, hash, cancel, match."""
+        """Orders: create, sign, hash, publish, cancel, match."""
         from .order import Orders
 
         return Orders(self._context)
 
     @cached_property
+    def orderbook(self) -> Orderbook:
+        """What is offered on the marketplace."""
+        from .orderbook import Orderbook
+
+        return Orderbook(self._context)
+
+    @cached_property
     def deal(self) -> Deals:
-        """Deals: show, watch, claim."""
+        """Deals: show, watch, claim, list."""
         from .deal import Deals
 
         return Deals(self._context)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..eth.eip712 import Domain
     from ..eth.signer import Signer
     from ..net.http import Http
+    from ..net.market import Market
     from ..net.rpc import Rpc
     from ..net.sms import Sms
     from .journal import Journal
@@ -159,6 +160,23 @@ class Context:
             return Http(**self._http_options)  # type: ignore[arg-type]
 
         return self.once("http", make)
+
+    @property
+    def market(self) -> Market:
+        """The marketplace. One for the client: its publications wait for each other."""
+
+        def make() -> Market:
+            from ..net.market import Market
+
+            if self.offline:
+                raise ConfigurationError(
+                    "This client is offline: build it with a node (provider=) to reach the "
+                    "marketplace"
+                )
+            url = self.service("iexec_gateway", "iexec_gateway_url")
+            return Market(self.http, url, self.chain.id)
+
+        return self.once("market", make)
 
     @property
     def rpc(self) -> Rpc:

@@ -1,4 +1,4 @@
-"""Orders: create, sign, hash, cancel, match (chain.md §2, §7).
+"""Orders: create, sign, hash, cancel, match (chain.md §2, §7); publishing is in ``publish.py``.
 
 Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
 network: whether the wallet owns the resource, what is left of an order, and the purchase itself.
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
 from ..protocol import detached, matching, orders
-from ..protocol.contracts import ENTRY, EVENTS, HUB, Method
+from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.ids import task_id
 from ..protocol.orders import (
@@ -27,9 +27,9 @@ from ..protocol.orders import (
 )
 from ..protocol.values import parse_address
 from .authorize import read_given
-from .context import Context
 from .facts import match_facts
-from .records import CancelledOrder, MatchResult
+from .publish import Publishing
+from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
 
 __all__ = ["Orders"]
 
@@ -38,11 +38,8 @@ S = TypeVar("S", bound=SignedOrder)
 Loose = Mapping[str, object]
 
 
-class Orders:
+class Orders(Publishing):
     """Reached as ``iexec.order``. Every method takes an order record or its JSON dictionary."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     # -- create -------------------------------------------------------------------------------
 
@@ -208,17 +205,6 @@ class Orders:
             context.require_address(self._owner(order), text)
         return order
 
-    def _owner(self, order: orders.Order) -> str:
-        """Whose order this is: the requester's, or whoever owns now what it offers."""
-        if isinstance(order, Requestorder):
-            return order.requester
-        return str(self._context.read(str(getattr(order, order.resource)), ENTRY.owner))
-
-    def _check_request(self, order: Requestorder) -> None:
-        from .request import check_request
-
-        check_request(self._context, order)
-
     # -- hash ---------------------------------------------------------------------------------
 
     def hash_apporder(self, apporder: SignedApporder | Loose) -> str:
@@ -300,10 +286,10 @@ class Orders:
     def match_orders(
         self,
         *,
-        apporder: SignedApporder | Loose,
-        workerpoolorder: SignedWorkerpoolorder | Loose,
-        requestorder: SignedRequestorder | Loose,
-        datasetorder: SignedDatasetorder | Loose | None = None,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
         check_request: bool = True,
         new: bool = False,
     ) -> MatchResult:
@@ -314,14 +300,7 @@ class Orders:
         hub pays, whoever sends.
         """
         context = self._context
-        bundle = matching.OrderSet(
-            apporder=SignedApporder.from_dict(apporder),
-            datasetorder=orders.NULL_DATASETORDER
-            if datasetorder is None
-            else SignedDatasetorder.from_dict(datasetorder),
-            workerpoolorder=SignedWorkerpoolorder.from_dict(workerpoolorder),
-            requestorder=SignedRequestorder.from_dict(requestorder),
-        )
+        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
 
         def check() -> None:
             if check_request:
@@ -348,6 +327,33 @@ class Orders:
             taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
         )
 
+    def estimate_match_orders(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+    ) -> MatchEstimate:
+        """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
+
+        Needs no signer. Raises MatchError with all reasons that money cannot mend.
+        """
+        context = self._context
+        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
+        report.but_for_money().raise_if_bad()
+        return MatchEstimate(
+            volume=report.volume,
+            total=report.total,
+            app_price=report.app_price,
+            dataset_price=report.dataset_price,
+            workerpool_price=report.workerpool_price,
+            workerpool_stake=report.workerpool_stake,
+            requester_shortfall=report.requester_shortfall,
+            workerpool_shortfall=report.workerpool_shortfall,
+        )
+
     def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
         """The index of a new deal's first task; it is 0 for the first deal of a request order."""
         if orders.deal_id(request_hash, 0) == dealid:
@@ -364,3 +370,20 @@ class Orders:
             ) from error
         assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
         return int(deal["botFirst"])
+
+
+def _bundle(app: object, dataset: object, workerpool: object, request: object) -> matching.OrderSet:
+    """The four orders of a match, from whatever form they came in."""
+    return matching.OrderSet(
+        apporder=_signed(SignedApporder, app),
+        datasetorder=orders.NULL_DATASETORDER
+        if dataset is None
+        else _signed(SignedDatasetorder, dataset),
+        workerpoolorder=_signed(SignedWorkerpoolorder, workerpool),
+        requestorder=_signed(SignedRequestorder, request),
+    )
+
+
+def _signed(kind: type[S], order: object) -> S:
+    found = order.order if isinstance(order, PublishedOrder) else order
+    return kind.from_dict(found)  # type: ignore[arg-type]  # it refuses what is no order

@@ -260,7 +260,8 @@ PUBLIC = {
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
-    "Deployed", "MatchResult", "Network", "Resource", "Results", "Task", "TaskUpdate", "Transfer",
+    "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
+    "Resource", "Results", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 
