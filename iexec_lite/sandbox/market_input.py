@@ -205,7 +205,10 @@ def chain_field(chain_id: int) -> Field:
 def check(
     fields: Mapping[str, Field], given: Mapping[str, object], *, within: str = ""
 ) -> dict[str, Any]:
-    """The members of ``given`` that ``fields`` know, in their form; Refusal 400 for a fault."""
+    """The members of ``given`` that ``fields`` know, in their form; Refusal for a fault."""
+    for name, field in fields.items():
+        if field.kind is BYTES32 and isinstance(given.get(name), (dict, list)):
+            raise Refusal(500, "Internal error")  # the server stumbles before it checks anything
     values, faults = {}, []
     for name, (kind, needed) in reversed(tuple(fields.items())):
         path = within + name
