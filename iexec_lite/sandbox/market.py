@@ -27,7 +27,7 @@ from ..protocol.orders import domain
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
 from .database import Database
-from .market_book import DEAD, Book
+from .market_book import DEAD, OPEN, Book
 from .market_input import LAST, ONE, Refusal
 from .market_tables import KINDS, SCHEMA
 from .watcher import Read, Watcher, iso, needed_stake, read_each, sure
@@ -70,6 +70,15 @@ class Market:
         self._book = Book(database, chain.id)
         self._watcher = Watcher(self._book, rpc, chain)
         self._lock = threading.RLock()  # one at a time reads the chain or changes orders
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._database.clear()
+
+    def close(self) -> None:
+        """Close its file, once nobody asks any more."""
+        self._database.close()
 
     # -- who asks -----------------------------------------------------------------------------
 
@@ -253,7 +262,7 @@ class Market:
             self._watcher.catch_up()
             if target == ONE:
                 found = self._book.find(kind, of)
-                if found is None or found.status != "open":
+                if found is None or found.status != OPEN:
                     raise Refusal(403, f"{kind} with orderHash {of} is not published")
                 if found.signer != authorized:
                     raise Refusal(403, f"only order signer {found.signer} can unpublish an order")

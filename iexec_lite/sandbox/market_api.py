@@ -79,7 +79,7 @@ def market_app(
 def _send(response: falcon.Response, value: Mapping[str, object], status: int = 200) -> None:
     response.status = status
     response.content_type = JSON
-    response.text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    response.text = json.dumps(value, separators=(",", ":"))  # ASCII: texts of others may be broken
 
 
 def _answer(response: falcon.Response, value: Mapping[str, object]) -> None:

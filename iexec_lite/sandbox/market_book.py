@@ -18,15 +18,7 @@ from ..protocol.tag import from_mask, to_mask
 from .database import Database
 from .market_tables import CATEGORY_BOUNDS, DEAL_QUERY, KINDS
 
-__all__ = [
-    "CANCELED",
-    "DEAD",
-    "FILLED",
-    "OPEN",
-    "Book",
-    "Cursor",
-    "StoredOrder",
-]
+__all__ = ["CANCELED", "DEAD", "FILLED", "OPEN", "Book", "Cursor", "StoredOrder"]
 
 OPEN, FILLED, CANCELED, DEAD = "open", "filled", "canceled", "dead"
 PAGE = 20  # records

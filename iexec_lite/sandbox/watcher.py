@@ -34,6 +34,7 @@ WINDOW = 10_000  # blocks asked for at once
 STAKE_PERCENT = 30  # of a workerpool order's price that the pool's owner must have staked
 
 Read = tuple[str, Method, tuple[object, ...]]  # contract, function, arguments
+_Logged = tuple[Mapping[str, Any], Mapping[str, Any]]  # the arguments of an event, its log
 _RESOURCES = ("app", "dataset", "workerpool")
 _CLOSED: Mapping[str, EventSpec] = {
     kind: getattr(EVENTS, f"Closed{cls.solidity}") for kind, cls in SIGNED_ORDER_KINDS.items()
@@ -58,8 +59,8 @@ class Head:
 class _News:
     """What a window of blocks holds that concerns the marketplace."""
 
-    matched: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=list)
-    categories: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=list)
+    matched: list[_Logged] = field(default_factory=list)
+    categories: list[_Logged] = field(default_factory=list)
     closed: set[tuple[str, str]] = field(default_factory=set)  # kind of order, hash
     payers: set[str] = field(default_factory=set)  # whose stake became less
     moved: set[str] = field(default_factory=set)  # resources that changed hands
