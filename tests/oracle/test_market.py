@@ -78,13 +78,18 @@ def sandbox(oracle: Any, deployed: Sandbox | None) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def url(sandbox: Sandbox, tmp_path: Path) -> Iterator[str]:
-    """A marketplace on loopback."""
+    """A marketplace on loopback, below a path as in the sandbox."""
     database = Database(tmp_path / "market.sqlite3", SCHEMA)
     app = market_app(Market(database, sandbox.node.rpc, sandbox.chain))
-    server = make_server("127.0.0.1", 0, app, Server, Quiet)
+
+    def mounted(environ: dict[str, Any], start: Any) -> Any:
+        path = environ["PATH_INFO"].removeprefix("/market")
+        return app({**environ, "SCRIPT_NAME": "/market", "PATH_INFO": path}, start)
+
+    server = make_server("127.0.0.1", 0, mounted, Server, Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}/market"
     server.shutdown()
     thread.join()
     server.server_close()

@@ -506,6 +506,22 @@ def test_read_in_windows(shop: Shop, three: Any, tmp_path: Path) -> None:
     database.close()
 
 
+def test_set_back_and_cut_while_reading(shop: Shop, three: Any) -> None:
+    signed, published = three
+    rpc = shop.sandbox.node.rpc
+    snapshot = rpc.request("evm_snapshot")
+    shop.match(**signed)
+    assert shop.status(published["apporder"]) == ("filled", 0)
+    assert rpc.request("evm_revert", (snapshot,)) is True
+    shop.market._watcher._rpc, shop.market._watcher._window = Fragile(shop.sandbox.node), 7
+    busy = (500, "Something went wrong, you should retry later.")
+    assert shop.error(f"/apporders/{published['apporder']['orderHash']}") == busy
+    assert shop.status(published["apporder"]) == ("open", VOLUME)
+    account = shop.client(shop.sandbox, "workerpool-owner").account
+    account.withdraw(account.check_balance(PEOPLE["workerpool-owner"]).stake)
+    assert shop.status(published["workerpoolorder"]) == ("dead", VOLUME)
+
+
 class Fragile(Rpc):
     """A node that fails once, at the fourth look at its logs."""
 
