@@ -60,9 +60,9 @@ function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = ho
   if (!clients.has(name)) {
     const wallet = sdk.utils.getSignerFromPrivateKey(host, key);
     wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
-    // The SDK wants the URLs of services also where it does not contact them.
-    const options = { hubAddress: hub, isNative: native, useGas: !native, resultProxyURL: resultProxy, smsURL: sms };
-    Object.assign(options, { ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway });
+    // The SDK wants the URLs even of services that it does not contact.
+    const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
+    const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
     clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
   }
   return clients.get(name);
@@ -123,6 +123,12 @@ const OPS = {
   formatRlc: ({ value }) => tools.formatRLC(value),
   formatEth: ({ value }) => tools.formatEth(value),
   address: ({ value }) => schemas.addressSchema().required().validate(value),
+  eip55: ({ text }) => utils.getAddress(text),
+  yup: async ({ fields, value }) => {
+    const shape = Object.fromEntries(fields.map(([name, kind, needed]) => [name, needed ? YUP[kind]().required() : YUP[kind]()]));
+    const told = (error) => { throw yup.ValidationError.isError(error) ? error : Error('Internal error'); };
+    return yup.object({ order: yup.object(shape).required() }).validate(value).catch(told);
+  },
   toMultiaddr: ({ text }) => hex(tools.humanToMultiaddrBuffer(text, { strict: false })),
   fromMultiaddr: ({ data }) => tools.multiaddrHexToHuman(data),
 
@@ -184,20 +190,12 @@ const OPS = {
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
 
   // the whole SDK on a real chain
-  onChain: async ({ chain, module, method, args }) => printed(await running(chain)[module][method](...args)),
   allPages: async ({ chain, module, method, args }) => {
     const pages = [];
     for (let page = await running(chain)[module][method](...args); page; page = page.more && (await page.more())) pages.push(printed(page));
     return pages;
   },
-
-  // the library that the marketplace checks its input with
-  yup: async ({ fields, value }) => {
-    const shape = Object.fromEntries(fields.map(([name, kind, needed]) => [name, needed ? YUP[kind]().required() : YUP[kind]()]));
-    const told = (error) => { throw yup.ValidationError.isError(error) ? error : Error('Internal error'); };
-    return yup.object({ order: yup.object(shape).required() }).validate(value).catch(told);
-  },
-  eip55: ({ text }) => utils.getAddress(text),
+  onChain: async ({ chain, module, method, args }) => printed(await running(chain)[module][method](...args)),
 };
 
 async function answer(line) {
