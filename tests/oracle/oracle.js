@@ -22,6 +22,7 @@ const tools = sdk.common('utils/utils');
 const schemas = sdk.common('utils/validator');
 const { createObjParams } = sdk.common('modules/request-helper');
 const { encryptAes256Cbc, sha256Sum } = sdk.common('utils/encryption-utils');
+const yup = sdk.from('yup');
 const { computeTaskId } = sdk.common('modules/deal');
 
 const TYPES = { apporder: 'AppOrder', datasetorder: 'DatasetOrder', workerpoolorder: 'WorkerpoolOrder', requestorder: 'RequestOrder' };
@@ -36,6 +37,21 @@ function api({ chainId, hub, key = NOBODY, proxy }) {
   return orderApi(sdk.client({ chainId, hub, key, proxy }));
 }
 
+/** What the marketplace's fields are for yup (market.md, "Validation"). */
+const hexText = (pattern, text) => () => yup.string().matches(pattern, `\${path} must be a ${text}`);
+const integer = (least) => () => yup.number().integer().min(least).max(Number.MAX_SAFE_INTEGER - 1);
+const isAddress = (text) => text === undefined || utils.isAddress(text);
+const YUP = {
+  address: () => yup.string()
+    .transform((text) => (typeof text === 'string' && utils.isAddress(text.toLowerCase()) ? utils.getAddress(text.toLowerCase()) : text))
+    .test('address', '${path} is not a valid ethereum address', isAddress),
+  bytes32: () => hexText(/^0x[0-9a-f]{64}$/, 'bytes32 hexstring')().lowercase(),
+  signature: hexText(/^0x/, 'valid signature'),
+  uint: integer(0),
+  count: integer(1),
+  string: () => yup.string(),
+};
+
 const clients = new Map();
 
 /** The SDK on a running node: one client for each node, flavour, key and set of services. */
@@ -44,7 +60,7 @@ function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = ho
   if (!clients.has(name)) {
     const wallet = sdk.utils.getSignerFromPrivateKey(host, key);
     wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
-    // The SDK wants the URLs even of services that it does not contact here.
+    // The SDK wants the URLs even of services that it does not contact.
     const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
     const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
     clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
@@ -107,6 +123,12 @@ const OPS = {
   formatRlc: ({ value }) => tools.formatRLC(value),
   formatEth: ({ value }) => tools.formatEth(value),
   address: ({ value }) => schemas.addressSchema().required().validate(value),
+  eip55: ({ text }) => utils.getAddress(text),
+  yup: async ({ fields, value }) => {
+    const shape = Object.fromEntries(fields.map(([name, kind, needed]) => [name, needed ? YUP[kind]().required() : YUP[kind]()]));
+    const told = (error) => { throw yup.ValidationError.isError(error) ? error : Error('Internal error'); };
+    return yup.object({ order: yup.object(shape).required() }).validate(value).catch(told);
+  },
   toMultiaddr: ({ text }) => hex(tools.humanToMultiaddrBuffer(text, { strict: false })),
   fromMultiaddr: ({ data }) => tools.multiaddrHexToHuman(data),
 
@@ -171,6 +193,11 @@ const OPS = {
   onChain: async ({ chain, module, method, args, more = false }) => {
     const found = await running(chain)[module][method](...args);
     return printed(more ? await found.more() : found);
+  },
+  allPages: async ({ chain, module, method, args }) => {
+    const pages = [];
+    for (let page = await running(chain)[module][method](...args); page; page = page.more && (await page.more())) pages.push(printed(page));
+    return pages;
   },
 };
 
