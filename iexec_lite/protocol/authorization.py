@@ -1,4 +1,4 @@
-"""Proving who one is to iExec's services: what is signed, what is sent (services.md §1.2, §2.2, §3).
+"""Proving who one is to iExec's services: what is signed and sent (services.md §1.2, §2.2, §3).
 
 Marketplace, result proxy and workerpools hand out an EIP-712 *challenge*; its digest, signature and
 signer make an *authorization*. The SMS wants a personal signature over a hash of the secret itself.

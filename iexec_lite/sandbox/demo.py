@@ -9,6 +9,7 @@ ends. The result key has 2048 bits, as 4096 would cost seconds; the library's ow
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import threading
@@ -16,19 +17,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import SandboxError
+from ..eth.codec import to_hex
 from ..eth.crypto import random_bytes, rsa_generate
-from ..eth.signer import KeySigner
+from ..eth.signer import KeySigner, Signer
+from ..net.http import Http
 from ..protocol import cipher
 from ..protocol.archive import decrypt_result_file, read_member
+from ..protocol.authorization import web2_secret_digest, web3_secret_digest
+from ..protocol.chains import Chain
 from ..protocol.units import format_rlc
 from ..sdk.client import IExec
 from ..sdk.records import MatchResult
+from ..sdk.request import ENCRYPTION_KEY, STORAGE_TOKENS
 from . import accounts
 from .folders import temporary_folder
 from .processes import terminable
 from .progress import Progress
 from .runner import SAMPLE_IMAGE
 from .stack import Sandbox
+from .uploads import Uploads
 
 __all__ = ["run_demo"]
 
@@ -69,6 +76,25 @@ def run_demo(flavour: str, progress: Progress) -> bytes:
 def _shortened(text: str) -> str:
     """Ids and addresses cut to what tells them apart; their full text was told before."""
     return re.sub(r"(0x[0-9a-fA-F]{8})([0-9a-fA-F]{32}|[0-9a-f]{56})\b", r"\1...", text)
+
+
+def push_dataset_key(http: Http, chain: Chain, owner: Signer, dataset: str, key: str) -> None:
+    """Give the key of a dataset to the SMS."""
+    path = chain.rules.sms_dataset_path.format(address=dataset)
+    _push(http, f"{chain.sms}{path}", owner, web3_secret_digest(dataset, key), key)
+
+
+def push_secret(http: Http, chain: Chain, owner: Signer, name: str, value: str) -> None:
+    """Give a named secret of one's own to the SMS."""
+    path = chain.rules.sms_user_path.format(address=owner.address, name=name)
+    _push(http, f"{chain.sms}{path}", owner, web2_secret_digest(owner.address, name, value), value)
+
+
+def _push(http: Http, url: str, signer: Signer, digest: bytes, value: str) -> None:
+    headers = {"Authorization": to_hex(signer.sign_message(digest)), "Content-Type": "text/plain"}
+    answer = http.request("POST", url, body=value.encode(), headers=headers)
+    if not answer.ok:
+        raise SandboxError(f"the SMS does not take a secret: {answer.status}")
 
 
 class _Story:
@@ -117,7 +143,7 @@ class _Story:
             "A private chain with the iExec contracts runs on this machine",
             f"chain {chain.id} ({self._sandbox.flavour}), node {chain.host}",
             f"hub {chain.hub}",
-            f"store {self._sandbox.gateway.url}",
+            f"services {self._sandbox.server.url}",
         )
         self._admin = self._client(accounts.signer("admin"))
         self._app_provider = self._client(accounts.signer("app-provider"))
@@ -125,7 +151,7 @@ class _Story:
         self._pool_owner = self._client(accounts.signer("workerpool-owner"))
 
     def _fund(self) -> None:
-        signer = KeySigner.from_key(random_bytes(32))
+        signer = self._buyer = KeySigner.from_key(random_bytes(32))
         self._requester = self._client(signer)
         lines = [f"requester {signer.address}"]
         if not self._sandbox.chain.native:
@@ -187,13 +213,18 @@ class _Story:
 
     def _hand_over_keys(self) -> None:
         self._private_key, public_key = self._keys.result()
-        vault = self._sandbox.vault
-        vault.put_dataset_key(self._dataset, self._dataset_key)
-        vault.put_result_key(self._requester.wallet.get_address(), public_key)
+        seller, buyer, chain = accounts.signer("dataset-provider"), self._buyer, self._sandbox.chain
+        with Http() as http:
+            token = Uploads(str(chain.result_proxy), chain.id, http).login(buyer)
+            push_dataset_key(http, chain, seller, self._dataset, self._dataset_key)
+            pem = base64.b64encode(public_key.encode()).decode()
+            push_secret(http, chain, buyer, ENCRYPTION_KEY, pem)
+            push_secret(http, chain, buyer, STORAGE_TOKENS["ipfs"], token)
         self._say(
-            "Two keys go to the secret store",
+            "Three secrets go to the SMS, each signed by its owner",
             "the dataset's key, for the worker alone",
             f"the requester's public RSA key ({RSA_BITS} bits), to encrypt the result",
+            "the requester's token of the result proxy, to hand the result in",
         )
 
     def _deposit(self) -> None:
@@ -231,15 +262,13 @@ class _Story:
                 workerpoolmaxprice=POOL_PRICE,
                 tag=TAG,
                 params={"iexec_args": "Alice", "iexec_result_encryption": True},
-            ),
-            check_request=False,  # the sandbox has no SMS to ask: the keys are in its folder
+            )
         )
         match = request.match_orders(
             apporder=apporder,
             datasetorder=datasetorder,
             workerpoolorder=poolorder,
             requestorder=requestorder,
-            check_request=False,
         )
         self._say(
             "Four people sign four orders; together they are a deal",

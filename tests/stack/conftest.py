@@ -6,6 +6,7 @@ npm brings is looked for in ``IEXEC_LITE_CACHE``, else in the user's cache, and 
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import shutil
 import socket
@@ -16,11 +17,16 @@ from typing import Any
 import pytest
 
 from iexec_lite import IExec
+from iexec_lite.net.http import Http
+from iexec_lite.net.sms import Sms
 from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.demo import push_dataset_key, push_secret
 from iexec_lite.sandbox.packages import Kit, ensure
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
+from iexec_lite.sandbox.uploads import Uploads
 from iexec_lite.sdk.records import MatchResult
+from iexec_lite.sdk.request import ENCRYPTION_KEY, STORAGE_TOKENS
 
 Client = Callable[..., IExec]
 Buy = Callable[..., MatchResult]
@@ -73,13 +79,14 @@ def _isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.worker = sandbox.new_worker()
     yield sandbox
     assert sandbox.node.rpc.request("evm_revert", (snapshot,)) is True
+    sandbox.reset_services()
     (sandbox.folder / "apps.json").unlink(missing_ok=True)
     shutil.rmtree(sandbox.folder / "tasks", ignore_errors=True)
 
 
 @pytest.fixture
 def sandbox(token_chain: Sandbox) -> Iterator[Sandbox]:
-    """A token sandbox: ``.chain``, ``.node.rpc``, ``.store``, ``.vault``, ``.worker``."""
+    """A token sandbox: ``.chain``, ``.node.rpc``, ``.store``, ``.sms``, ``.worker``."""
     yield from _isolated(token_chain)
 
 
@@ -111,13 +118,46 @@ def client() -> Iterator[Client]:
         iexec.close()
 
 
+class Secrets:
+    """Pushes secrets of named accounts to the SMS of a sandbox, over HTTP, as the library will."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def dataset_key(self, sandbox: Sandbox, owner: str, dataset: str, key: str) -> None:
+        push_dataset_key(self._http, sandbox.chain, accounts.signer(owner), dataset, key)
+
+    def result_key(self, sandbox: Sandbox, name: str, pem: str) -> None:
+        self._push(sandbox, name, ENCRYPTION_KEY, base64.b64encode(pem.encode()).decode())
+
+    def storage_token(self, sandbox: Sandbox, name: str) -> None:
+        """Log in at the result proxy and push the token, unless one is there."""
+        sms, owner = Sms(self._http, str(sandbox.chain.sms)), accounts.signer(name)
+        token_name = STORAGE_TOKENS["ipfs"]
+        path = sandbox.chain.rules.sms_user_path
+        if not sms.exists(path, address=owner.address, name=token_name):
+            proxy = Uploads(str(sandbox.chain.result_proxy), sandbox.chain.id, self._http)
+            self._push(sandbox, name, token_name, proxy.login(owner))
+
+    def _push(self, sandbox: Sandbox, owner: str, name: str, value: str) -> None:
+        push_secret(self._http, sandbox.chain, accounts.signer(owner), name, value)
+
+
 @pytest.fixture
-def buy(client: Client) -> Buy:
+def secrets() -> Iterator[Secrets]:
+    """``secrets.dataset_key(sandbox, "dataset-provider", address, key)`` and the others."""
+    with Http() as http:
+        yield Secrets(http)
+
+
+@pytest.fixture
+def buy(client: Client, secrets: Secrets) -> Buy:
     """``buy(sandbox, …)``: deploy an app and a pool, deposit, sign and match; the match result.
 
     ``image`` and ``mrenclave`` are the app's; ``dataset`` is the address of a deployed one,
     ``pool_owner`` the name of an account. Prices are nRLC. What is left is of the request order:
-    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``.
+    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``. The requester's storage
+    token is pushed before, but for ``token=False``.
     """
     price = 1000
 
@@ -132,8 +172,11 @@ def buy(client: Client) -> Buy:
         volume: int = 1,
         trust: int = 0,
         tag: list[str] | None = None,
+        token: bool = True,
         **request: Any,
     ) -> MatchResult:
+        if token:
+            secrets.storage_token(sandbox, "requester")
         provider, owner = client(sandbox, "app-provider"), client(sandbox, pool_owner)
         requester = client(sandbox, "requester")
         app = _deployed_app(provider, image, mrenclave)
@@ -165,8 +208,8 @@ def buy(client: Client) -> Buy:
             apporder=provider.order.sign_apporder(apporder),
             datasetorder=datasetorder,
             workerpoolorder=owner.order.sign_workerpoolorder(poolorder),
-            requestorder=requester.order.sign_requestorder(requestorder, check_request=False),
-            check_request=False,
+            requestorder=requester.order.sign_requestorder(requestorder, check_request=token),
+            check_request=token,
         )
 
     return match

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from iexec_lite.sandbox.store import Gateway, Store
+from iexec_lite.sandbox.gateway import gateway_app
+from iexec_lite.sandbox.server import Server
+from iexec_lite.sandbox.store import Store
 
 
 @pytest.fixture
@@ -16,8 +18,8 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def gateway(store: Store) -> Iterator[Gateway]:
-    gateway = Gateway(store)
+def gateway(store: Store) -> Iterator[Server]:
+    gateway = Server({"": gateway_app(store)}, max_body=store.max_file)
     gateway.start()
     yield gateway
     gateway.stop()
