@@ -143,8 +143,8 @@ def _decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
 class _Scanner:
     """A JSON text from a stream: as much of it as a flat object needs."""
 
-    _SCALAR = re.compile(rb"[-+.0-9a-zA-Z]*")
     _SPACE = re.compile(rb"[ \t\r\n]*")
+    _SCALAR = re.compile(rb"[-+.0-9a-zA-Z]*")
     _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
     _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 
@@ -156,9 +156,8 @@ class _Scanner:
     def peek(self) -> bytes:
         """The next character that is no space; empty at the end."""
         while True:
-            match = self._SPACE.match(self._data, self._at)
-            self._at = match.end() if match else self._at
-            if self._at < len(self._data) or not self._more():
+            self._take(self._SPACE)
+            if self._has(1) or not self._more():
                 return self._data[self._at : self._at + 1]
 
     def expect(self, allowed: bytes) -> bytes:
@@ -169,54 +168,61 @@ class _Scanner:
         self._at += 1
         return found
 
-    def string(self) -> Iterator[bytes]:
-        """The UTF-8 of a string, in pieces."""
+    def string(self, *, raw: bool = False) -> Iterator[bytes]:
+        """The UTF-8 of a string, in pieces; ``raw`` leaves its escapes as they are."""
         self.expect(b'"')
         while True:
-            match = self._PLAIN.match(self._data, self._at)
-            if match and match.end() > self._at:
-                self._at = match.end()
-                yield match[0]
-            if self._at == len(self._data):
+            if piece := self._take(self._PLAIN):
+                yield piece
+            if not self._has(1):
                 if not self._more():
                     raise ValidationError("the body ends within a text")
             elif self._data[self._at : self._at + 1] == b'"':
                 self._at += 1
                 return
             else:
-                yield self._escaped()
-
-    def value(self) -> str | None:
-        """A short text, or null; numbers and words as text."""
-        if self.peek() != b'"':
-            self._more()
-            match = self._SCALAR.match(self._data, self._at)
-            if not match or not match[0] or match.end() == len(self._data):
-                raise ValidationError("the body is not a JSON object of texts")
-            self._at = match.end()
-            return None if match[0] == b"null" else match[0].decode()
-        return self.text()
+                while not self._has(6) and self._more():
+                    pass
+                escape = self._take(self._ESCAPE)
+                if not escape:
+                    raise ValidationError("the body is not JSON")
+                yield escape if raw else json.loads(b'"' + escape + b'"').encode(errors="replace")
 
     def text(self) -> str:
         """A short text."""
         text = b""
-        for piece in self.string():
+        for piece in self.string(raw=True):
             text += piece
             if len(text) > MAX_MEMBER:
                 raise ValidationError("a member of the body is too long")
-        return text.decode("utf-8", "replace")
+        try:
+            return str(json.loads(b'"' + text + b'"'))
+        except ValueError as error:
+            raise ValidationError("the body is not JSON", cause=error) from error
 
-    def _escaped(self) -> bytes:
-        if len(self._data) - self._at < 6:
-            self._more()
-        match = self._ESCAPE.match(self._data, self._at)
+    def value(self) -> str | None:
+        """A short text, or null; numbers and words as text."""
+        if self.peek() == b'"':
+            return self.text()
+        word = b""
+        while True:
+            word += self._take(self._SCALAR)
+            if self._has(1) and word:
+                return None if word == b"null" else word.decode()
+            if self._has(1) or len(word) > MAX_MEMBER or not self._more():
+                raise ValidationError("the body is not a JSON object of texts")
+
+    def _has(self, size: int) -> bool:
+        return len(self._data) - self._at >= size
+
+    def _take(self, pattern: re.Pattern[bytes]) -> bytes:
+        match = pattern.match(self._data, self._at)
         if match is None:
-            raise ValidationError("the body is not JSON")
+            return b""
         self._at = match.end()
-        return str(json.loads(b'"' + match[0] + b'"')).encode("utf-8", "surrogatepass")
+        return match[0]
 
     def _more(self) -> bool:
         data = self._read(BLOCK)
-        self._data = self._data[self._at :] + data
-        self._at = 0
+        self._data, self._at = self._data[self._at :] + data, 0
         return bool(data)
