@@ -13,6 +13,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -53,8 +54,7 @@ def saved_chain(folder: Path, flavour: str) -> Path:
 def require_packages() -> None:
     """SandboxError where the packages of the ``sandbox`` extra are missing."""
     try:
-        import falcon  # noqa: F401  # everything that is mounted needs both
-        import waitress  # noqa: F401
+        from . import gateway, result_proxy, sms  # noqa: F401
     except ImportError as error:
         raise SandboxError(
             f"the sandbox needs {error.name}: install the sandbox extra "
@@ -109,7 +109,6 @@ class Sandbox:
             raise
 
     def _start(self) -> None:
-        require_packages()
         private_dir(self.folder)
         if self._fresh:
             self._forget()
@@ -123,7 +122,10 @@ class Sandbox:
             log=self.folder / "anvil.log",
         )
         self._closing.callback(self.node.stop)
-        self.node.start()
+        with ThreadPoolExecutor(1) as pool:  # both take a tenth of a second
+            packages = pool.submit(require_packages)
+            self.node.start()
+            packages.result()
         self._remove_leftovers()
         self.deployment = self._restore()
         self.store = Store(self.folder / "store")

@@ -70,7 +70,7 @@ class NamedChain:
 def modern(kit: Kit) -> Iterator[NamedChain]:
     node = ModernNode(kit.anvil, "token")
     node.start()
-    yield NamedChain(node, record(node, prepare(node, kit), gateway="http://127.0.0.1:1"))
+    yield NamedChain(node, record(node, prepare(node, kit), services="http://127.0.0.1:1"))
     node.stop()
 
 
@@ -80,7 +80,7 @@ def brittle(kit: Kit) -> Iterator[NamedChain]:
     node = Node(kit.anvil, "token")
     node.start()
     found = prepare(node, kit, cache=cache_folder())
-    yield NamedChain(node, record(node, found, gateway="http://127.0.0.1:1"))
+    yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
     with suppress(OSError, IExecError):
         os.kill(node.pid, signal.SIGCONT)
     node.stop()

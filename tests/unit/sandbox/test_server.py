@@ -208,41 +208,64 @@ def test_stop_cuts_what_is_running() -> None:
 MEASURE = """
 import http.client, resource, sys
 from pathlib import Path
+from iexec_lite.net.http import Http
+from iexec_lite.net.rpc import Rpc
 from iexec_lite.sandbox.gateway import gateway_app
+from iexec_lite.sandbox.result_proxy import ResultProxy
 from iexec_lite.sandbox.server import Server
 from iexec_lite.sandbox.store import Store
+from iexec_lite.sandbox.uploads import Uploads
 
-store = Store(Path(sys.argv[1]))
-server = Server({"": gateway_app(store)})
+MB, SIZE = 1 << 20, 200
+folder = Path(sys.argv[1])
+store = Store(folder / "store")
+
+class Open(ResultProxy):  # the chain has no part in this
+    def wallet(self, request):
+        return ""
+    def may_upload(self, taskid, wallet):
+        return True
+
+proxy = Open(folder / "proxy.sqlite", store, Rpc("http://127.0.0.1:9"), "")
+server = Server({"": gateway_app(store), "/result": proxy.app})
 server.start()
-piece, count = b"0123456789abcdef" * 65536, 300
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+uploads = Uploads(server.url + "/result", 5, Http())
+
+def upload(name, size):
+    path = folder / name
+    with path.open("wb") as file:
+        file.truncate(size * MB)
+    return uploads.upload("0x" + name * 32, path, "token")
+
 def ask(method, path, **more):
     connection = http.client.HTTPConnection(server.url[7:], timeout=60)
     connection.request(method, path, **more)
-    return connection, connection.getresponse()
-connection, answer = ask("POST", "/ipfs", body=[piece], headers={"Content-Length": str(len(piece))})
-answer.read(); connection.close()
+    answer = connection.getresponse()
+    location, got = answer.getheader("Location"), 0
+    while data := answer.read(65536):
+        got += len(data)
+    connection.close()
+    return location, got
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def post(size):
+    body = (bytes([size % 256]) * MB for _ in range(size))
+    return ask("POST", "/ipfs", body=body, headers={"Content-Length": str(size * MB)})[0]
+
+post(2), upload("aa", 2)
 before = peak()
-size = {"Content-Length": str(count * len(piece))}
-connection, answer = ask("POST", "/ipfs", body=(piece for _ in range(count)), headers=size)
-path = answer.getheader("Location")
-answer.read(); connection.close()
-connection, answer = ask("GET", path)
-got = 0
-while data := answer.read(65536):
-    got += len(data)
-connection.close()
+assert ask("GET", post(SIZE))[1] == SIZE * MB
+assert ask("GET", upload("bb", SIZE))[1] == SIZE * MB
 server.stop()
-assert got == count * len(piece), got
 print((peak() - before) // 1024)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource")
 def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
-    """300 MB there and back."""
+    """200 MB into the store and back, and through the result proxy and back."""
     found = subprocess.run(
         [sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, text=True, check=False
     )
