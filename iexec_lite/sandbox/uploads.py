@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..errors import ResultProxyCallError, TransportError, ValidationError
+from ..errors import ResultProxyCallError, SandboxError, TransportError, ValidationError
 from ..eth.signer import Signer
 from ..net.http import Http, Response
 from ..protocol.authorization import RESULT_PROXY, Authorization, read_challenge
@@ -53,6 +53,8 @@ class Uploads:
 
     def upload(self, taskid: str, archive: Path, token: str, *, digest: str | None = None) -> str:
         """Send a result; its location, also where another one was there first."""
+        if not archive.is_file():
+            raise SandboxError(f"the archive of task {taskid} is lost")
         url = urlsplit(self._url)
         size, pieces = write_model(archive, {"chainTaskId": taskid, "deterministHash": digest})
         connection = http.client.HTTPConnection(str(url.netloc), timeout=TIMEOUT)

@@ -214,7 +214,7 @@ def test_a_node_that_does_not_answer(brittle: NamedChain, client: Client) -> Non
 
 
 def test_a_watch_is_patient(brittle: NamedChain, client: Client, buy: Buy) -> None:
-    match = buy(brittle)
+    match = buy(brittle, token=False)
     iexec = client(brittle, "requester", timeout=0.3)
     watch = iexec.deal.obs_deal(match.dealid, patience=30)
     assert next(watch).message == "DEAL_UPDATED"
@@ -264,7 +264,7 @@ def test_confirms(sandbox: Sandbox, client: Client) -> None:
 
 def test_a_whole_purchase_with_base_fees(modern: NamedChain, client: Client, buy: Buy) -> None:
     assert int(modern.node.rpc.block()["baseFeePerGas"], 16) > 0
-    match = buy(modern, volume=2)
+    match = buy(modern, volume=2, token=False)
     sent = transaction(modern, match.tx_hash)
     assert sent["type"] == "0x2"
     # the latest block when it was priced: a node may tell of a receipt before it tells of a block

@@ -274,6 +274,28 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
     assert int(found.stdout) // unit < 60
 
 
+MISSING = """
+import sys
+from iexec_lite.errors import SandboxError
+from iexec_lite.sandbox import commands, stack  # status and down need no server
+assert not {"falcon", "waitress"} & set(sys.modules)
+sys.modules[sys.argv[1]] = None
+try:
+    stack.require_packages()
+except SandboxError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.parametrize("name", ["falcon", "waitress"])
+def test_without_the_extra(name: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", MISSING, name], capture_output=True, text=True, check=False
+    )
+    words = f"the sandbox needs {name}: install the sandbox extra"
+    assert found.stdout.startswith(words), found.stderr
+
+
 def test_a_file_is_closed_when_its_reader_goes(tmp_path: Path) -> None:
     store = Store(tmp_path)
     cid = store.add(b"x" * (1 << 20) for _ in range(20))

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iexec_lite.errors import IExecError, ResultProxyCallError, TransportError, ValidationError
+from iexec_lite.errors import (
+    IExecError,
+    ResultProxyCallError,
+    SandboxError,
+    TransportError,
+    ValidationError,
+)
 from iexec_lite.net.http import Http
 from iexec_lite.sandbox import uploads
 from iexec_lite.sandbox.uploads import Uploads, read_model, write_model
@@ -148,6 +154,11 @@ def test_a_proxy_that_is_not_there(tmp_path: Path) -> None:
         assert caught.value.retryable is True
         with pytest.raises(IExecError):
             proxy.location(TASK)
+
+
+def test_an_archive_that_is_lost(tmp_path: Path) -> None:
+    with Http() as http, pytest.raises(SandboxError, match=f"archive of task {TASK} is lost"):
+        Uploads("http://127.0.0.1:9/result", 5, http).upload(TASK, tmp_path / "x.zip", "token")
 
 
 def test_a_proxy_that_refuses(tmp_path: Path, gateway: object) -> None:
