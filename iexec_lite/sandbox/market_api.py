@@ -13,13 +13,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import falcon
 
 from ..errors import IExecError
+from ..net.rpc import Rpc
+from ..protocol.chains import Chain
 from ..protocol.params import load_json
-from .market import VERSION, Market
+from .database import Database
+from .market import SCHEMA, VERSION, Market
 from .market_input import (
     ADDRESS,
     BYTES32,
@@ -35,7 +39,7 @@ from .market_input import (
 )
 from .market_tables import CATEGORY_BOUNDS, DEAL_QUERY, KINDS, OrderKind
 
-__all__ = ["market_app"]
+__all__ = ["MarketService", "market_app"]
 
 MAX_BODY = 1024 * 1024  # bytes
 JSON, TEXT = "application/json; charset=utf-8", "text/plain; charset=utf-8"
@@ -71,6 +75,22 @@ def market_app(
         app.add_route(path, group)
         app.add_route(f"{path}/{{key}}", group, suffix="one")
     return app
+
+
+class MarketService:
+    """The marketplace as the sandbox mounts it: ``app`` and the data in the file ``path``."""
+
+    def __init__(self, path: Path, rpc: Rpc, chain: Chain) -> None:
+        self._market = Market(Database(path, SCHEMA), rpc, chain)
+        self.app = market_app(self._market)
+
+    def reset(self) -> None:
+        """Forget every order, deal and challenge."""
+        self._market.reset()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._market.close()
 
 
 # --- answers --------------------------------------------------------------------------------------

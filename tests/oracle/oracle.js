@@ -199,6 +199,7 @@ const OPS = {
     for (let page = await running(chain)[module][method](...args); page; page = page.more && (await page.more())) pages.push(printed(page));
     return pages;
   },
+  results: async ({ chain, taskid }) => base64(await (await running(chain).task.fetchResults(taskid)).arrayBuffer()),
 };
 
 async function answer(line) {
