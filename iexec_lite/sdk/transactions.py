@@ -370,13 +370,16 @@ class Transactions:
                 "this signer cannot sign transactions, nor send them: use a key, a keystore "
                 "or a wallet"
             )
+        from ..net.rpc import quantity
+
+        head = self._rpc.request("eth_blockNumber")
         asked = Asked(
             sender=intent.sender,
             nonce=transaction.nonce,
             to=None if transaction.to is None else to_hex(transaction.to),
             value=transaction.value,
             data=transaction.data,
-            since=int(self._rpc.request("eth_blockNumber"), 16),
+            since=quantity(head, "eth_blockNumber"),
         )
         kept = {**intent.to_dict(), "asked": asked.to_dict()}
         entry = account.add(intent.key, kept, transaction.nonce, note=note)

@@ -76,6 +76,21 @@ function paramsOf({ params, tee, callback, proxy, strict = false }) {
   });
 }
 
+/** What ethers asks a browser wallet for, to sign a message and typed data and to send. */
+async function walletRequests({ address, message, domain, types, values, transaction, signature, hash }) {
+  const seen = [];
+  const answers = { eth_chainId: '0x7', eth_accounts: [address], eth_sendTransaction: hash };
+  const request = async ({ method, params }) => {
+    seen.push({ method, params });
+    return method in answers ? answers[method] : signature;
+  };
+  const signer = new ethers.providers.Web3Provider({ isMetaMask: true, request }).getSigner(address);
+  await signer.signMessage(utils.arrayify(message));
+  await signer._signTypedData(domain, types, values);
+  await signer.sendUncheckedTransaction(transaction);
+  return seen;
+}
+
 const OPS = {
   versions: () => ({ iexec: sdk.version('iexec'), ethers: ethers.version, typed: typed.version, node: process.version }),
 
@@ -167,6 +182,7 @@ const OPS = {
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
 
   // the whole SDK on a real chain
+  walletRequests,
   onChain: async ({ chain, module, method, args }) => printed(await running(chain)[module][method](...args)),
 };
 

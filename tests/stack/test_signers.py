@@ -8,7 +8,10 @@ what a node never does: lose an answer, refuse, take another account or nonce.
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from iexec_lite.sandbox.deploy import prepare, record
 from iexec_lite.sandbox.folders import cache_folder
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
-from iexec_lite.sdk.journal import FAILED, SETTLED, UNKNOWN, FileJournal, MemoryJournal
+from iexec_lite.sdk.journal import FAILED, INTENDED, SETTLED, UNKNOWN, FileJournal, MemoryJournal
 from iexec_lite.sdk.records import MatchResult
 from iexec_lite.sdk.transactions import Intent, Transactions
 
@@ -364,6 +367,47 @@ def test_an_approval_that_comes_late(wallet: Wallet, sender: Any, tmp_path: Path
     journal.close()
 
 
+def test_death_while_the_wallet_sends(wallet: Wallet, sender: Any, tmp_path: Path) -> None:
+    """What was meant is on the disk before the wallet is asked."""
+    code = (
+        "import os, sys\n"
+        "from iexec_lite import RpcSigner\n"
+        "from iexec_lite.net.rpc import Rpc\n"
+        "from iexec_lite.protocol.chains import Chain\n"
+        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.transactions import Intent, Transactions\n"
+        "rpc, who = Rpc(sys.argv[1]), sys.argv[3]\n"
+        "def wallet(method, params):\n"
+        "    answer = rpc.request(method, params)\n"
+        "    if method == 'eth_sendTransaction':\n"
+        "        print('dying', flush=True); os._exit(9)\n"
+        "    return answer\n"
+        "chain = Chain(id=rpc.chain_id())\n"
+        "Transactions(rpc, chain, RpcSigner(wallet, who), journal=FileJournal(sys.argv[2])).send(\n"
+        "    Intent(chain_id=chain.id, sender=who, operation='test'), sys.argv[4], value=1)"
+    )
+    arguments = [wallet.node.url, str(tmp_path), OWN.address, TO]
+    died = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (died.returncode, died.stdout.strip()) == (9, "dying"), died.stderr
+    journal = FileJournal(tmp_path)
+    transactions = sender(journal=journal)
+    assert states(transactions) == [INTENDED]
+    assert transactions.send(intent(transactions), TO, value=1).resumed
+    assert (used(wallet.node), wallet.sends, states(transactions)) == (1, 0, [SETTLED])
+    journal.close()
+
+
+def test_threads_get_distinct_nonces(wallet: Wallet, sender: Any) -> None:
+    transactions = sender()
+    work = [intent(transactions, f"test {number}") for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        sent = list(pool.map(lambda each: transactions.send(each, TO, value=1).tx_hash, work))
+    assert (len(set(sent)), used(wallet.node), wallet.sends) == (6, 6, 6)
+    assert states(transactions) == [SETTLED] * 6
+
+
 def test_new_asks_again(wallet: Wallet, sender: Any) -> None:
     transactions = sender()
     wallet.before = lambda method, params: 1 / 0 if method == "eth_sendTransaction" else params  # type: ignore[return-value]
@@ -445,7 +489,6 @@ def test_a_person_speeds_it_up_or_cancels(wallet: Wallet, sender: Any, cancelled
             node.mine()
 
     asked: list[Any] = []
-    wallet.before = lambda method, params: asked.extend(params) or params  # type: ignore[func-returns-value]
     transactions = sender(sleep=sleep, clock=lambda: now[0])
     node.rpc.request("evm_setAutomine", (False,))
     wallet.before = lambda method, params: (
