@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import (
@@ -383,6 +383,7 @@ class Transactions:
         )
         kept = {**intent.to_dict(), "asked": asked.to_dict()}
         entry = account.add(intent.key, kept, transaction.nonce, note=note)
+        tx_hash: str | None = None
         try:
             try:
                 tx_hash = ask(signer, transaction)
@@ -394,7 +395,7 @@ class Transactions:
             log.info("sent %s", tx_hash)
             return account.update(entry, state=states.SENT, tx_hash=tx_hash)
         except BaseException as error:
-            self._give_up(account, entry, error)
+            self._give_up(account, replace(entry, tx_hash=tx_hash), error)
             raise
 
     def _broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:

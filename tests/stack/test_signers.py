@@ -22,6 +22,7 @@ from iexec_lite.errors import (
     ConfigurationError,
     OutcomeUnknownError,
     SignatureError,
+    StateError,
     Web3ProviderCallError,
     Web3ProviderSendError,
     Web3ProviderSignMessageError,
@@ -32,11 +33,13 @@ from iexec_lite.eth.signer import Signer
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
+from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.deploy import prepare, record
 from iexec_lite.sandbox.folders import cache_folder
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
+from iexec_lite.sdk.fees import Quote
 from iexec_lite.sdk.journal import FAILED, INTENDED, SETTLED, UNKNOWN, FileJournal, MemoryJournal
 from iexec_lite.sdk.records import MatchResult
 from iexec_lite.sdk.transactions import Intent, Transactions
@@ -399,6 +402,24 @@ def test_death_while_the_wallet_sends(wallet: Wallet, sender: Any, tmp_path: Pat
     journal.close()
 
 
+def test_a_journal_that_breaks_after_the_send_still_names_it(
+    wallet: Wallet, sender: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions = sender()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StateError("the journal cannot be used")
+
+    monkeypatch.setattr(type(transactions.account), "update", full)
+    with pytest.raises(StateError) as caught:
+        transactions.send(intent(transactions), TO, value=1)
+    assert caught.value.tx_hash is not None
+    assert wallet.node.rpc.request("eth_getTransactionByHash", (caught.value.tx_hash,))
+    monkeypatch.undo()
+    sent = transactions.send(intent(transactions), TO, value=1)
+    assert (sent.resumed, sent.tx_hash, wallet.sends) == (True, caught.value.tx_hash, 1)
+
+
 def test_threads_get_distinct_nonces(wallet: Wallet, sender: Any) -> None:
     transactions = sender()
     work = [intent(transactions, f"test {number}") for number in range(6)]
@@ -591,6 +612,18 @@ def test_a_whole_purchase(keyed: NamedChain, client: Callable[..., IExec], buy: 
     stake = requester.account.check_balance(deal.requester)
     assert (stake.stake, stake.locked) == (3 * 1000 * 2 - 4000, 4000)
     assert requester.account.withdraw(1000).amount == 1000
+
+
+def test_a_mined_failure_tells_why(keyed: NamedChain, client: Callable[..., IExec]) -> None:
+    context = client(keyed, "requester")._context
+    intent = Intent(chain_id=context.chain.id, sender=context.address, operation="test")
+    call = HUB.createCategory.encode("x", "{}", 1)
+    costs = Quote(gas=200_000, gas_price=20 * 10**9)
+    text = "transaction failed: Ownable: caller is not"
+    with pytest.raises(Web3ProviderCallError, match=text) as caught:
+        context.transactions.send(intent, context.hub, call, quote=costs)
+    assert caught.value.tx_hash is not None
+    assert states(context.transactions) == [FAILED]
 
 
 def test_a_wallet_and_a_node_in_one_function(keyed: NamedChain) -> None:
