@@ -52,6 +52,7 @@ __all__ = [
     "aes_ctr",
     "aes_ecb_decryptor",
     "aes_ecb_encryptor",
+    "check_public_key",
     "keccak",
     "pbkdf2",
     "public_key_to_address",
@@ -408,6 +409,12 @@ def _rsa_key(pem: str | bytes, kind: str) -> RsaKey:
     if not _RSA_BITS[0] <= key.size_in_bits() <= _RSA_BITS[1]:
         raise ValidationError(f"unusable RSA {kind} key: {key.size_in_bits()} bits")
     return key
+
+
+def check_public_key(public_pem: str | bytes) -> None:
+    """Nothing for an RSA public key that ``rsa_encrypt`` can use, else ``ValidationError``."""
+    if _rsa_key(public_pem, "public").has_private():
+        raise ValidationError("this is a private key: give the public one, and keep this to you")
 
 
 def rsa_encrypt(public_pem: str | bytes, data: bytes) -> bytes:

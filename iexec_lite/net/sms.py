@@ -1,42 +1,101 @@
-"""The secret management service: does a secret exist? (services.md §2, today.md §2.1).
+"""The secret management service: is a secret set, and set it (services.md §2, today.md §2.1).
 
-Paths are data of the network's rules. Only existence is asked here; a secret never travels.
+Paths are data of the network's rules. A secret travels in the body of a request that its owner
+signed, over TLS, and in no text of ours. Writes are never repeated by themselves; what to do when
+an answer was lost is said in the error.
 """
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from ..errors import SmsCallError, TransportError
-from .http import Transport
+from ..errors import SmsCallError, StateError, TransportError
+from .http import Response, Transport
 
 __all__ = ["Sms"]
 
+MAX_KNOWN = 4096  # secrets remembered as set
+
 
 class Sms:
-    """One SMS at a base URL, whose path prefix is kept."""
+    """One SMS at a base URL, whose path prefix is kept.
+
+    A secret that is set stays set, so that answer is kept and not asked for again.
+    """
 
     def __init__(self, http: Transport, url: str) -> None:
         self._http = http
         self._url = url.rstrip("/")
+        self._set: set[str] = set()
 
     def exists(self, path: str, **names: str) -> bool:
         """Whether the secret that ``path`` (a template of the rules) names is set.
 
         Raises SmsCallError for any answer but yes (2xx) and no (404).
         """
-        url = self._url + path.format(**{key: quote(name, safe="") for key, name in names.items()})
+        url = self._address(path, names)
+        if url in self._set:
+            return True
         try:
             answer = self._http.request("HEAD", url, retry=True)
         except TransportError as error:
-            raise SmsCallError(
-                f"SMS didn't answer: {error.message}", cause=error, retryable=error.retryable
-            ) from error
+            raise _unanswered(error) from error
         if answer.ok:
+            self._remember(url)
             return True
         if answer.status == 404:
             return False
-        raise SmsCallError(
-            f"SMS at {answer.host} answered with unexpected status: {answer.status}",
-            retryable=answer.status == 429 or answer.status >= 500,
-        )
+        raise _unexpected(answer)
+
+    def push(
+        self, path: str, secret: str, signature: str, *, replace: bool = False, **names: str
+    ) -> None:
+        """Set a secret (POST) or replace one (PUT); ``signature`` is its owner's, ``0x`` hex.
+
+        StateError where the SMS refuses: set already, or not the owner. SmsCallError otherwise;
+        where the answer was lost the secret may be set.
+        """
+        url = self._address(path, names)
+        owner = names["address"]
+        try:
+            answer = self._http.request(
+                "PUT" if replace else "POST",
+                url,
+                body=secret.encode("utf-8"),
+                headers={"authorization": signature, "content-type": "text/plain"},
+            )
+        except TransportError as error:
+            raise _unanswered(
+                error, " It is not known whether the secret is set: look, or push the same again."
+            ) from error
+        if answer.status == 401:
+            raise StateError(f"The wallet is not allowed to set the secret for {owner}")
+        if answer.status == 409:
+            raise StateError(f"Secret already exists for {owner} and can't be updated")
+        if answer.status == 413:
+            raise SmsCallError(f"The SMS at {answer.host} finds the secret too long")
+        if not answer.ok:
+            raise _unexpected(answer)
+        self._remember(url)
+
+    def _address(self, path: str, names: dict[str, str]) -> str:
+        quoted = {key: quote(name, safe="") for key, name in names.items()}
+        return self._url + path.format(**quoted)
+
+    def _remember(self, url: str) -> None:
+        if len(self._set) < MAX_KNOWN:
+            self._set.add(url)
+
+
+def _unanswered(error: TransportError, advice: str = "") -> SmsCallError:
+    return SmsCallError(
+        f"SMS didn't answer: {error.message}.{advice}", cause=error, retryable=error.retryable
+    )
+
+
+def _unexpected(answer: Response) -> SmsCallError:
+    return SmsCallError(
+        f"SMS at {answer.host} answered with unexpected status: {answer.status}",
+        details={"status": answer.status},
+        retryable=answer.status == 429 or answer.status >= 500,
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import ValidationError
+from ..errors import StateError, ValidationError
 from ..eth.codec import from_hex, to_hex
 from ..eth.crypto import keccak
 
-__all__ = ["deal_id", "task_id"]
+__all__ = ["deal_id", "task_id", "task_ids"]
+
+# A deal may have 2²⁵⁶ tasks at price 0, and their ids are hashes to compute one by one.
+MAX_TASKS = 1_000_000
 
 
 def deal_id(request_hash: str, first_index: int) -> str:
@@ -20,6 +23,13 @@ def deal_id(request_hash: str, first_index: int) -> str:
 def task_id(dealid: str, index: int) -> str:
     """Id of task ``index`` of a deal; indexes run from the deal's ``bot_first``."""
     return _id(dealid, index, "dealid")
+
+
+def task_ids(dealid: str, first: int, size: int) -> dict[int, str]:
+    """Ids of a deal's tasks by index. StateError for more than can be listed."""
+    if size > MAX_TASKS:
+        raise StateError(f"deal {dealid} has {size} tasks, more than can be listed ({MAX_TASKS})")
+    return {i: task_id(dealid, i) for i in range(first, first + size)}
 
 
 def _id(head: str, index: int, name: str) -> str:

@@ -35,6 +35,11 @@ WORKERPOOL_STAKE_RATIO = (
 )
 
 
+MONEY = frozenset(
+    {"workerpool-stake", "requester-stake", "shared-stake"}
+)  # reasons: a deposit helps
+
+
 class OrderSet(NamedTuple):
     """The four orders of a match, in the order of ``matchOrders``.
 
@@ -131,6 +136,10 @@ class MatchReport:
     def ok(self) -> bool:
         """Whether nothing stands against the match."""
         return not self.reasons
+
+    def but_for_money(self) -> MatchReport:
+        """The same without the reasons that a deposit mends."""
+        return replace(self, reasons=tuple(r for r in self.reasons if r.code not in MONEY))
 
     def raise_if_bad(self) -> None:
         """Raise MatchError with all reasons, if there is one."""

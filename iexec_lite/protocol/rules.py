@@ -63,7 +63,9 @@ class Rules:
     whether results pass a result proxy that the params name.
 
     Services: ``sms_*_path`` are None where the SMS has no such secrets; ``market_paging`` is
-    ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``).
+    ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``);
+    ``market_owner_search``: offers are found by their owner too, and ``any`` stands for every
+    address; ``market_bulk_filter``: dataset orders for bulk can be asked for.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Rules:
     market_page_size: int = 20
     market_strict_flags: bool
     market_owner_search: bool
+    market_bulk_filter: bool
 
 
 # --- URL checks -----------------------------------------------------------------------------------
@@ -151,6 +154,7 @@ V6 = Rules(
     market_paging="skip",
     market_strict_flags=False,
     market_owner_search=False,
+    market_bulk_filter=False,
 )
 
 V9 = Rules(
@@ -195,6 +199,7 @@ V9 = Rules(
     market_paging="index",
     market_strict_flags=True,
     market_owner_search=True,
+    market_bulk_filter=True,
 )
 
 ALL_RULES = {rules.name: rules for rules in (V6, V9)}

@@ -13,9 +13,12 @@ from typing import BinaryIO, ClassVar
 from ..errors import ObjectNotFoundError, StateError
 from ..protocol import cipher, columns, multiaddr
 from ..protocol.contracts import REGISTRY, RESOURCE, Method
+from ..protocol.detached import SigningRequest
 from ..protocol.objects import App, Dataset, ProtocolObject, Workerpool
+from .authorize import Given, read_given, who
 from .context import Context
 from .records import Deployed, Resource
+from .secrets import check_secret, push_resource_secret, resource_request
 
 __all__ = ["Apps", "Datasets", "Workerpools"]
 
@@ -154,6 +157,43 @@ class Datasets(Assets):
     def compute_encrypted_file_checksum(self, file: bytes | str | PathLike[str] | BinaryIO) -> str:
         """``0x`` sha256 of an *encrypted* file: bytes, a path or an open binary file."""
         return cipher.checksum(file)
+
+    def push_dataset_secret(self, address: str, secret: str, *, signature: Given = None) -> bool:
+        """Give the SMS the key of an encrypted dataset, for its owner, once and for all. True.
+
+        ``signature`` is a signed :meth:`push_dataset_secret_request`. StateError for anybody but
+        the owner, and where a secret is set already.
+        """
+        context, given = self._context, read_given(signature)
+        key = check_secret(secret, "the secret")
+        dataset, owner = self._owned(address, who(context, given))
+        wanted = resource_request(context, dataset, owner, key)
+        push_resource_secret(context, wanted, dataset, key, given=given)
+        return True
+
+    def push_dataset_secret_request(
+        self, address: str, secret: str, *, signer: str | None = None
+    ) -> SigningRequest:
+        """What the dataset's owner has to sign for :meth:`push_dataset_secret`."""
+        context, key = self._context, check_secret(secret, "the secret")
+        dataset, owner = self._owned(address, signer)
+        return resource_request(context, dataset, owner, key)
+
+    def check_dataset_secret_exists(self, address: str) -> bool:
+        """Whether the SMS has a secret of this dataset."""
+        context, dataset = self._context, columns.parse_address(address, "dataset")
+        return context.sms.exists(context.chain.rules.sms_dataset_path, address=dataset)
+
+    def _owned(self, address: str, signer: str | None) -> tuple[str, str]:
+        """Address and owner of a dataset, which must be ``signer`` if that is given."""
+        found = self._show(address)
+        owner = str(found.properties["owner"])
+        if signer is not None and signer != owner:
+            raise StateError(
+                f"Wallet {signer} is not allowed to set secret for {found.obj_address}: its owner "
+                f"is {owner}"
+            )
+        return found.obj_address, owner
 
 
 class Workerpools(Assets):

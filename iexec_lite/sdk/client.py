@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .hub import Hub, Networks
     from .journal import Journal
     from .order import Orders
+    from .orderbook import Orderbook
+    from .result import ResultKeys
+    from .storage import Storage
     from .task import Tasks
     from .wallet import Wallet
 
@@ -285,17 +288,38 @@ class IExec:
 
     @cached_property
     def order(self) -> Orders:
-        """Orders: create, sign, hash, cancel, match."""
+        """Orders: create, sign, hash, publish, cancel, match."""
         from .order import Orders
 
         return Orders(self._context)
 
     @cached_property
+    def orderbook(self) -> Orderbook:
+        """What is offered on the marketplace."""
+        from .orderbook import Orderbook
+
+        return Orderbook(self._context)
+
+    @cached_property
     def deal(self) -> Deals:
-        """Deals: show, watch, claim."""
+        """Deals: show, watch, claim, list."""
         from .deal import Deals
 
         return Deals(self._context)
+
+    @cached_property
+    def result(self) -> ResultKeys:
+        """The key that results are encrypted with."""
+        from .result import ResultKeys
+
+        return ResultKeys(self._context)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where results are stored: login and tokens."""
+        from .storage import Storage
+
+        return Storage(self._context)
 
     @cached_property
     def task(self) -> Tasks:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ..eth.signer import Signer
     from ..net.http import Http
     from ..net.in_process import Call
+    from ..net.market import Market
     from ..net.rpc import Rpc
+    from ..net.sms import Sms
     from .journal import Journal
     from .transactions import Sent, Transactions
 
@@ -163,6 +165,23 @@ class Context:
         return self.once("http", make)
 
     @property
+    def market(self) -> Market:
+        """The marketplace. One for the client: its publications wait for each other."""
+
+        def make() -> Market:
+            from ..net.market import Market
+
+            if self.offline:
+                raise ConfigurationError(
+                    "This client is offline: build it with a node (provider=) to reach the "
+                    "marketplace"
+                )
+            url = self.service("iexec_gateway", "iexec_gateway_url")
+            return Market(self.http, url, self.chain.id)
+
+        return self.once("market", make)
+
+    @property
     def rpc(self) -> Rpc:
         """The node. Not checked: see :meth:`node`."""
 
@@ -195,6 +214,17 @@ class Context:
                 "check the URL or the chain name"
             )
         return True
+
+    @property
+    def sms(self) -> Sms:
+        """The secret management service."""
+
+        def make() -> Sms:
+            from ..net.sms import Sms
+
+            return Sms(self.http, self.service("sms", "sms_url"))
+
+        return self.once("sms", make)
 
     @property
     def transactions(self) -> Transactions:

@@ -1,4 +1,4 @@
-"""Deals: show, watch, claim (chain.md §5, §6.5)."""
+"""Deals: show, watch, claim, list (chain.md §5, §6.5; services.md §1.8)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.ids import task_id
 from .context import Context
-from .records import Deal, DealClaim, DealUpdate, Task
+from .market import fetch_deals
+from .page import Page
+from .records import Deal, DealClaim, DealUpdate, MarketDeal, Task
 from .states import COMPLETED, read_deal, read_tasks
 from .watch import Watch
 
@@ -41,6 +43,58 @@ class Deals:
         return task_id(
             columns.parse_bytes32(dealid, "dealid"), columns.parse_uint(task_idx, "task_idx")
         )
+
+    def fetch_requester_deals(
+        self,
+        requester: str,
+        *,
+        app_address: str | None = None,
+        dataset_address: str | None = None,
+        workerpool_address: str | None = None,
+        page: int = 0,
+        page_size: int | None = None,
+    ) -> Page[MarketDeal]:
+        """The deals of a requester that the marketplace has seen, newest first.
+
+        With the addresses, only deals of that app, dataset or workerpool. ``page`` counts from 0;
+        ``page_size`` can be chosen on today's networks.
+        """
+        query = {"requester": columns.parse_address(requester, "requester")}
+        given = {"app": app_address, "dataset": dataset_address, "workerpool": workerpool_address}
+        for kind, address in given.items():
+            if address is not None:
+                query[kind] = columns.parse_address(address, f"{kind}_address")
+        return fetch_deals(self._context, query, page=page, page_size=page_size)
+
+    def fetch_deals_by_apporder(
+        self, order_hash: str, *, page: int = 0, page_size: int | None = None
+    ) -> Page[MarketDeal]:
+        """The deals that this app order is part of, newest first."""
+        return self._fetch_by_order("apporder", order_hash, page, page_size)
+
+    def fetch_deals_by_datasetorder(
+        self, order_hash: str, *, page: int = 0, page_size: int | None = None
+    ) -> Page[MarketDeal]:
+        """The deals that this dataset order is part of, newest first."""
+        return self._fetch_by_order("datasetorder", order_hash, page, page_size)
+
+    def fetch_deals_by_workerpoolorder(
+        self, order_hash: str, *, page: int = 0, page_size: int | None = None
+    ) -> Page[MarketDeal]:
+        """The deals that this workerpool order is part of, newest first."""
+        return self._fetch_by_order("workerpoolorder", order_hash, page, page_size)
+
+    def fetch_deals_by_requestorder(
+        self, order_hash: str, *, page: int = 0, page_size: int | None = None
+    ) -> Page[MarketDeal]:
+        """The deals that this request order is part of, newest first."""
+        return self._fetch_by_order("requestorder", order_hash, page, page_size)
+
+    def _fetch_by_order(
+        self, kind: str, order_hash: str, page: int, page_size: int | None
+    ) -> Page[MarketDeal]:
+        query = {f"{kind}Hash": columns.parse_bytes32(order_hash, "order_hash")}
+        return fetch_deals(self._context, query, page=page, page_size=page_size)
 
     def obs_deal(self, dealid: str, *, patience: float = 300.0) -> Watch[DealUpdate]:
         """Watch a deal: its state at once, then at each change of a task, until none is open."""

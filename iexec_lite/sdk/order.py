@@ -1,4 +1,4 @@
-"""Orders: create, sign, hash, cancel, match (chain.md §2, §7).
+"""Orders: create, sign, hash, cancel, match (chain.md §2, §7); publishing is in ``publish.py``.
 
 Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
 network: whether the wallet owns the resource, what is left of an order, and the purchase itself.
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
-from ..protocol import matching, orders
-from ..protocol.contracts import ENTRY, EVENTS, HUB, Method
+from ..protocol import detached, matching, orders
+from ..protocol.contracts import EVENTS, HUB, Method
+from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.ids import task_id
 from ..protocol.orders import (
     Apporder,
@@ -24,9 +25,11 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
     Workerpoolorder,
 )
-from .context import Context
+from ..protocol.values import parse_address
+from .authorize import read_given
 from .facts import match_facts
-from .records import CancelledOrder, MatchResult
+from .publish import Publishing
+from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
 
 __all__ = ["Orders"]
 
@@ -35,11 +38,8 @@ S = TypeVar("S", bound=SignedOrder)
 Loose = Mapping[str, object]
 
 
-class Orders:
+class Orders(Publishing):
     """Reached as ``iexec.order``. Every method takes an order record or its JSON dictionary."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     # -- create -------------------------------------------------------------------------------
 
@@ -138,6 +138,65 @@ class Orders:
             self._check_request(order)
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
+    # -- sign elsewhere -----------------------------------------------------------------------
+
+    def sign_apporder_request(
+        self, apporder: Apporder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the app's owner has to sign on another machine: carry it there and back.
+
+        ``address`` is who will sign: the owner by default (offline: the wallet). What comes back
+        goes to :meth:`import_signed_order`. Each request has a salt of its own, so each is an order
+        of its own.
+        """
+        return self._request(Apporder.from_dict(apporder), address)
+
+    def sign_datasetorder_request(
+        self, datasetorder: Datasetorder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the dataset's owner has to sign; see :meth:`sign_apporder_request`."""
+        return self._request(Datasetorder.from_dict(datasetorder), address)
+
+    def sign_workerpoolorder_request(
+        self, workerpoolorder: Workerpoolorder | Loose, *, address: str | None = None
+    ) -> SigningRequest:
+        """What the workerpool's owner has to sign; see :meth:`sign_apporder_request`."""
+        return self._request(Workerpoolorder.from_dict(workerpoolorder), address)
+
+    def sign_requestorder_request(
+        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+    ) -> SigningRequest:
+        """What the requester has to sign; see :meth:`sign_apporder_request`."""
+        order = Requestorder.from_dict(requestorder)
+        if check_request and not self._context.offline:
+            self._check_request(order)
+        return self._request(order, order.requester)
+
+    def _request(self, order: orders.Order, address: str | None) -> SigningRequest:
+        context = self._context
+        signer = None if address is None else parse_address(address)
+        if context.offline:
+            signer = signer or context.address
+        else:
+            owner = self._owner(order)
+            if signer not in (None, owner):
+                raise StateError(
+                    f"Invalid order signer, must be the resource owner (expected {owner}, got "
+                    f"{signer})"
+                )
+            signer = owner
+        return detached.order_request(order, signer, context.domain)
+
+    def import_signed_order(self, document: SignedRequest | Loose) -> SignedOrder:
+        """The order in a request that was signed elsewhere, once its signature is verified.
+
+        SignatureError for a signature by anybody but the address that was asked, ValidationError
+        for an order of another chain or hub.
+        """
+        found = read_given(document)
+        assert found is not None  # noqa: S101  # only None gives None
+        return detached.signed_order(found, self._context.domain)
+
     def _owned(self, order: O) -> O:
         """The order, if the wallet owns what it offers."""
         context = self._context
@@ -145,17 +204,6 @@ class Orders:
             text = "Invalid order signer, must be the resource owner"
             context.require_address(self._owner(order), text)
         return order
-
-    def _owner(self, order: orders.Order) -> str:
-        """Whose order this is: the requester's, or whoever owns now what it offers."""
-        if isinstance(order, Requestorder):
-            return order.requester
-        return str(self._context.read(str(getattr(order, order.resource)), ENTRY.owner))
-
-    def _check_request(self, order: Requestorder) -> None:
-        from .request import check_request
-
-        check_request(self._context, order)
 
     # -- hash ---------------------------------------------------------------------------------
 
@@ -238,10 +286,10 @@ class Orders:
     def match_orders(
         self,
         *,
-        apporder: SignedApporder | Loose,
-        workerpoolorder: SignedWorkerpoolorder | Loose,
-        requestorder: SignedRequestorder | Loose,
-        datasetorder: SignedDatasetorder | Loose | None = None,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
         check_request: bool = True,
         new: bool = False,
     ) -> MatchResult:
@@ -252,14 +300,7 @@ class Orders:
         hub pays, whoever sends.
         """
         context = self._context
-        bundle = matching.OrderSet(
-            apporder=SignedApporder.from_dict(apporder),
-            datasetorder=orders.NULL_DATASETORDER
-            if datasetorder is None
-            else SignedDatasetorder.from_dict(datasetorder),
-            workerpoolorder=SignedWorkerpoolorder.from_dict(workerpoolorder),
-            requestorder=SignedRequestorder.from_dict(requestorder),
-        )
+        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
 
         def check() -> None:
             if check_request:
@@ -286,6 +327,33 @@ class Orders:
             taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
         )
 
+    def estimate_match_orders(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+    ) -> MatchEstimate:
+        """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
+
+        Needs no signer. Raises MatchError with all reasons that money cannot mend.
+        """
+        context = self._context
+        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
+        report.but_for_money().raise_if_bad()
+        return MatchEstimate(
+            volume=report.volume,
+            total=report.total,
+            app_price=report.app_price,
+            dataset_price=report.dataset_price,
+            workerpool_price=report.workerpool_price,
+            workerpool_stake=report.workerpool_stake,
+            requester_shortfall=report.requester_shortfall,
+            workerpool_shortfall=report.workerpool_shortfall,
+        )
+
     def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
         """The index of a new deal's first task; it is 0 for the first deal of a request order."""
         if orders.deal_id(request_hash, 0) == dealid:
@@ -302,3 +370,20 @@ class Orders:
             ) from error
         assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
         return int(deal["botFirst"])
+
+
+def _bundle(app: object, dataset: object, workerpool: object, request: object) -> matching.OrderSet:
+    """The four orders of a match, from whatever form they came in."""
+    return matching.OrderSet(
+        apporder=_signed(SignedApporder, app),
+        datasetorder=orders.NULL_DATASETORDER
+        if dataset is None
+        else _signed(SignedDatasetorder, dataset),
+        workerpoolorder=_signed(SignedWorkerpoolorder, workerpool),
+        requestorder=_signed(SignedRequestorder, request),
+    )
+
+
+def _signed(kind: type[S], order: object) -> S:
+    found = order.order if isinstance(order, PublishedOrder) else order
+    return kind.from_dict(found)  # type: ignore[arg-type]  # it refuses what is no order

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+from ..errors import MarketCallError
+
 __all__ = ["Page"]
 
 T = TypeVar("T")
@@ -14,17 +16,33 @@ class Page(Generic[T]):
     """``items`` of this page, ``count`` of the whole list; a page costs one request.
 
     Iterate for this page, ``next()`` for the following one (None after the last), ``all()`` to walk
-    from here to the end.
+    from here to the end. ``orders`` and ``deals`` are V6's names of ``items``, ``more`` of
+    ``next``. ``skipped`` says of each item that is listed but cannot be used why not.
     """
 
-    __slots__ = ("_more", "count", "items")
+    __slots__ = ("_more", "count", "items", "skipped")
 
     def __init__(
-        self, items: Sequence[T], count: int, more: Callable[[], Page[T]] | None = None
+        self,
+        items: Sequence[T],
+        count: int,
+        more: Callable[[], Page[T]] | None = None,
+        skipped: Sequence[MarketCallError] = (),
     ) -> None:
         self.items = tuple(items)
         self.count = count
+        self.skipped = tuple(skipped)
         self._more = more
+
+    @property
+    def orders(self) -> tuple[T, ...]:
+        """``items``, of an order book."""
+        return self.items
+
+    @property
+    def deals(self) -> tuple[T, ...]:
+        """``items``, of a list of deals."""
+        return self.items
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)
@@ -35,6 +53,10 @@ class Page(Generic[T]):
     def next(self) -> Page[T] | None:
         """The following page, or None."""
         return self._more() if self._more is not None else None
+
+    def more(self) -> Page[T] | None:
+        """As :meth:`next`."""
+        return self.next()
 
     def all(self) -> Iterator[T]:
         """Every item from this page on, asking for further pages as they are needed."""

@@ -8,6 +8,12 @@ in its metadata where its JSON differs from that rule.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ..protocol.ids import task_ids
+
+if TYPE_CHECKING:
+    from ..protocol.orders import SignedOrder
 
 __all__ = [
     "AccountBalance",
@@ -17,14 +23,20 @@ __all__ = [
     "DealClaim",
     "DealUpdate",
     "Deployed",
+    "MarketDeal",
+    "MatchEstimate",
     "MatchResult",
     "Network",
+    "PublishedOrder",
     "Resource",
     "ResourceShare",
+    "SecretPush",
     "Task",
     "TaskUpdate",
     "Transfer",
 ]
+
+S = TypeVar("S", bound="SignedOrder")
 
 NUMBER = {"number": True}
 
@@ -90,6 +102,14 @@ class Transfer(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPush(Record):
+    """A secret that is now in the SMS; ``is_updated``: in the place of another."""
+
+    is_pushed: bool
+    is_updated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network(Record):
     """The chain the client works on. A native chain pays in RLC and was called a sidechain."""
 
@@ -142,6 +162,48 @@ class MatchResult(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchEstimate(Record):
+    """What ``match_orders`` would do now. Prices are nRLC per task, the rest nRLC in all.
+
+    ``volume`` tasks would be bought for ``total``, which the requester pays; ``workerpool_stake``
+    is locked of the workerpool owner's account. The shortfalls are what is missing on either
+    account (0: enough); where one account pays and stakes, both are the same amount of it.
+    """
+
+    volume: int
+    total: int
+    app_price: int
+    dataset_price: int
+    workerpool_price: int
+    workerpool_stake: int
+    requester_shortfall: int
+    workerpool_shortfall: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedOrder(Record, Generic[S]):
+    """An order on the marketplace. ``remaining`` is how many tasks are left of it.
+
+    ``order`` is known to hash to ``order_hash``; its signature, ``status`` (``open``, ``filled``,
+    ``canceled``, ``dead``), ``remaining``, ``signer`` and the time (ISO 8601) are the marketplace's
+    word. ``bulk`` only of dataset orders, only on today's networks.
+    """
+
+    order_hash: str
+    chain_id: int
+    order: S
+    remaining: int = field(metadata=NUMBER)
+    status: str
+    publication_timestamp: str
+    signer: str
+    bulk: bool | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """The V6 JSON; as on the marketplace, the numbers within the order are numbers."""
+        return {**Record.to_dict(self), "order": self.order.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceShare(Record):
     """One side of a deal: contract, owner when matched, price per task in nRLC."""
 
@@ -178,6 +240,58 @@ class Deal(Record):
     final_time: int
     deadline_reached: bool
     tasks: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketDeal(Record):
+    """A deal as the marketplace tells it: the members of ``Deal`` and where it was made.
+
+    What only the chain can tell is not here (final time, whether it is reached): ``deal.show``
+    does. ``dealid`` is known to be that of ``request_hash`` and ``bot_first``.
+    """
+
+    dealid: str
+    chain_id: int = field(metadata=NUMBER)
+    app: ResourceShare
+    dataset: ResourceShare
+    workerpool: ResourceShare
+    requester: str
+    beneficiary: str
+    callback: str
+    app_hash: str
+    dataset_hash: str
+    workerpool_hash: str
+    request_hash: str
+    params: str
+    volume: int = field(metadata=NUMBER)
+    category: int = field(metadata=NUMBER)
+    tag: str
+    trust: int = field(metadata=NUMBER)
+    start_time: int = field(metadata=NUMBER)
+    bot_first: int = field(metadata=NUMBER)
+    bot_size: int = field(metadata=NUMBER)
+    scheduler_reward_ratio: int = field(metadata=NUMBER)
+    worker_stake: int = field(metadata=NUMBER)
+    block_number: int = field(metadata=NUMBER)
+    block_timestamp: str
+    transaction_hash: str
+
+    @property
+    def tasks(self) -> dict[int, str]:
+        """Task ids by index, as in ``Deal``. StateError for more than can be listed."""
+        return task_ids(self.dealid, self.bot_first, self.bot_size)
+
+    def to_dict(self) -> dict[str, object]:
+        """The marketplace's JSON: numbers are numbers."""
+        shares = {
+            kind: {**share.to_dict(), "price": share.price}
+            for kind, share in (
+                ("app", self.app),
+                ("dataset", self.dataset),
+                ("workerpool", self.workerpool),
+            )
+        }
+        return {**Record.to_dict(self), **shares}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,9 @@ from ..protocol.orders import NULL_ADDRESS, Requestorder
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
 from .context import Context
+from .secrets import RESULT_KEY, STORAGE_TOKENS
 
 __all__ = ["check_request"]
-
-ENCRYPTION_KEY = "iexec-result-encryption-public-key"
-STORAGE_TOKENS = {
-    "ipfs": "iexec-result-iexec-ipfs-token",
-    "dropbox": "iexec-result-dropbox-token",
-}
 
 
 def check_request(context: Context, order: Requestorder) -> None:
@@ -29,16 +24,14 @@ def check_request(context: Context, order: Requestorder) -> None:
     Raises ConfigurationError where the network has no SMS, ValidationError for params that workers
     would not understand.
     """
-    from ..net.sms import Sms
-
     rules = context.chain.rules
     tee = bool(to_mask(order.tag) & TEE)
     wanted = params.check_params(
         order.params, rules=rules, tee=tee, callback=order.callback != NULL_ADDRESS
     )
-    sms = Sms(context.http, context.service("sms", "sms_url"))
+    sms = context.sms
     if wanted.get("iexec_result_encryption") is True and not sms.exists(
-        rules.sms_user_path, address=order.beneficiary, name=ENCRYPTION_KEY
+        rules.sms_user_path, address=order.beneficiary, name=RESULT_KEY
     ):
         raise StateError(
             "Beneficiary result encryption key is not set in the SMS. "

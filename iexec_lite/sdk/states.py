@@ -6,10 +6,10 @@ contracts do; what no worker has begun is nowhere on chain and known from its de
 
 from __future__ import annotations
 
-from ..errors import ObjectNotFoundError, StateError
+from ..errors import ObjectNotFoundError
 from ..protocol import columns
 from ..protocol.contracts import HUB
-from ..protocol.ids import task_id
+from ..protocol.ids import task_ids
 from ..protocol.orders import NULL_ADDRESS, NULL_BYTES32
 from ..protocol.results import parse_location
 from .context import Context
@@ -21,9 +21,6 @@ __all__ = ["COMPLETED", "FAILED", "read_deal", "read_task", "read_tasks", "unset
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)
 STATUS_NAMES = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
 
-# A deal may have 2²⁵⁶ tasks at price 0, and their ids are hashes to compute one by one.
-MAX_TASKS = 1_000_000
-
 
 def read_deal(context: Context, dealid: str) -> Deal:
     """The deal with this id. Raises ObjectNotFoundError."""
@@ -34,8 +31,6 @@ def read_deal(context: Context, dealid: str) -> Deal:
         raise ObjectNotFoundError("deal", key, context.chain.id)
     final_time = found["startTime"] + Hub(context).longest(found["category"])
     first, size = found["botFirst"], found["botSize"]
-    if size > MAX_TASKS:
-        raise StateError(f"deal {key} has {size} tasks, more than can be listed ({MAX_TASKS})")
     return Deal(
         dealid=key,
         app=ResourceShare(**found["app"]),
@@ -56,7 +51,7 @@ def read_deal(context: Context, dealid: str) -> Deal:
         sponsor=found.get("sponsor"),
         final_time=final_time,
         deadline_reached=context.block_time() >= final_time,
-        tasks={i: task_id(key, i) for i in range(first, first + size)},
+        tasks=task_ids(key, first, size),
     )
 
 

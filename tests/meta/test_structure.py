@@ -263,12 +263,12 @@ def test_library_works_without_cli_and_sandbox(planted: Path) -> None:
 PUBLIC = {
     "App", "Apporder", "Category", "Dataset", "Datasetorder", "IExec", "KeySigner", "Page",
     "Requestorder", "Signer", "SignedApporder", "SignedDatasetorder", "SignedRequestorder",
-    "SignedRequest", "SigningRequest",
+    "SecretPush", "SignedRequest", "SigningRequest",
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
-    "Deployed", "MatchResult", "Network", "Resource", "Results", "RpcSigner", "Task", "TaskUpdate",
-    "Transfer",
+    "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
+    "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 

@@ -38,14 +38,15 @@ function api({ chainId, hub, key = NOBODY, proxy }) {
 
 const clients = new Map();
 
-/** The SDK on a running node: one client for each node, flavour and key. */
-function running({ host, key = NOBODY, hub, native }) {
-  const name = [host, key, hub, native].join();
+/** The SDK on a running node: one client for each node, flavour, key and set of services. */
+function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = host, ipfsGateway, iexecGateway }) {
+  const name = [host, key, hub, native, sms, resultProxy, ipfsGateway, iexecGateway].join();
   if (!clients.has(name)) {
     const wallet = sdk.utils.getSignerFromPrivateKey(host, key);
     wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
-    // The SDK wants the URLs of services that it does not contact here.
-    const options = { hubAddress: hub, isNative: native, useGas: !native, resultProxyURL: host, smsURL: host };
+    // The SDK wants the URLs even of services that it does not contact here.
+    const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
+    const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
     clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
   }
   return clients.get(name);
@@ -181,9 +182,12 @@ const OPS = {
   },
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
 
-  // the whole SDK on a real chain
   walletRequests,
-  onChain: async ({ chain, module, method, args }) => printed(await running(chain)[module][method](...args)),
+  // the whole SDK on a real chain; `more`: the next page of what was returned
+  onChain: async ({ chain, module, method, args, more = false }) => {
+    const found = await running(chain)[module][method](...args);
+    return printed(more ? await found.more() : found);
+  },
 };
 
 async function answer(line) {

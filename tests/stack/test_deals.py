@@ -15,13 +15,13 @@ from iexec_lite.errors import (
     ValidationError,
     Web3ProviderSendError,
 )
+from iexec_lite.protocol import ids
 from iexec_lite.protocol.contracts import HUB, Method
 from iexec_lite.protocol.ids import task_id
 from iexec_lite.protocol.orders import NULL_ADDRESS
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk import deal as deals
-from iexec_lite.sdk import states
 from iexec_lite.sdk.records import AccountBalance, MatchResult
 
 Client = Callable[..., IExec]
@@ -132,7 +132,7 @@ def test_a_deal_of_very_many_tasks(
     sandbox: Sandbox, client: Client, buy: Buy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     match = buy(sandbox, volume=11)
-    monkeypatch.setattr(states, "MAX_TASKS", 10)
+    monkeypatch.setattr(ids, "MAX_TASKS", 10)
     with pytest.raises(StateError, match="has 11 tasks, more than can be listed"):
         client(sandbox, "requester").deal.show(match.dealid)
 

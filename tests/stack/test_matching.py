@@ -32,6 +32,7 @@ from iexec_lite.protocol.rules import V6
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.facts import match_facts
+from iexec_lite.sdk.records import PublishedOrder
 
 PRICE = 1000
 VOLUME = 5
@@ -541,6 +542,72 @@ def test_one_account_that_pays_and_stakes(market: Market) -> None:
         fields["requestorder"]["workerpoolmaxprice"] = price
         report = market.agree(market.sign(fields, signers))
         assert codes(report) == ([] if good else ["shared-stake"])
+
+
+# --- before the purchase --------------------------------------------------------------------------
+
+
+def published(market: Market, order: Any) -> PublishedOrder[Any]:
+    """As it comes from the marketplace."""
+    context = market.client("admin")._context
+    return PublishedOrder(
+        order_hash=orders.order_hash(order, context.domain),
+        chain_id=context.chain.id,
+        order=order,
+        remaining=order.volume,
+        status="open",
+        publication_timestamp="",
+        signer=NOBODY,
+    )
+
+
+def stakes(market: Market) -> list[int]:
+    """Of the requester and of the workerpool's owner."""
+    people, account = accounts.addresses(), market.client("admin").account
+    names = ("requester", "workerpool-owner")
+    return [account.check_balance(people[name]).stake for name in names]
+
+
+def test_an_estimate_is_what_happens(market: Market) -> None:
+    fields = market.fields()
+    fields["requestorder"]["volume"] = 2
+    bundle = market.sign(fields)
+    found = {name: published(market, order) for name, order in bundle._asdict().items()}
+    before = stakes(market)
+    with IExec(market.sandbox.chain) as anybody:
+        estimate = anybody.order.estimate_match_orders(**found)
+    assert (estimate.volume, estimate.total) == (2, 6 * PRICE)
+    assert (estimate.requester_shortfall, estimate.workerpool_shortfall) == (0, 0)
+    assert estimate.to_dict() == {
+        **{"volume": "2", "total": "6000", "appPrice": "1000", "datasetPrice": "1000"},
+        **{"workerpoolPrice": "1000", "workerpoolStake": "600"},
+        **{"requesterShortfall": "0", "workerpoolShortfall": "0"},
+    }
+    made = market.client("requester").order.match_orders(**found, check_request=False)
+    assert made.volume == estimate.volume
+    spent = [old - new for old, new in zip(before, stakes(market), strict=True)]
+    assert spent == [estimate.total, estimate.workerpool_stake]
+
+
+def test_an_estimate_tells_what_is_missing(market: Market) -> None:
+    fields = market.fields()
+    price = 2 * PRICE * 10
+    fields["workerpoolorder"]["workerpoolprice"] = price
+    fields["requestorder"]["workerpoolmaxprice"] = price
+    bundle = market.sign(fields)
+    buyer = market.client("requester")
+    assert codes(market.agree(bundle)) == ["workerpool-stake", "requester-stake"]
+    estimate = buyer.order.estimate_match_orders(**bundle._asdict())
+    assert estimate.requester_shortfall == estimate.total - REQUESTER_STAKE > 0
+    assert estimate.workerpool_shortfall == estimate.workerpool_stake - POOL_STAKE > 0
+    buyer.account.deposit(estimate.requester_shortfall)
+    market.client("workerpool-owner").account.deposit(estimate.workerpool_shortfall)
+    assert market.agree(bundle).ok
+    made = buyer.order.match_orders(**bundle._asdict(), check_request=False)
+    assert made.volume == estimate.volume == VOLUME
+    with pytest.raises(MatchError) as caught:
+        buyer.order.estimate_match_orders(**bundle._asdict())
+    assert [each["code"][-4:] for each in caught.value.details["reasons"]] == ["0x60"] * 4
 
 
 # --- all at once ----------------------------------------------------------------------------------

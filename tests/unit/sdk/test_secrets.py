@@ -1,0 +1,332 @@
+"""Result keys and storage tokens: the bytes of services.md §2.2, §2.4, §3, and every refusal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from iexec_lite import IExec, SignedRequest
+from iexec_lite.errors import (
+    ApiCallError,
+    ConfigurationError,
+    IExecError,
+    ResultProxyCallError,
+    SignatureError,
+    SmsCallError,
+    StateError,
+    ValidationError,
+)
+from iexec_lite.eth.crypto import rsa_generate
+from iexec_lite.eth.signer import KeySigner
+from iexec_lite.protocol.authorization import MARKET, RESULT_PROXY, new_challenge
+from iexec_lite.protocol.chains import Chain
+from iexec_lite.protocol.detached import SigningRequest
+from iexec_lite.protocol.rules import V6, V9
+
+KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
+ME = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
+SIGNER = KeySigner.from_key(KEY)
+HUB = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
+TOKEN_PATH = f"/secrets/web2?ownerAddress={ME}&secretName=iexec-result-iexec-ipfs-token"
+KEY_PATH = f"/secrets/web2?ownerAddress={ME}&secretName=iexec-result-encryption-public-key"
+FOO_SIGNATURE = (
+    "0x0202a51da23b4487f06185c97a5d8a01ac2364828110ce8206a5c301e4aa04e5"
+    "1b3e13e9059247b5fa6313e846e996bc35f2b3ccad877f9d052b8feb4dd0aa621b"
+)
+LOGIN = (
+    "0xf01134772bde1e25134a9113405e9f9874fa6446f99d0daf3d36791980e182ff_"
+    "0xdf5cb5bbfe990a4f33b0b41122bc8911e1e6cf97df67d8b14c7d94a00c64d5d7"
+    f"0bb0e771838ce8f50142bc38626b661f56a8c8e9fecd50b542905ffdddecd4ab1c_{ME}"
+)
+
+
+class Service(ThreadingHTTPServer):
+    """Answers with what is in ``answers`` for (method, path), else 404; keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self.asked: list[tuple[str, str, str | None, str | None, bytes]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length)
+                server.asked.append(
+                    (
+                        self.command,
+                        self.path,
+                        self.headers.get("Authorization"),
+                        self.headers.get("Content-Type"),
+                        body,
+                    )
+                )
+                status, content = server.answers.get((self.command, self.path), (404, b""))
+                if status == 0:  # cut
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(content)
+
+            do_HEAD = do_GET = do_POST = do_PUT = answer
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def methods(self) -> list[str]:
+        return [each[0] for each in self.asked]
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    server = Service()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def client(service: Service, *, key: str | None = KEY, rules: Any = V6) -> IExec:
+    chain = Chain(
+        id=133,
+        name="here",
+        host="http://127.0.0.1:1",
+        hub=HUB,
+        sms=service.url,
+        result_proxy=service.url,
+        rules=rules,
+    )
+    return IExec(chain, key)
+
+
+@pytest.fixture(scope="module")
+def rsa() -> tuple[str, str]:
+    return rsa_generate(2048)
+
+
+# --- what travels -------------------------------------------------------------------------------
+
+
+def test_a_first_token_is_posted(service: Service) -> None:
+    service.answers["POST", TOKEN_PATH] = 204, b""
+    with client(service) as iexec:
+        pushed = iexec.storage.push_storage_token("foo")
+    assert pushed.to_dict() == {"isPushed": True, "isUpdated": False}
+    assert service.asked == [
+        ("HEAD", TOKEN_PATH, None, None, b""),
+        ("POST", TOKEN_PATH, FOO_SIGNATURE, "text/plain", b"foo"),
+    ]
+
+
+def test_another_token_is_put(service: Service) -> None:
+    service.answers["HEAD", TOKEN_PATH] = service.answers["PUT", TOKEN_PATH] = 204, b""
+    with client(service) as iexec:
+        with pytest.raises(StateError, match=r"already exists .* force_update"):
+            iexec.storage.push_storage_token("foo", provider="ipfs")
+        pushed = iexec.storage.push_storage_token("foo", provider="ipfs", force_update=True)
+    assert pushed.to_dict() == {"isPushed": True, "isUpdated": True}
+    assert service.asked[-1] == ("PUT", TOKEN_PATH, FOO_SIGNATURE, "text/plain", b"foo")
+    assert service.methods() == ["HEAD", "PUT"]  # that it is set is known by then
+
+
+def test_dropbox_has_a_name_of_its_own(service: Service) -> None:
+    path = TOKEN_PATH.replace("iexec-ipfs", "dropbox")
+    service.answers["HEAD", path] = 204, b""
+    with client(service, key=None) as iexec:
+        assert iexec.storage.check_storage_token_exists(ME.lower(), provider="dropbox")
+        assert not iexec.storage.check_storage_token_exists(ME)
+        with pytest.raises(ValidationError, match='"s3" not supported'):
+            iexec.storage.check_storage_token_exists(ME, provider="s3")
+
+
+def test_a_result_key_travels_as_base64_of_its_pem(service: Service, rsa: tuple[str, str]) -> None:
+    service.answers["POST", KEY_PATH] = 204, b""
+    encoded = base64.b64encode(rsa[1].encode())
+    for given in (rsa[1], encoded.decode()):
+        with client(service) as iexec:
+            iexec.result.push_result_encryption_key(given)
+        assert service.asked[-1][4] == encoded
+    with client(service, key=None) as iexec:
+        assert not iexec.result.check_result_encryption_key_exists(ME)
+
+
+def test_login(service: Service) -> None:
+    document = new_challenge(RESULT_PROXY, 133, "abc").to_dict()
+    document["domain"]["verifyingContract"] = ""  # type: ignore[index]  # as the real one
+    challenge = f"/results/challenge?address={ME}&chainId=133"
+    service.answers["GET", challenge] = 200, json.dumps(document).encode()
+    service.answers["POST", "/results/login?chainId=133"] = 200, b"a.b."
+    with client(service) as iexec:
+        assert iexec.storage.default_storage_login() == "a.b."
+    method, path, _, kind, body = service.asked[1]
+    assert (method, path, kind, body.decode()) == (
+        "POST",
+        "/results/login?chainId=133",
+        "text/plain",
+        LOGIN,
+    )
+
+
+# --- signed elsewhere ---------------------------------------------------------------------------
+
+
+def elsewhere(request: SigningRequest) -> dict[str, Any]:
+    """Carried to the key as JSON, signed, carried back."""
+    there = SigningRequest.from_dict(json.loads(json.dumps(request.to_dict())))
+    return json.loads(json.dumps(there.sign(SIGNER).to_dict()))
+
+
+def test_pushes_and_login_signed_elsewhere(service: Service, rsa: tuple[str, str]) -> None:
+    service.answers["POST", TOKEN_PATH] = service.answers["POST", KEY_PATH] = 204, b""
+    document = json.dumps(new_challenge(RESULT_PROXY, 133, "abc").to_dict()).encode()
+    service.answers["GET", f"/results/challenge?address={ME}&chainId=133"] = 200, document
+    service.answers["POST", "/results/login?chainId=133"] = 200, b"foo"
+    with client(service, key=None) as iexec:
+        storage, result = iexec.storage, iexec.result
+        login = elsewhere(storage.login_challenge(address=ME))
+        token = storage.default_storage_login(authorization=login)
+        request = storage.push_storage_token_request(token, address=ME)
+        assert token not in json.dumps(request.to_dict()).replace(request.what, "")
+        storage.push_storage_token(token, signature=elsewhere(request))
+        request = result.push_result_encryption_key_request(rsa[1], address=ME)
+        result.push_result_encryption_key(
+            rsa[1], signature=SignedRequest.from_dict(elsewhere(request))
+        )
+    assert service.asked[1][4].decode() == LOGIN
+    assert service.asked[3] == ("POST", TOKEN_PATH, FOO_SIGNATURE, "text/plain", b"foo")
+
+
+def test_a_signature_over_something_else(service: Service) -> None:
+    with client(service, key=None) as iexec:
+        signed = elsewhere(iexec.storage.push_storage_token_request("foo", address=ME))
+        with pytest.raises(SignatureError, match="something else"):
+            iexec.storage.push_storage_token("bar", signature=signed)
+        with pytest.raises(SignatureError, match="no login"):
+            iexec.storage.default_storage_login(authorization=signed)
+        market = SigningRequest(
+            what="log in", address=ME, chain_id=133, payload=new_challenge(MARKET, 133, "abc")
+        )
+        with pytest.raises(ValidationError, match="no login challenge"):
+            iexec.storage.default_storage_login(authorization=elsewhere(market))
+        with pytest.raises(ConfigurationError, match="Missing Signer"):
+            iexec.storage.push_storage_token("foo")
+    assert "POST" not in service.methods()
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (401, StateError, "not allowed"),
+        (409, StateError, "already exists"),
+        (413, SmsCallError, "too long"),
+        (400, SmsCallError, "unexpected status: 400"),
+        (500, SmsCallError, "unexpected status: 500"),
+        (0, SmsCallError, "not known whether"),
+    ],
+)
+def test_the_sms_refuses(
+    service: Service, status: int, error: type[IExecError], message: str
+) -> None:
+    service.answers["POST", TOKEN_PATH] = status, b""
+    with client(service) as iexec, pytest.raises(error, match=message) as caught:
+        iexec.storage.push_storage_token("s3cr3t")
+    assert "s3cr3t" not in f"{caught.value!r} {caught.value.to_dict()}"
+    assert service.methods() == ["HEAD", "POST"]  # never repeated
+
+
+@pytest.mark.parametrize(
+    ("challenge", "login", "error", "message"),
+    [
+        ((500, b""), (200, b"t"), ResultProxyCallError, "Failed to get authorization.* 500"),
+        ((200, b"<html>"), (200, b"t"), ResultProxyCallError, "Failed to get authorization"),
+        ((200, b"{}"), (200, b"t"), ApiCallError, "Failed to get authorization"),
+        ((0, b""), (200, b"t"), ResultProxyCallError, "Failed to get authorization"),
+        (None, (401, b""), ResultProxyCallError, "login failed: .* answered 401"),
+        (None, (500, b""), ResultProxyCallError, "login failed: .* answered 500"),
+        (None, (200, b""), ResultProxyCallError, "not a token"),
+        (None, (200, b"two words"), ResultProxyCallError, "not a token"),
+        (None, (0, b""), ResultProxyCallError, "didn't answer"),
+    ],
+)
+def test_the_result_proxy_refuses(
+    service: Service, challenge: Any, login: Any, error: type[IExecError], message: str
+) -> None:
+    good = 200, json.dumps(new_challenge(RESULT_PROXY, 133, "abc").to_dict()).encode()
+    service.answers["GET", f"/results/challenge?address={ME}&chainId=133"] = challenge or good
+    service.answers["POST", "/results/login?chainId=133"] = login
+    with client(service) as iexec, pytest.raises(error, match=message):
+        iexec.storage.default_storage_login()
+    assert service.methods().count("POST") <= 1
+
+
+def test_an_order_in_the_place_of_a_challenge_is_not_signed(service: Service) -> None:
+    with client(service) as iexec:
+        order = iexec.order.create_apporder(HUB)
+    from iexec_lite.protocol import orders
+
+    document = orders.typed_data(order.salted(bytes(32)), orders.domain(133, HUB)).to_dict()
+    path = f"/results/challenge?address={ME}&chainId=133"
+    service.answers["GET", path] = 200, json.dumps(document).encode()
+    with client(service) as iexec, pytest.raises(ApiCallError, match=r"has no text|refusing"):
+        iexec.storage.default_storage_login()
+    assert service.methods() == ["GET"]
+
+
+@pytest.mark.parametrize("value", ["", "x" * 4097, None, b"foo", 5])
+def test_unusable_tokens(service: Service, value: Any) -> None:
+    with client(service) as iexec, pytest.raises(ValidationError, match="the token"):
+        iexec.storage.push_storage_token(value)
+    assert not service.asked
+
+
+def test_unusable_result_keys(service: Service, rsa: tuple[str, str]) -> None:
+    private, public = rsa
+    bad = {
+        private: "RSA public key",
+        base64.b64encode(private.encode()).decode(): "RSA public key",
+        "foo": "RSA public key",
+        public.replace("M", "!", 5): "unusable RSA public key",
+        "-----BEGIN PUBLIC KEY-----\n": "unusable RSA public key",
+    }
+    with client(service) as iexec:
+        for value, message in bad.items():
+            with pytest.raises(ValidationError, match=message) as caught:
+                iexec.result.push_result_encryption_key(value)
+            assert private[100:140] not in str(caught.value)
+    assert not service.asked
+
+
+def test_networks_without_a_storage_login(service: Service) -> None:
+    with client(service, rules=V9) as iexec:
+        for call in (iexec.storage.default_storage_login, iexec.storage.login_challenge):
+            with pytest.raises(ConfigurationError, match="no storage login"):
+                call()
+
+
+def test_nothing_secret_is_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    service.answers["POST", TOKEN_PATH] = 204, b""
+    with caplog.at_level(logging.DEBUG), client(service) as iexec:
+        iexec.storage.push_storage_token("s3cr3t")
+    assert caplog.records
+    assert "s3cr3t" not in caplog.text
+    assert "0202a5" not in caplog.text
