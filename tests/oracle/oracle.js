@@ -93,6 +93,21 @@ function paramsOf({ params, tee, callback, proxy, strict = false }) {
   });
 }
 
+/** What ethers asks a browser wallet for, to sign a message and typed data and to send. */
+async function walletRequests({ address, message, domain, types, values, transaction, signature, hash }) {
+  const seen = [];
+  const answers = { eth_chainId: '0x7', eth_accounts: [address], eth_sendTransaction: hash };
+  const request = async ({ method, params }) => {
+    seen.push({ method, params });
+    return method in answers ? answers[method] : signature;
+  };
+  const signer = new ethers.providers.Web3Provider({ isMetaMask: true, request }).getSigner(address);
+  await signer.signMessage(utils.arrayify(message));
+  await signer._signTypedData(domain, types, values);
+  await signer.sendUncheckedTransaction(transaction);
+  return seen;
+}
+
 const OPS = {
   versions: () => ({ iexec: sdk.version('iexec'), ethers: ethers.version, typed: typed.version, node: process.version }),
 
@@ -189,6 +204,7 @@ const OPS = {
   },
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
 
+  walletRequests,
   // the whole SDK on a real chain; `more`: the next page of what was returned
   onChain: async ({ chain, module, method, args, more = false }) => {
     const found = await running(chain)[module][method](...args);
