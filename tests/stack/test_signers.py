@@ -579,7 +579,7 @@ def keyed(kit: Kit) -> Iterator[NamedChain]:
     node = DevNode(kit.anvil, "token")
     node.start()
     found = prepare(node, kit, cache=cache_folder())
-    yield NamedChain(node, record(node, found, gateway="http://127.0.0.1:1"))
+    yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
     node.stop()
 
 
@@ -604,7 +604,7 @@ def client(keyed: NamedChain) -> Iterator[Callable[..., IExec]]:
 
 
 def test_a_whole_purchase(keyed: NamedChain, client: Callable[..., IExec], buy: Buy) -> None:
-    match = buy(keyed, volume=2)
+    match = buy(keyed, volume=2, token=False)
     requester = client(keyed, "requester")
     deal = requester.deal.show(match.dealid)
     assert (deal.bot_size, deal.requester) == (2, requester.wallet.get_address())

@@ -6,6 +6,7 @@ them, beside yup itself, in tests/oracle/test_market.py.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -83,7 +84,8 @@ def request(port: int, method: str, path: str, body: Any = None, **headers: str)
     """Status, headers, text."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, names)
+    with contextlib.suppress(BrokenPipeError):  # refused before all of it was sent
+        connection.request(method, path, body, names)
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()
