@@ -578,9 +578,11 @@ def keyed(kit: Kit) -> Iterator[NamedChain]:
     """The contracts, on a node that holds keys."""
     node = DevNode(kit.anvil, "token")
     node.start()
-    found = prepare(node, kit, cache=cache_folder())
-    yield NamedChain(node, record(node, found, gateway="http://127.0.0.1:1"))
-    node.stop()
+    try:
+        found = prepare(node, kit, cache=cache_folder())
+        yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
+    finally:
+        node.stop()
 
 
 @pytest.fixture
@@ -604,7 +606,7 @@ def client(keyed: NamedChain) -> Iterator[Callable[..., IExec]]:
 
 
 def test_a_whole_purchase(keyed: NamedChain, client: Callable[..., IExec], buy: Buy) -> None:
-    match = buy(keyed, volume=2)
+    match = buy(keyed, volume=2, token=False)
     requester = client(keyed, "requester")
     deal = requester.deal.show(match.dealid)
     assert (deal.bot_size, deal.requester) == (2, requester.wallet.get_address())
