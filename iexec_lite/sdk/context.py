@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, SignatureError, Web3ProviderCallError
+from ..errors import ConfigurationError, SignatureError, ValidationError, Web3ProviderCallError
 from ..eth.codec import to_hex
 from ..protocol import chains
+from ..protocol.columns import Record, parse_address
 from ..protocol.contracts import HUB, EventSpec, Method
+from ..protocol.ens import is_name
 from ..protocol.orders import NULL_ADDRESS, domain
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Read"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 Read = tuple[str, Method, tuple[object, ...]]  # contract address, method, arguments
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -332,6 +335,34 @@ class Context:
         from ..net.rpc import quantity
 
         return quantity(self.block().get("timestamp"), "timestamp")
+
+    # -- names --------------------------------------------------------------------------------
+
+    def resolve(self, value: object, name: str = "address") -> str:
+        """EIP-55 form of an address or of what an ENS name stands for now (``sdk/ens.py``).
+
+        ``name`` is the argument that errors speak of.
+        """
+        if is_name(value):
+            from .ens import look_up
+
+            try:
+                value = look_up(self, str(value))
+            except ValidationError as error:
+                raise ValidationError(f"{name}: {error.message}", cause=error.cause) from error
+        return parse_address(value, name)
+
+    def addresses(self, kind: type[Record], values: Mapping[str, object]) -> dict[str, object]:
+        """``values`` with the address of each ENS name, where ``kind`` has an address."""
+        found = dict(values)
+        for name, column in kind.fields():
+            if column.abi == "address" and is_name(found.get(name)):
+                found[name] = self.resolve(found[name], name)
+        return found
+
+    def record(self, kind: type[R], value: Record | Mapping[str, object]) -> R:
+        """The record of a dictionary in which addresses may be ENS names."""
+        return kind.from_dict(self.addresses(kind, value) if isinstance(value, Mapping) else value)
 
     # -- what never changes -------------------------------------------------------------------
 
