@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import errors, utils
     from .eth.signer import KeySigner, Signer
+    from .net.rpc_signer import RpcSigner
     from .protocol.chains import Chain
     from .protocol.detached import SignedRequest, SigningRequest
     from .protocol.objects import App, Category, Dataset, Workerpool
@@ -80,6 +81,7 @@ __all__ = [
     "Requestorder",
     "Resource",
     "Results",
+    "RpcSigner",
     "SecretPush",
     "SignedApporder",
     "SignedDatasetorder",
@@ -126,6 +128,7 @@ _HOME = {
         "Transfer",
     ),
     "eth.signer": ("KeySigner", "Signer"),
+    "net.rpc_signer": ("RpcSigner",),
     "protocol.chains": ("Chain",),
     "protocol.detached": ("SignedRequest", "SigningRequest"),
     "protocol.objects": ("App", "Category", "Dataset", "Workerpool"),

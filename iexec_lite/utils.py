@@ -44,24 +44,25 @@ def get_signer_from_private_key(
     """A node and a signer in one, for ``IExec(...)``.
 
     ``host`` is a network name, a chain id or a node's URL; ``private_key`` is 64 hex digits;
-    ``gas_price`` is wei; ``get_transaction_count(address, block)`` supplies nonces.
+    ``gas_price`` is wei; ``get_transaction_count(address, block)`` supplies nonces. ``providers``
+    are the user's own keys for the public nodes of ``mainnet`` and ``goerli``:
+    ``{alchemy: key, infura: key or {projectId, projectSecret}, quorum}``; nothing else is
+    contacted, and of the nodes ``quorum`` must agree (2 on mainnet where there are two, else 1).
     ConfigurationError for an option, ValidationError for a key that cannot be.
     """
     from .eth.signer import KeySigner
-    from .sdk.client import SigningProvider
+    from .sdk.client import SigningProvider, public_nodes
 
-    if providers is not None:
-        raise ConfigurationError(
-            "providers: keys for public backends are not supported yet; "
-            "give your node's URL as host"
-        )
     if gas_price is not None and (type(gas_price) is not int or gas_price < 0):  # no bool
         raise ConfigurationError("Invalid gasPrice option: gas_price is wei, an integer >= 0")
     if get_transaction_count is not None and not callable(get_transaction_count):
         raise ConfigurationError("Invalid getTransactionCount option, must be a function")
+    urls, quorum = ((), 1) if providers is None else public_nodes(host, providers)
     return SigningProvider(
         host,
         KeySigner.from_key(private_key),
+        urls=urls,
+        quorum=quorum,
         gas_price=gas_price,
         get_transaction_count=get_transaction_count,
     )

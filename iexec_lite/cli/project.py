@@ -197,7 +197,7 @@ def connect(
     say_chain(chain, options)
     plain = options.allow_plain_http
     if signer is None:
-        return IExec(urls[0], chain=chain, allow_plain_http=plain)
+        return IExec(urls, chain=chain, quorum=quorum, allow_plain_http=plain)
     provider = SigningProvider(chain, signer, urls=urls, quorum=quorum)
     return IExec(provider, allow_plain_http=plain)
 

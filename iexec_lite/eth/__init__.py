@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .eip712 import Domain, TypedData, compile_struct, hash_typed_data
     from .signer import (
         KeySigner,
+        SendingSigner,
         Signer,
         TransactionSigner,
         hash_message,
@@ -29,6 +30,7 @@ __all__ = [
     "Domain",
     "KeySigner",
     "PrivateKey",
+    "SendingSigner",
     "SignedTransaction",
     "Signer",
     "Transaction",
@@ -60,6 +62,7 @@ _NAMES = {
     "eip712": ("Domain", "TypedData", "compile_struct", "hash_typed_data"),
     "signer": (
         "KeySigner",
+        "SendingSigner",
         "Signer",
         "TransactionSigner",
         "hash_message",

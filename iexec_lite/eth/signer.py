@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KeySigner",
+    "SendingSigner",
     "Signer",
     "TransactionSigner",
     "hash_message",
@@ -58,6 +59,21 @@ class TransactionSigner(Signer, Protocol):
 
     def sign_transaction(self, transaction: Transaction) -> SignedTransaction:
         """The transaction with this account's signature."""
+
+
+@runtime_checkable
+class SendingSigner(Signer, Protocol):
+    """A signer that sends what it signs: a wallet, or a node that holds the key.
+
+    It is asked once for each transaction: only the chain tells what became of a lost answer.
+    """
+
+    def send_transaction(self, transaction: Transaction) -> bytes:
+        """The hash, 32 bytes, of the transaction that was signed and sent.
+
+        ``Web3ProviderSendError`` means that it was surely not sent (``is_user_rejection``: a person
+        said no); any other error leaves that open. Only the fees may be changed.
+        """
 
 
 class KeySigner:

@@ -26,7 +26,7 @@ _BLOCK = ("hash", "number", "timestamp", "gasLimit", "baseFeePerGas")
 _COMPARED = {
     "eth_getBlockByNumber": _BLOCK,
     "eth_getBlockByHash": _BLOCK,
-    "eth_getTransactionByHash": ("hash", "blockHash", "input", "value", "to"),
+    "eth_getTransactionByHash": ("hash", "blockHash", "from", "nonce", "input", "value", "to"),
     "eth_getTransactionReceipt": ("transactionHash", "blockHash", "blockNumber", "status"),
 }
 _LOG = ("address", "topics", "data")

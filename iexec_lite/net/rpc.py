@@ -84,6 +84,7 @@ class Rpc:
         # Whether plain http is allowed is for the pool to say, at the first request.
         self._nodes = [(url, parse_target(url, allow_plain=True)) for url in self._urls]
         self._secrets = [piece for url in self._urls for piece in _secret_pieces(url)]
+        self._secrets += [t.authorization[6:] for _, t in self._nodes if t.authorization]
         self._own: Http | None = None
         if http is None:
             http = self._own = Http(timeout=timeout or 30.0)

@@ -32,6 +32,7 @@ from .rules import ALL_RULES
 __all__ = [
     "CHAINS",
     "DEFAULT_CHAIN",
+    "PUBLIC_NODES",
     "Chain",
     "ChainFile",
     "Providers",
@@ -367,35 +368,54 @@ def _providers(value: object, faults: _Faults) -> Providers:
 
 # --- nodes ----------------------------------------------------------------------------------------
 
-# chain.md §1.5. Alchemy's host is today's; Etherscan speaks no JSON-RPC and is left out.
-_INFURA = {"mainnet": "mainnet.infura.io/v3/", "goerli": "goerli.infura.io/v3/"}
-_ALCHEMY = {"mainnet": "eth-mainnet.g.alchemy.com/v2/", "goerli": "eth-goerli.g.alchemy.com/v2/"}
-_OPEN = {"mainnet": ("https://cloudflare-eth.com/",)}
+# chain.md §1.5, by provider and network. Alchemy's hosts are today's. No node goes without a key of
+# the user's: nothing is contacted that nobody named.
+PUBLIC_NODES: Mapping[str, Mapping[str, str]] = {
+    "infura": {
+        "mainnet": "https://mainnet.infura.io/v3/",
+        "goerli": "https://goerli.infura.io/v3/",
+    },
+    "alchemy": {
+        "mainnet": "https://eth-mainnet.g.alchemy.com/v2/",
+        "goerli": "https://eth-goerli.g.alchemy.com/v2/",
+    },
+}
 
 
-def node_urls(host: str, providers: Providers = Providers()) -> tuple[tuple[str, ...], int]:
+def node_urls(
+    host: str,
+    providers: Providers = Providers(),
+    *,
+    table: Mapping[str, Mapping[str, str]] = PUBLIC_NODES,
+) -> tuple[tuple[str, ...], int]:
     """Node URLs of ``host`` and how many of them must agree (the quorum).
 
     An http(s) URL stands for itself. ``mainnet`` and ``goerli`` mean the public nodes for which
-    there is a key, and those that need none; the quorum is 2 on mainnet where there are two.
-    Raises ConfigurationError where no node is left, or fewer than the quorum asked for.
+    there is a key (``table`` says where they are); the quorum is 2 on mainnet where there are two.
+    Raises ConfigurationError where no node is left, or fewer than the quorum asked for, and for a
+    key of Etherscan, which is no JSON-RPC node.
     """
     if host.lower().startswith(("http://", "https://")):
         return (host,), 1
     if host.lower().startswith(("ws://", "wss://")):
         raise ConfigurationError("WebSocket nodes are not supported: give an http(s):// URL")
-    if host not in _INFURA:
+    if host not in table["infura"]:
         raise ConfigurationError(
             f"Invalid provider host name or url {_shown(host)}: give an http(s):// URL, "
             "or mainnet or goerli"
         )
+    if providers.etherscan:
+        raise ConfigurationError(
+            "providers.etherscan is not supported: Etherscan is no JSON-RPC node; "
+            "use infura, alchemy or the URL of a node"
+        )
     urls: list[str] = []
-    if providers.infura:
-        user = f":{quote(providers.infura_secret, safe='')}@" if providers.infura_secret else ""
-        urls.append(f"https://{user}{_INFURA[host]}{quote(providers.infura, safe='')}")
-    if providers.alchemy:
-        urls.append(f"https://{_ALCHEMY[host]}{quote(providers.alchemy, safe='')}")
-    urls.extend(_OPEN.get(host, ()))
+    for name, key in (("infura", providers.infura), ("alchemy", providers.alchemy)):
+        if key:
+            scheme, _, rest = table[name][host].partition("://")
+            secret = providers.infura_secret if name == "infura" else None
+            user = f":{quote(secret, safe='')}@" if secret else ""
+            urls.append(f"{scheme}://{user}{rest}{quote(key, safe='')}")
     wanted = providers.quorum or min(2 if host == "mainnet" else 1, len(urls))
     if not urls or wanted > len(urls):
         raise ConfigurationError(

@@ -51,12 +51,15 @@ class Status:
     flavour: str | None = None
     chain_id: int | None = None
     node: str | None = None
-    store: str | None = None
+    sms: str | None = None
+    result_proxy: str | None = None
+    iexec_gateway: str | None = None
+    ipfs_gateway: str | None = None
     hub: str | None = None
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form.
+        """The JSON form; the URLs have the names of ``chain.json``.
 
         ``accountsFile`` holds the (public) keys of ``accounts``; ``appsFile`` may be written by the
         user: which command stands for which app; ``log`` tells what the worker does.
@@ -67,7 +70,10 @@ class Status:
                 "flavour": self.flavour,
                 "chainId": str(self.chain_id),
                 "host": self.node,
-                "ipfsGateway": self.store,
+                "sms": self.sms,
+                "resultProxy": self.result_proxy,
+                "iexecGateway": self.iexec_gateway,
+                "ipfsGateway": self.ipfs_gateway,
                 "hub": self.hub,
                 "accounts": dict(self.accounts),
                 "accountsFile": str(Path(self.folder) / "accounts.json"),
@@ -86,7 +92,7 @@ def up(
 ) -> Status:
     """Start the sandbox in the background and return when it is ready.
 
-    ``port`` is the node's (the store takes the next one that is free); without it 8545 or any. The
+    ``port`` is the node's (the services take the next one, or any); without it 8545 or any. The
     chain of last time goes on unless ``fresh``. One that runs already is left as it is, or refused
     where its flavour is another or ``fresh`` is asked.
     """
@@ -144,7 +150,10 @@ def status() -> Status:
         flavour=str(state["flavour"]),
         chain_id=int(str(chain["id"])),
         node=str(state["node"]),
-        store=str(state["store"]),
+        sms=str(chain["sms"]),
+        result_proxy=str(chain["result_proxy"]),
+        iexec_gateway=str(chain["iexec_gateway"]),
+        ipfs_gateway=str(chain["ipfs_gateway"]),
         hub=str(chain["hub"]),
         accounts=accounts.addresses(),
     )
@@ -201,7 +210,9 @@ def _state(folder: Path) -> dict[str, object] | None:
         found = read_json(folder / STATE)
     except SandboxError:
         return None
-    return found if found and {"pid", "flavour", "node", "store", "token"} <= set(found) else None
+    return (
+        found if found and {"pid", "flavour", "node", "services", "token"} <= set(found) else None
+    )
 
 
 def _alive(folder: Path) -> bool:
@@ -216,7 +227,7 @@ def _alive(folder: Path) -> bool:
 
 
 def _ask_to_stop(state: Mapping[str, object]) -> None:
-    url, token = f"{state['store']}{STOP_PATH}", str(state["token"])
+    url, token = f"{state['services']}{STOP_PATH}", str(state["token"])
     try:
         with Http(timeout=5.0) as http:
             http.request("POST", url, body=b"", headers={TOKEN_HEADER: token})

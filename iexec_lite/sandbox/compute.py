@@ -1,18 +1,22 @@
 """One task, from what the deal says to what the chain will be told (worker.md §1–§5).
 
-Fetches the data, runs the app, takes the digest, packs and stores the result. Pure of chain and
-keys but for those in the vault. Refuses what real workers refuse: a standard task that asks for
-encryption, a TEE task without its keys, an app without a usable ``computed.json``. TEE tasks run
-in no enclave here: only what the protocol makes of the tag is real.
+Fetches the data, runs the app, takes the digest, packs the result; a TEE task's is handed in at
+once, with its requester's token, as the post-compute does. Pure of chain and keys but for those in
+the SMS, whose store it reads in the same process. Refuses what real workers refuse: a standard task
+that asks for encryption, a TEE task without its keys or token, an app without a usable
+``computed.json``. TEE tasks run in no enclave here: only what the protocol makes of the tag is
+real. Results go to the sandbox's own proxy, whichever an order names.
 """
 
 from __future__ import annotations
 
+import base64
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import SandboxError, ValidationError
 from ..net.http import Http
@@ -20,12 +24,24 @@ from ..protocol.archive import encrypt_result_file
 from .arguments import split_arguments
 from .folders import make_folder
 from .inputs import DataError, DatasetFile, fetch_dataset, fetch_inputs
-from .result import COMPUTED, CONTAINER_OUT, Computed, digest_of, link, pack, read_computed
+from .result import COMPUTED, CONTAINER_OUT, digest_of, pack, read_computed
 from .runner import AppMap, Command, environment, run
-from .store import Store
-from .vault import Vault
+from .uploads import Uploads
 
-__all__ = ["Compute", "Job", "Outcome"]
+__all__ = ["Compute", "Job", "Outcome", "Secrets"]
+
+
+class Secrets(Protocol):
+    """What a worker may read of the SMS. Each is None where it is not set."""
+
+    def dataset_key(self, dataset: str) -> str | None:
+        """The key of an encrypted dataset."""
+
+    def result_key(self, beneficiary: str) -> str | None:
+        """What a beneficiary's results are encrypted with."""
+
+    def storage_token(self, requester: str) -> str | None:
+        """What lets the enclave hand in results for a requester."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +55,7 @@ class Job:
     dataset_file: DatasetFile | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     tee: bool = False
+    requester: str = ""
     beneficiary: str = ""
     callback: str | None = None
     bot_size: int = 1
@@ -49,10 +66,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the chain gets: the digest to agree on, then ``results`` and the callback's bytes."""
+    """What the chain gets: the digest to agree on, and the callback's bytes."""
 
     digest: bytes
-    results: bytes
     callback: bytes = b""
     trouble: str = ""  # why it is only an error result; for people, not for the chain
 
@@ -65,24 +81,29 @@ class Compute:
         folder: Path,
         *,
         apps: AppMap,
-        store: Store,
         gateway: str,
-        vault: Vault,
+        secrets: Secrets,
+        uploads: Uploads,
+        http: Http,
         stopped: Callable[[], bool] = bool,
     ) -> None:
         self._folder = folder
         self._apps = apps
-        self._store = store
         self._gateway = gateway
-        self._vault = vault
-        self._http = Http()
+        self._secrets = secrets
+        self._uploads = uploads
+        self._http = http
         self._stopped = stopped
 
-    def run(self, job: Job) -> Outcome:
-        """Do the job. SandboxError where a real worker would contribute nothing."""
+    def run(self, job: Job, archive: Path) -> Outcome:
+        """Do the job. SandboxError where a real worker would contribute nothing.
+
+        The result is left at ``archive``, but for TEE tasks, whose is handed in already, and for
+        those with a callback.
+        """
         room = Path(tempfile.mkdtemp(prefix=f"{job.taskid[2:10]}-", dir=make_folder(self._folder)))
         try:
-            return self._run(job, room)
+            return self._run(job, room, archive)
         except OSError as error:
             raise SandboxError(
                 f"the task's files cannot be handled: {error}", cause=error
@@ -90,11 +111,11 @@ class Compute:
         finally:
             shutil.rmtree(room, ignore_errors=True)
 
-    def _run(self, job: Job, room: Path) -> Outcome:
+    def _run(self, job: Job, room: Path, archive: Path) -> Outcome:
         folder_in, out = room / "iexec_in", room / "iexec_out"
         folder_in.mkdir()
         out.mkdir()
-        encrypt = self._result_key(job)
+        encrypt, token = self._result_key(job), self._token(job)
         command = self._apps.find(job.app, job.image)
         trouble = ""
         try:
@@ -110,8 +131,13 @@ class Compute:
         else:
             self._execute(job, command, names, room)
         computed = read_computed(out, callback=job.callback is not None)
-        digest = digest_of(computed)
-        return Outcome(digest, *self._keep_result(job, computed, out, room, encrypt), trouble)
+        outcome = Outcome(digest_of(computed), computed.callback or b"", trouble)
+        if job.callback is None:
+            _pack(out, archive, room, encrypt)
+        if token is not None:
+            self._uploads.upload(job.taskid, archive, token)
+            archive.unlink()
+        return outcome
 
     def _result_key(self, job: Job) -> str | None:
         """The key to encrypt the result with; refuses what cannot be had, before anything runs."""
@@ -124,20 +150,36 @@ class Compute:
                 "a standard task cannot encrypt its result: workers refuse it "
                 "(TASK_DESCRIPTION_INVALID); ask for the tee tag"
             )
-        key = self._vault.result_key(job.beneficiary)
+        key = self._secrets.result_key(job.beneficiary)
         if key is None:
-            raise SandboxError(f"no result encryption key is kept for {job.beneficiary}")
-        return key
+            raise SandboxError(f"no result encryption key is in the SMS for {job.beneficiary}")
+        try:
+            return base64.b64decode(key, validate=True).decode("ascii")
+        except ValueError as error:
+            raise SandboxError(
+                f"the result encryption key of {job.beneficiary} is of no use: workers want the "
+                "base64 of the whole PEM text",
+                cause=error,
+            ) from None
+
+    def _token(self, job: Job) -> str | None:
+        """The requester's token, where an enclave hands in the result."""
+        if not job.tee or job.callback is not None:
+            return None
+        token = self._secrets.storage_token(job.requester)
+        if token is None:
+            raise SandboxError(f"no storage token is in the SMS for requester {job.requester}")
+        return token
 
     def _fetch(self, job: Job, folder: Path) -> list[str]:
         """Dataset and input files; the names of the latter."""
         dataset = job.dataset_file
         if dataset is not None and dataset.present:
-            key = self._vault.dataset_key(job.dataset or "") if job.tee else None
+            key = self._secrets.dataset_key(job.dataset or "") if job.tee else None
             if job.tee and key is None:
                 raise DataError(
                     "PRE_COMPUTE_GET_DATASET_SECRET_FAILED",
-                    f"no key is kept for dataset {job.dataset}",
+                    f"no key is in the SMS for dataset {job.dataset}",
                 )
             fetch_dataset(dataset, folder, http=self._http, gateway=self._gateway, key=key)
         urls = job.params.get("iexec_input_files", [])
@@ -172,18 +214,18 @@ class Compute:
                 target.unlink()
             target.write_bytes(stdout)
 
-    def _keep_result(
-        self, job: Job, computed: Computed, out: Path, room: Path, key: str | None
-    ) -> tuple[bytes, bytes]:
-        """Store the archive; ``results`` and the callback's bytes for the chain."""
-        if computed.callback is not None:
-            return link("ethereum", (job.callback or "").lower()), computed.callback
-        archive = room / "iexec_out.zip"
-        pack(out, archive)
-        if key is not None:
-            plain, archive = archive, room / "encrypted-iexec_out.zip"
+
+def _pack(out: Path, archive: Path, room: Path, key: str | None) -> None:
+    """Make the archive, encrypted if there is a key."""
+    plain = room / "iexec_out.zip" if key else archive
+    pack(out, plain)
+    if key:
+        try:
             encrypt_result_file(plain, archive, key, format="v6")
-        return link("ipfs", f"/ipfs/{self._store.add_file(archive)}"), b""
+        except ValidationError as error:
+            raise SandboxError(
+                f"the result cannot be encrypted: {error.message}", cause=error
+            ) from error
 
 
 def _write_error(job: Job, out: Path, error: DataError) -> None:

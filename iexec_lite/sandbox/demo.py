@@ -117,7 +117,7 @@ class _Story:
             "A private chain with the iExec contracts runs on this machine",
             f"chain {chain.id} ({self._sandbox.flavour}), node {chain.host}",
             f"hub {chain.hub}",
-            f"store {self._sandbox.gateway.url}",
+            f"services {self._sandbox.server.url}",
         )
         self._admin = self._client(accounts.signer("admin"))
         self._app_provider = self._client(accounts.signer("app-provider"))
@@ -187,13 +187,15 @@ class _Story:
 
     def _hand_over_keys(self) -> None:
         self._private_key, public_key = self._keys.result()
-        vault = self._sandbox.vault
-        vault.put_dataset_key(self._dataset, self._dataset_key)
-        vault.put_result_key(self._requester.wallet.get_address(), public_key)
+        self._dataset_provider.dataset.push_dataset_secret(self._dataset, self._dataset_key)
+        self._requester.result.push_result_encryption_key(public_key)
+        storage = self._requester.storage
+        storage.push_storage_token(storage.default_storage_login())
         self._say(
-            "Two keys go to the secret store",
+            "Three secrets go to the SMS, each signed by its owner",
             "the dataset's key, for the worker alone",
             f"the requester's public RSA key ({RSA_BITS} bits), to encrypt the result",
+            "the requester's token of the result proxy, to hand the result in",
         )
 
     def _deposit(self) -> None:
@@ -231,15 +233,13 @@ class _Story:
                 workerpoolmaxprice=POOL_PRICE,
                 tag=TAG,
                 params={"iexec_args": "Alice", "iexec_result_encryption": True},
-            ),
-            check_request=False,  # the sandbox has no SMS to ask: the keys are in its folder
+            )
         )
         match = request.match_orders(
             apporder=apporder,
             datasetorder=datasetorder,
             workerpoolorder=poolorder,
             requestorder=requestorder,
-            check_request=False,
         )
         self._say(
             "Four people sign four orders; together they are a deal",

@@ -97,9 +97,9 @@ class Deployment:
 
 
 def record(
-    node: Node, deployment: Deployment, *, name: str = "sandbox", gateway: str | None = None
+    node: Node, deployment: Deployment, *, name: str = "sandbox", services: str | None = None
 ) -> Chain:
-    """The chain record of a deployed sandbox; ``gateway`` is the URL of its store."""
+    """The chain record of a deployed sandbox; ``services`` is the URL of their common server."""
     native = node.flavour == "native"
     return Chain(
         id=node.chain_id,
@@ -112,9 +112,10 @@ def record(
         workerpool_registry=deployment.registries["workerpool"],
         native=native,
         fixed_gas_price=0 if native else None,
-        ipfs_gateway=gateway,
-        # V6 orders name a result proxy. There is none here: the worker stores results itself.
-        result_proxy=gateway,
+        ipfs_gateway=services,
+        sms=services and f"{services}/sms",
+        result_proxy=services and f"{services}/result",
+        iexec_gateway=services and f"{services}/market",
         rules=V6,
     )
 

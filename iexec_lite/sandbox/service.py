@@ -19,18 +19,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from email.message import Message
 from pathlib import Path
+from typing import Any
 
 from ..errors import IExecError, SandboxError
 from ..sdk.files import FileLock, private_dir
 from .folders import write_json
-from .stack import FLAVOURS, Sandbox
+from .stack import FLAVOURS, Sandbox, require_packages
 
 __all__ = ["LOCK", "LOG", "STATE", "STOP_PATH", "TOKEN_HEADER", "main"]
 
 LOCK, STATE, LOG = "service.lock", "service.json", "service.log"
-STOP_PATH = "/control/stop"
+CONTROL = "/control"
+STOP_PATH = f"{CONTROL}/stop"
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105  # the name of a header
 LOCK_LIMIT = 3.0  # seconds: somebody may be looking just now
 
@@ -84,26 +85,19 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> None:
+    require_packages()
+    from .server import new_app
+
     token = secrets.token_hex(16)
-
-    def control(method: str, path: str, headers: Message) -> tuple[int, dict[str, object]] | None:
-        if path != STOP_PATH:
-            return None
-        given = str(headers.get(TOKEN_HEADER, ""))
-        if method != "POST" or not hmac.compare_digest(given.encode(), token.encode()):
-            return 403, {"error": "not allowed"}
-        stop.set()
-        return 202, {"stopping": True}
-
     sandbox = Sandbox(
         folder,
         flavour=options.flavour,
         port=options.port,
         port_required=options.port_required,
-        store_port=None if options.port is None else options.port + 1,
+        service_port=None if options.port is None else options.port + 1,
         fresh=options.fresh,
         report=log.info,
-        control=control,
+        apps={CONTROL: new_app({"/stop": _Stop(stop, token)})},
     )
     sandbox.start()
     state = folder / STATE
@@ -115,11 +109,11 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
                 "anvilPid": sandbox.node.pid,
                 "flavour": options.flavour,
                 "node": sandbox.node.url,
-                "store": sandbox.gateway.url,
+                "services": sandbox.server.url,
                 "token": token,
             },
         )
-        log.info("ready: node %s, store %s", sandbox.node.url, sandbox.gateway.url)
+        log.info("ready: node %s, services %s", sandbox.node.url, sandbox.server.url)
         sandbox.work(stop)
     finally:
         try:
@@ -127,6 +121,22 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
         finally:
             state.unlink(missing_ok=True)
             log.info("stopped")
+
+
+class _Stop:
+    """``POST`` with the token ends the service."""
+
+    def __init__(self, stop: threading.Event, token: str) -> None:
+        self._stop = stop
+        self._token = token
+
+    def on_post(self, request: Any, response: Any) -> None:
+        given = request.get_header(TOKEN_HEADER, default="")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            response.status, response.media = 403, {"error": "not allowed"}
+            return
+        self._stop.set()
+        response.status, response.media = 202, {"stopping": True}
 
 
 if __name__ == "__main__":

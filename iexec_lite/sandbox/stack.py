@@ -1,10 +1,10 @@
-"""A whole sandbox as one object: node, contracts, store and worker, in this process.
+"""A whole sandbox as one object: node, contracts, services and worker, in this process.
 
 ``Sandbox`` starts them in order and stops them in reverse, on every path. Its folder holds
 ``chain.json`` (while it runs: the record that ``"sandbox"`` stands for), ``accounts.json`` (the
 named accounts with their public test keys), ``apps.json`` (written by the user: which command
-stands for which app), ``store/``, ``secrets/``, ``tasks/`` and, after a stop with ``save``, the
-chain itself.
+stands for which app), ``store/``, ``services/`` (a database for each), ``tasks/`` and, after a stop
+with ``save``, the chain itself.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ..errors import IExecError, SandboxError
+from ..net.http import Http
 from ..protocol.chains import Chain
 from ..sdk.files import PRIVATE, atomic_write, private_dir, read_text
 from . import accounts
@@ -28,11 +31,14 @@ from .packages import Kit, ensure
 from .processes import pick_port, uninterrupted
 from .progress import Progress
 from .runner import AppMap
-from .store import Control, Gateway, Store
-from .vault import Vault
+from .store import Store
+from .uploads import Uploads
 from .worker import Worker
 
-__all__ = ["FLAVOURS", "Sandbox", "saved_chain"]
+if TYPE_CHECKING:
+    from .server import WSGI, Service
+
+__all__ = ["FLAVOURS", "Sandbox", "require_packages", "saved_chain"]
 
 FLAVOURS = ("token", "native")
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
@@ -45,11 +51,23 @@ def saved_chain(folder: Path, flavour: str) -> Path:
     return folder / f"{flavour}.state"
 
 
+def require_packages() -> None:
+    """SandboxError where the packages of the ``sandbox`` extra are missing."""
+    try:
+        from . import gateway, market_api, result_proxy, sms  # noqa: F401
+    except ImportError as error:
+        raise SandboxError(
+            f"the sandbox needs {error.name}: install the sandbox extra "
+            "(pip install 'iexec-lite[sandbox]')",
+            cause=error,
+        ) from error
+
+
 class Sandbox:
     """A sandbox in ``folder``. ``with Sandbox(folder) as sandbox: …`` or ``start`` and ``stop``.
 
-    ``fresh`` forgets chain, store, tasks and secrets of last time. ``report`` hears what the
-    worker does. ``control`` answers further paths of the store's server.
+    ``fresh`` forgets all of last time. ``report`` hears what the worker does. ``apps`` are mounted
+    beside the services.
     """
 
     def __init__(
@@ -59,26 +77,25 @@ class Sandbox:
         flavour: str = "token",
         port: int | None = None,
         port_required: bool = False,
-        store_port: int | None = None,
+        service_port: int | None = None,
         fresh: bool = False,
         kit: Kit | None = None,
         cache: Path | None = None,
         progress: Progress | None = None,
         report: Callable[[str], None] | None = None,
-        control: Control | None = None,
+        apps: Mapping[str, WSGI] | None = None,
     ) -> None:
         if flavour not in FLAVOURS:
             raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
         self.folder = folder
         self.flavour = flavour
-        self.vault = Vault(folder / "secrets")
         self._fresh = fresh
         self._cache = cache or cache_folder()
         self._kit = kit
         self._progress = progress or Progress()
         self._report = report
-        self._control = control
-        self._ports = (port, port_required, store_port)
+        self._apps = dict(apps or {})
+        self._ports = (port, port_required, service_port)
         self._closing = contextlib.ExitStack()
         self._stopping = threading.Event()
 
@@ -96,7 +113,7 @@ class Sandbox:
         if self._fresh:
             self._forget()
         self.kit = self._kit or ensure(self._progress, cache=self._cache)
-        port, required, store_port = self._ports
+        port, required, service_port = self._ports
         self.node = Node(
             self.kit.anvil,
             self.flavour,
@@ -105,14 +122,19 @@ class Sandbox:
             log=self.folder / "anvil.log",
         )
         self._closing.callback(self.node.stop)
-        self.node.start()
+        with ThreadPoolExecutor(1) as pool:  # both take a tenth of a second
+            packages = pool.submit(require_packages)
+            self.node.start()
+            packages.result()
         self._remove_leftovers()
-        self.store = Store(self.folder / "store")
-        self.gateway = Gateway(self.store, port=pick_port(store_port), control=self._control)
-        self._closing.callback(self.gateway.stop)
-        self.gateway.start()
         self.deployment = self._restore()
-        self.chain: Chain = record(self.node, self.deployment, gateway=self.gateway.url)
+        self.store = Store(self.folder / "store")
+        self._http = self._closing.enter_context(Http())
+        self.services = self._services()
+        for service in self.services.values():
+            self._closing.callback(service.close)
+        self.serve(pick_port(service_port))
+        self.chain: Chain = record(self.node, self.deployment, services=self.server.url)
         self.worker = self.new_worker()
         write_json(self.folder / "accounts.json", accounts.describe())
         path = self.folder / "chain.json"
@@ -141,16 +163,50 @@ class Sandbox:
     ) -> None:
         self.stop()
 
+    # -- the services -------------------------------------------------------------------------
+
+    def serve(self, port: int) -> None:
+        """Start the server of all services."""
+        from .gateway import gateway_app
+        from .server import Server
+
+        apps = {prefix: service.app for prefix, service in self.services.items()}
+        self.server = Server({**apps, **self._apps, "": gateway_app(self.store)}, port=port)
+        self._closing.callback(self.server.stop)
+        self.server.start()
+
+    def _services(self) -> dict[str, Service]:
+        """Path prefix → service. Each keeps its data in a file of ``services/``."""
+        from .market_api import MarketService
+        from .result_proxy import ResultProxy
+        from .sms import Sms
+
+        folder, rpc, hub = self.folder / "services", self.node.rpc, self.deployment.hub
+        self.sms = Sms(folder / "sms.sqlite", rpc)
+        chain = record(self.node, self.deployment)
+        return {
+            "/sms": self.sms,
+            "/result": ResultProxy(folder / "result-proxy.sqlite", self.store, rpc, hub),
+            "/market": MarketService(folder / "market.sqlite", rpc, chain),
+        }
+
+    def reset_services(self) -> None:
+        """Let every service forget all it knows; files stay in the store."""
+        for service in self.services.values():
+            service.reset()
+
     # -- the worker ---------------------------------------------------------------------------
 
     def new_worker(self) -> Worker:
         """A worker that knows nothing yet, as after a restart."""
+        uploads = Uploads(str(self.chain.result_proxy), self.chain.id, self._http)
         compute = Compute(
             self.folder / "runs",
             apps=AppMap(self.folder / "apps.json"),
-            store=self.store,
-            gateway=self.gateway.url,
-            vault=self.vault,
+            gateway=self.server.url,
+            secrets=self.sms,
+            uploads=uploads,
+            http=self._http,
             stopped=self._is_stopping,
         )
         names = [name for name in accounts.NAMES if name.startswith("worker-")]
@@ -158,6 +214,7 @@ class Sandbox:
             self.node.rpc,
             self.chain,
             compute,
+            uploads,
             owners=[accounts.signer(name) for name in accounts.NAMES],
             workers=[accounts.signer(name) for name in names],
             folder=self.folder / "tasks",
@@ -218,7 +275,7 @@ class Sandbox:
             part.unlink(missing_ok=True)
 
     def _forget(self) -> None:
-        for name in ("store", "tasks", "runs", "secrets"):
+        for name in ("store", "services", "tasks", "runs"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for flavour in FLAVOURS:
             saved_chain(self.folder, flavour).unlink(missing_ok=True)

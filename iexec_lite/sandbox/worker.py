@@ -1,9 +1,10 @@
 """Scheduler and workers in one: from a deal on chain to COMPLETED tasks (worker.md §2.3, §7).
 
 Follows ``SchedulerNotice`` of every workerpool whose owner's key it holds. Each task goes the way
-of V6: initialize, then per worker compute, contribute, until the workers agree; reveal; finalize by
-the owner. What a run gave is written down before it is contributed, so a restart can reveal it. A
-task that fails is left alone, as on public networks: its requester may claim it after the deadline.
+of V6: initialize, then per worker compute, contribute, until the workers agree; reveal; a standard
+task's result is handed in by a worker that revealed it; finalize by the owner. What a run gave is
+written down before it is contributed, so a restart can reveal it. A task that fails is left alone,
+as on public networks: its requester may claim it after the deadline.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from ..sdk.transactions import Intent, Transactions
 from .compute import Compute, Job, Outcome
 from .folders import make_folder, read_json, write_json
 from .inputs import DatasetFile
-from .result import authorisation_hash, result_hash, result_seal
+from .result import authorisation_hash, link, result_hash, result_seal
+from .uploads import Uploads
 
 __all__ = ["Worker"]
 
@@ -61,6 +63,7 @@ class Worker:
         rpc: Rpc,
         chain: Chain,
         compute: Compute,
+        uploads: Uploads,
         *,
         owners: Sequence[KeySigner],
         workers: Sequence[KeySigner],
@@ -71,6 +74,7 @@ class Worker:
         self._chain = chain
         self._hub = chain.require_hub()
         self._compute = compute
+        self._uploads = uploads
         self._owners = {owner.address: owner for owner in owners}
         self._workers = tuple(workers)
         self._folder = folder
@@ -184,7 +188,7 @@ class Worker:
             if self._contribution(task, worker)["status"] == NOT_CONTRIBUTED:
                 self._require_stake(task, worker)
                 self._report(f"task {task.taskid} runs for worker {worker.address}")
-                outcome = self._compute.run(job)
+                outcome = self._compute.run(job, self._archive(task, worker))
                 if outcome.trouble:
                     self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
                 self._keep(task, worker, outcome)
@@ -213,7 +217,7 @@ class Worker:
 
     def _reveal_and_finalize(self, task: _Task) -> None:
         agreed = self._read(self._hub, HUB.viewTask, task.taskid)["consensusValue"]
-        final: Outcome | None = None
+        final: tuple[bytes, bytes] | None = None
         for worker in self._workers:
             found = self._contribution(task, worker)
             if found["resultHash"] != agreed:
@@ -222,18 +226,32 @@ class Worker:
             if outcome is None:
                 log.warning("task %s: the result of %s is lost", task.taskid, worker.address)
                 continue
-            final = final or outcome
             if found["status"] == CONTRIBUTED:
                 call = HUB.reveal.encode(task.taskid, to_hex(outcome.digest))
                 self._send(worker, "reveal", task, call)
                 self._report(f"task {task.taskid}: worker {worker.address} revealed")
+            final = final or (outcome.callback, self._link(task, worker, outcome))
         if final is None:
             raise SandboxError("no result that was agreed on is kept here")
-        call = HUB.finalize.encode(task.taskid, final.results, final.callback)
+        callback, results = final
+        call = HUB.finalize.encode(task.taskid, results, callback)
         self._send(self._owner(task), "finalize", task, call)
         self._report(f"task {task.taskid} is completed")
         for worker in self._workers:
             self._note(task, worker).unlink(missing_ok=True)
+            self._archive(task, worker).unlink(missing_ok=True)
+
+    def _link(self, task: _Task, worker: KeySigner, outcome: Outcome) -> bytes:
+        """What the chain keeps of the result, which is handed in now if nobody did."""
+        callback = task.deal["callback"]
+        if callback != NULL_ADDRESS:
+            return link("ethereum", callback.lower())
+        location = self._uploads.location(task.taskid)
+        if location is None:
+            token, digest = self._uploads.login(worker), to_hex(outcome.digest)
+            archive = self._archive(task, worker)
+            location = self._uploads.upload(task.taskid, archive, token, digest=digest)
+        return link("ipfs", location)
 
     # -- what the chain says ------------------------------------------------------------------
 
@@ -251,6 +269,7 @@ class Worker:
             dataset_file=self._dataset_file(dataset) if used else None,
             params=read_params(deal["params"]),
             tee=bool(from_hex(deal["tag"])[-1] & 1),
+            requester=deal["requester"],
             beneficiary=deal["beneficiary"],
             callback=None if deal["callback"] == NULL_ADDRESS else deal["callback"],
             bot_size=deal["botSize"],
@@ -318,22 +337,19 @@ class Worker:
     def _note(self, task: _Task, worker: KeySigner) -> Path:
         return self._folder / f"{task.taskid}-{worker.address.lower()}.json"
 
+    def _archive(self, task: _Task, worker: KeySigner) -> Path:
+        return make_folder(self._folder) / f"{task.taskid}-{worker.address.lower()}.zip"
+
     def _keep(self, task: _Task, worker: KeySigner, outcome: Outcome) -> None:
         make_folder(self._folder)
         write_json(
             self._note(task, worker),
-            {
-                "digest": to_hex(outcome.digest),
-                "results": to_hex(outcome.results),
-                "callback": to_hex(outcome.callback),
-            },
+            {"digest": to_hex(outcome.digest), "callback": to_hex(outcome.callback)},
         )
 
     def _kept(self, task: _Task, worker: KeySigner) -> Outcome | None:
         found = read_json(self._note(task, worker))
         if found is None:
             return None
-        digest, results, callback = (
-            from_hex(found.get(name), name=name) for name in ("digest", "results", "callback")
-        )
-        return Outcome(digest, results, callback)
+        digest, callback = (from_hex(found.get(name), name=name) for name in ("digest", "callback"))
+        return Outcome(digest, callback)

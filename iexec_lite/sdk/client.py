@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..eth.signer import Signer
+    from ..net.in_process import Call
     from .account import Account
     from .assets import Apps, Datasets, Workerpools
     from .deal import Deals
@@ -67,16 +68,25 @@ class SigningProvider:
         raise TypeError("a provider that can sign cannot be pickled")
 
 
-Provider = str | int | chains.Chain | SigningProvider
+Provider = (
+    str
+    | int
+    | chains.Chain
+    | Sequence[str]
+    | Callable[[str, Sequence[object]], object]
+    | SigningProvider
+)
 
 
 class IExec:
     """The iExec SDK for one chain.
 
     ``provider`` is a network name (``"arbitrum-sepolia-testnet"``, ``"sandbox"``), a chain id, a
-    node's URL, a chain record, or what ``utils.get_signer_from_private_key`` returns. ``signer`` is
-    a :class:`~iexec_lite.Signer` or a private key in hex; reading needs none. A ``signer`` without
-    a node signs offline and needs ``chain=``.
+    node's URL, several URLs that stand in for one another, a chain record, a function
+    ``(method, params) -> result`` (EIP-1193), or what ``utils.get_signer_from_private_key``
+    returns. ``quorum`` is how many of several nodes must agree on what is read. ``signer`` is a
+    :class:`~iexec_lite.Signer` or a private key in hex; reading needs none. A ``signer`` without a
+    node signs offline and needs ``chain=``.
 
     Options override the chain record: ``hub_address``, the service URLs, ``is_native``, ``use_gas``
     (``False``: every transaction at gas price 0). ``confirms`` is how many blocks deep a
@@ -110,23 +120,29 @@ class IExec:
         ca_file: str | None = None,
         allow_plain_http: bool = False,
         journal: Journal | None = None,
+        quorum: int | None = None,
     ) -> None:
         _check_options(flavour, confirms, timeout, gas_price, get_transaction_count)
         urls: Sequence[str] = ()
-        quorum = 1
+        agree: int | None = None
+        call: Call | None = None
         if isinstance(provider, SigningProvider):
             signer = signer or provider.signer
-            urls, quorum = provider.urls, provider.quorum
+            urls, agree = provider.urls, provider.quorum if provider.urls else None
             gas_price = provider.gas_price if gas_price is None else gas_price
             get_transaction_count = get_transaction_count or provider.get_transaction_count
             provider = provider.host
         record = _chain(chain, flavour) if chain is not None else None
-        if isinstance(provider, str) and _URL.match(provider):
-            _require_http(provider)
-            urls = urls or (provider,)
+        if isinstance(provider, (list, tuple)) or _is_url(provider):
+            urls = urls or _urls(provider)
+        elif callable(provider):
+            from ..net.in_process import URL
+
+            call, urls = provider, (URL,)
         elif provider is not None:
-            record = record or _chain(provider, flavour)
-            urls = urls or _hosts(record)
+            record = record or _chain(provider, flavour)  # type: ignore[arg-type]
+            if not urls:
+                urls, agree = _hosts(record)
         if record is None and not urls:
             raise ConfigurationError(
                 "missing provider key: give a network name, a chain id or a node's URL "
@@ -145,7 +161,7 @@ class IExec:
         self._context = Context(
             chain=record,
             urls=urls,
-            quorum=quorum,
+            quorum=_quorum(agree or 1 if quorum is None else quorum, urls),
             signer=_signer(signer),
             flavour=flavour,
             overrides={name: value for name, value in overrides.items() if value is not None},
@@ -160,6 +176,7 @@ class IExec:
                 "get_transaction_count": get_transaction_count,
             },
             journal=journal,
+            call=call,
         )
 
     @classmethod
@@ -337,15 +354,50 @@ def _chain(value: str | int | chains.Chain, flavour: str) -> chains.Chain:
     return chains.resolve(value, flavour)
 
 
-def _hosts(chain: chains.Chain) -> tuple[str, ...]:
-    host = chain.host
-    if host and _URL.match(host):
-        _require_http(host)
-        return (host,)
+def _hosts(chain: chains.Chain) -> tuple[Sequence[str], int]:
+    """The node URLs of a record, and how many must agree."""
+    if chain.host:
+        return chains.node_urls(chain.host)
     raise ConfigurationError(
         f"No node URL is known for chain {chain.name or chain.id}: "
         "give provider=<URL of your node> with chain=<name>"
     )
+
+
+def public_nodes(
+    host: str | int | chains.Chain, providers: Mapping[str, object]
+) -> tuple[Sequence[str], int]:
+    """The node URLs of ``host`` with the user's keys (V6 ``providers``), and the quorum."""
+    keys = chains.Providers.from_dict(providers)
+    name = host if _is_url(host) else _chain(host, "standard").host
+    urls, quorum = chains.node_urls(str(name or host), keys)
+    return urls, _quorum(keys.quorum or quorum, urls)
+
+
+def _is_url(value: object) -> bool:
+    return isinstance(value, str) and _URL.match(value) is not None
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    """One URL or several, as they were given."""
+    found = (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+    if not found:
+        raise ConfigurationError("missing provider key: the list of nodes is empty")
+    for each in found:
+        if not _is_url(each):
+            raise ConfigurationError("several nodes: each must be an http(s):// URL")
+        _require_http(each)
+    return found
+
+
+def _quorum(value: int, urls: Sequence[str]) -> int:
+    available = max(1, len(set(urls)))
+    if type(value) is not int or not 1 <= value <= available:  # no bool
+        raise ConfigurationError(
+            f"invalid quorum {value!r}: it is a number of nodes that must agree, "
+            f"from 1 to the {available} given"
+        )
+    return value
 
 
 def _require_http(url: str) -> None:

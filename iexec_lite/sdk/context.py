@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..eth.eip712 import Domain
     from ..eth.signer import Signer
     from ..net.http import Http
+    from ..net.in_process import Call
     from ..net.market import Market
     from ..net.rpc import Rpc
     from ..net.sms import Sms
@@ -54,8 +55,10 @@ class Context:
         http_options: Mapping[str, object],
         send_options: Mapping[str, object],
         journal: Journal | None,
+        call: Call | None = None,
     ) -> None:
         self._chain = chain
+        self._call = call
         self._urls = tuple(urls)
         self._quorum = quorum
         self._signer = signer
@@ -192,6 +195,10 @@ class Context:
                 raise ConfigurationError(
                     "This client is offline: build it with a node (provider=) to reach the chain"
                 )
+            if self._call is not None:
+                from ..net.in_process import InProcess
+
+                return connect(self._urls, http=InProcess(self._call))
             return connect(self._urls, quorum=self._quorum, http=self.http)
 
         return self.once("rpc", make)

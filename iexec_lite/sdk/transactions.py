@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import (
@@ -31,10 +31,11 @@ from ..errors import (
     Web3ProviderSendError,
 )
 from ..eth.codec import address_to_bytes, to_hex
-from ..eth.signer import KeySigner, TransactionSigner
+from ..eth.signer import KeySigner, SendingSigner, TransactionSigner
 from ..eth.transaction import SignedTransaction, Transaction, parse
 from . import journal as states
 from .confirmation import is_known, wait_for_receipt
+from .entrusted import Asked, Search, ask
 from .fees import Quote, call_fields, quote, reason_of, refused
 
 if TYPE_CHECKING:
@@ -271,23 +272,28 @@ class Transactions:
         """Take a nonce, sign, write down, send. The entry that is now on its way."""
         attempts = _NONCE_ATTEMPTS if self._count is None else 1
         for attempt in range(attempts):
-            nonce = self._next_nonce(account)
-            signed = self._sign(
-                Transaction(
-                    nonce=nonce,
-                    gas=costs.gas,
-                    to=None if to is None else address_to_bytes(to, name="to"),
-                    value=value,
-                    data=data,
-                    chain_id=self._chain.id,
-                    gas_price=costs.gas_price,
-                    max_fee_per_gas=costs.max_fee_per_gas,
-                    max_priority_fee_per_gas=costs.max_priority_fee_per_gas,
-                )
+            transaction = Transaction(
+                nonce=self._next_nonce(account),
+                gas=costs.gas,
+                to=None if to is None else address_to_bytes(to, name="to"),
+                value=value,
+                data=data,
+                chain_id=self._chain.id,
+                gas_price=costs.gas_price,
+                max_fee_per_gas=costs.max_fee_per_gas,
+                max_priority_fee_per_gas=costs.max_priority_fee_per_gas,
             )
+            if not isinstance(self._signer, TransactionSigner):
+                return self._entrust(account, intent, transaction, note)
+            signed = self._sign(self._signer, transaction)
             tx_hash = to_hex(signed.hash)
             entry = account.add(
-                intent.key, intent.to_dict(), nonce, tx_hash=tx_hash, raw=signed.raw, note=note
+                intent.key,
+                intent.to_dict(),
+                transaction.nonce,
+                tx_hash=tx_hash,
+                raw=signed.raw,
+                note=note,
             )
             try:
                 if self._is_old(account, entry):
@@ -324,8 +330,11 @@ class Transactions:
             )
         for entry in sorted(account.pending(), key=lambda item: item.nonce):
             # A left entry that no node knows may never be sent: its nonce is free, and whichever
-            # of the two is mined rules the other out.
-            if entry.nonce >= nonce and (entry.live or self._is_known(entry.tx_hash)):
+            # of the two is mined rules the other out. One of a wallet says little: it may have
+            # taken another nonce.
+            if entry.nonce >= nonce and (
+                entry.live or (entry.raw is not None and self._is_known(entry.tx_hash))
+            ):
                 nonce = entry.nonce + 1
         return nonce
 
@@ -339,17 +348,55 @@ class Transactions:
     def _is_known(self, tx_hash: str | None) -> bool:
         return tx_hash is not None and is_known(self._rpc, tx_hash)
 
-    def _sign(self, transaction: Transaction) -> SignedTransaction:
-        signer = self._signer
-        if not isinstance(signer, TransactionSigner):
-            # Wallets that sign and send in one step will branch off here.
-            raise ConfigurationError("this signer cannot sign transactions: use a key or keystore")
+    def _sign(self, signer: TransactionSigner, transaction: Transaction) -> SignedTransaction:
         signed = signer.sign_transaction(transaction)
         if not isinstance(signer, KeySigner):
             expected = address_to_bytes(signer.address)
             if signed.transaction != transaction or parse(signed.raw).sender != expected:
                 raise SignatureError("the signer returned another transaction: nothing was sent")
         return signed
+
+    def _entrust(
+        self,
+        account: AccountJournal,
+        intent: Intent,
+        transaction: Transaction,
+        note: Mapping[str, object] | None,
+    ) -> Entry:
+        """Have the signer send it: written down, asked once, then looked for on chain."""
+        signer = self._signer
+        if not isinstance(signer, SendingSigner):
+            raise ConfigurationError(
+                "this signer cannot sign transactions, nor send them: use a key, a keystore "
+                "or a wallet"
+            )
+        from ..net.rpc import quantity
+
+        head = self._rpc.request("eth_blockNumber")
+        asked = Asked(
+            sender=intent.sender,
+            nonce=transaction.nonce,
+            to=None if transaction.to is None else to_hex(transaction.to),
+            value=transaction.value,
+            data=transaction.data,
+            since=quantity(head, "eth_blockNumber"),
+        )
+        kept = {**intent.to_dict(), "asked": asked.to_dict()}
+        entry = account.add(intent.key, kept, transaction.nonce, note=note)
+        tx_hash: str | None = None
+        try:
+            try:
+                tx_hash = ask(signer, transaction)
+            except Exception as error:
+                if _is_certain(error):
+                    raise
+                log.debug("the answer of the signer is lost: %s", type(error).__name__)
+                tx_hash = Search(self._rpc, account, entry, self._sleep).locate(error)
+            log.info("sent %s", tx_hash)
+            return account.update(entry, state=states.SENT, tx_hash=tx_hash)
+        except BaseException as error:
+            self._give_up(account, replace(entry, tx_hash=tx_hash), error)
+            raise
 
     def _broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:
         """Offer the same bytes until a node has them; ``in_doubt``: one may have them already.
@@ -406,9 +453,9 @@ class Transactions:
 
     def _give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
         """Write down how it ended for us. Anything but a certain refusal leaves it unknown."""
-        certain = (
-            isinstance(error, Web3ProviderSendError) and not isinstance(error, OutcomeUnknownError)
-        ) or (isinstance(error, Web3ProviderCallError) and "replaced" in error.details)
+        certain = _is_certain(error) or (
+            isinstance(error, Web3ProviderCallError) and "replaced" in error.details
+        )
         if not certain and isinstance(error, IExecError) and error.tx_hash is None:
             error.tx_hash = entry.tx_hash  # it was signed, and money may have moved
         try:
@@ -430,38 +477,22 @@ class Transactions:
     ) -> Sent:
         """Wait for the entry's transaction and settle it."""
         try:
-            tx_hash, raw = entry.tx_hash, entry.raw
-            if tx_hash is None or raw is None:
-                raise OutcomeUnknownError(
-                    f"an earlier, identical {entry.intent.get('operation')!r} was handed to a "
-                    f"wallet with nonce {entry.nonce}, and nobody knows what came of it: look "
-                    "there, then use new=True to start another",
-                    details={"nonce": entry.nonce},
-                )
-            if resumed and not self._has_arrived(tx_hash):
-                self._broadcast(tx_hash, raw, in_doubt=True)
-            receipt = wait_for_receipt(
-                self._rpc,
-                tx_hash,
-                entry.nonce,
-                self._signer.address,
-                confirms=self.confirms,
-                timeout=timeout,
-                patience=self.patience,
-                resend=lambda: self._offer(raw),
-                sleep=self._sleep,
-                clock=self._clock,
-            )
+            if entry.raw is None:
+                entry, receipt = self._entrusted_receipt(account, entry, timeout)
+            else:
+                receipt = self._own_receipt(entry, entry.raw, resumed, timeout)
+            tx_hash = str(entry.tx_hash)
             failed = int(receipt["status"], 16) == 0
             account.update(entry, state=states.FAILED if failed else states.SETTLED)
             for other in account.pending():
-                if other.nonce == entry.nonce and not other.live:  # ruled out now
+                # ruled out now; not what a wallet has, which may come under another nonce
+                if other.nonce == entry.nonce and not other.live and other.raw is not None:
                     account.update(other, state=states.FAILED)
         except BaseException as error:
             self._give_up(account, entry, error)
             raise
         if failed:
-            raise self._failed(tx_hash, raw, receipt)
+            raise self._failed(entry, tx_hash, receipt)
         log.info("confirmed %s", tx_hash)
         return Sent(
             tx_hash=tx_hash,
@@ -471,6 +502,52 @@ class Transactions:
             note=entry.note,
         )
 
+    def _own_receipt(
+        self, entry: Entry, raw: bytes, resumed: bool, timeout: float | None
+    ) -> dict[str, Any]:
+        """The receipt of bytes that we have: they may be offered again."""
+        tx_hash = str(entry.tx_hash)
+        if resumed and not self._has_arrived(tx_hash):
+            self._broadcast(tx_hash, raw, in_doubt=True)
+        return self._wait(tx_hash, entry.nonce, timeout, lambda: self._offer(raw))
+
+    def _entrusted_receipt(
+        self, account: AccountJournal, entry: Entry, timeout: float | None
+    ) -> tuple[Entry, dict[str, Any]]:
+        """The receipt of what the signer sent, which must be what it was asked for."""
+        search = Search(self._rpc, account, entry, self._sleep)
+        if entry.tx_hash is None:
+            entry = account.update(entry, state=states.SENT, tx_hash=search.locate())
+        while True:
+            tx_hash = str(entry.tx_hash)
+            seen = search.is_seen(tx_hash, required=False)
+            try:
+                receipt = self._wait(tx_hash, entry.nonce, timeout, lambda: None)
+            except Web3ProviderCallError as error:
+                if "replaced" not in error.details:
+                    raise
+                other = search.replacement(tx_hash, error, certain=seen)
+                entry = account.update(entry, tx_hash=other)
+                continue
+            search.is_seen(tx_hash, required=True)
+            return entry, receipt
+
+    def _wait(
+        self, tx_hash: str, nonce: int, timeout: float | None, resend: Callable[[], None]
+    ) -> dict[str, Any]:
+        return wait_for_receipt(
+            self._rpc,
+            tx_hash,
+            nonce,
+            self._signer.address,
+            confirms=self.confirms,
+            timeout=timeout,
+            patience=self.patience,
+            resend=resend,
+            sleep=self._sleep,
+            clock=self._clock,
+        )
+
     def _offer(self, raw: bytes) -> None:
         try:
             self._rpc.send_raw(raw)
@@ -478,13 +555,10 @@ class Transactions:
             log.debug("offered again: %s", getattr(error, "kind", error.code))
 
     def _failed(
-        self, tx_hash: str, raw: bytes, receipt: Mapping[str, Any]
+        self, entry: Entry, tx_hash: str, receipt: Mapping[str, Any]
     ) -> Web3ProviderCallError:
         """A mined transaction with status 0, and why, as far as a replay tells."""
-        sent = parse(raw).transaction
-        to = None if sent.to is None else to_hex(sent.to)
-        fields = call_fields(self._signer.address, to, sent.data, sent.value)
-        fields["gas"] = hex(sent.gas)
+        fields = self._sent_fields(entry)
         from ..net.rpc_error import RpcError
 
         text = "transaction failed"
@@ -500,9 +574,24 @@ class Transactions:
             text, details={"receipt": dict(receipt)}, cause=cause, tx_hash=tx_hash
         )
 
+    def _sent_fields(self, entry: Entry) -> dict[str, str]:
+        """What was sent, to be replayed."""
+        address = self._signer.address
+        if entry.raw is None:
+            asked = Asked.of(entry)
+            return call_fields(address, asked.to, asked.data, asked.value)
+        sent = parse(entry.raw).transaction
+        to = None if sent.to is None else to_hex(sent.to)
+        return {**call_fields(address, to, sent.data, sent.value), "gas": hex(sent.gas)}
+
 
 # What a node says only of bytes that it did not take and would not pass on.
 _REFUSALS = frozenset(("insufficient_funds", "refused"))
+
+
+def _is_certain(error: BaseException) -> bool:
+    """Whether it says that nothing was sent."""
+    return isinstance(error, Web3ProviderSendError) and not isinstance(error, OutcomeUnknownError)
 
 
 def _expected(expect: Expected | Sequence[Expected] | None) -> Sequence[Expected]:

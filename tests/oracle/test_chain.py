@@ -47,6 +47,7 @@ def sandbox(oracle: Any, deployed: Sandbox | None) -> Iterator[Sandbox]:
     deployed.worker = deployed.new_worker()
     yield deployed
     assert deployed.node.rpc.request("evm_revert", (snapshot,)) is True
+    deployed.reset_services()
 
 
 @pytest.fixture

@@ -73,13 +73,14 @@ def _isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.worker = sandbox.new_worker()
     yield sandbox
     assert sandbox.node.rpc.request("evm_revert", (snapshot,)) is True
+    sandbox.reset_services()
     (sandbox.folder / "apps.json").unlink(missing_ok=True)
     shutil.rmtree(sandbox.folder / "tasks", ignore_errors=True)
 
 
 @pytest.fixture
 def sandbox(token_chain: Sandbox) -> Iterator[Sandbox]:
-    """A token sandbox: ``.chain``, ``.node.rpc``, ``.store``, ``.vault``, ``.worker``."""
+    """A token sandbox: ``.chain``, ``.node.rpc``, ``.store``, ``.sms``, ``.worker``."""
     yield from _isolated(token_chain)
 
 
@@ -111,13 +112,39 @@ def client() -> Iterator[Client]:
         iexec.close()
 
 
+class Secrets:
+    """Pushes secrets of named accounts to the SMS of a sandbox."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def dataset_key(self, sandbox: Sandbox, owner: str, dataset: str, key: str) -> None:
+        self._client(sandbox, owner).dataset.push_dataset_secret(dataset, key)
+
+    def result_key(self, sandbox: Sandbox, name: str, pem: str) -> None:
+        self._client(sandbox, name).result.push_result_encryption_key(pem)
+
+    def storage_token(self, sandbox: Sandbox, name: str) -> None:
+        """Log in at the result proxy and push the token, unless one is there."""
+        storage = self._client(sandbox, name).storage
+        if not storage.check_storage_token_exists(accounts.addresses()[name]):
+            storage.push_storage_token(storage.default_storage_login())
+
+
 @pytest.fixture
-def buy(client: Client) -> Buy:
+def secrets(client: Client) -> Secrets:
+    """``secrets.dataset_key(sandbox, "dataset-provider", address, key)`` and the others."""
+    return Secrets(client)
+
+
+@pytest.fixture
+def buy(client: Client, secrets: Secrets) -> Buy:
     """``buy(sandbox, …)``: deploy an app and a pool, deposit, sign and match; the match result.
 
     ``image`` and ``mrenclave`` are the app's; ``dataset`` is the address of a deployed one,
     ``pool_owner`` the name of an account. Prices are nRLC. What is left is of the request order:
-    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``.
+    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``. The requester's storage
+    token is pushed before, but for ``token=False``.
     """
     price = 1000
 
@@ -132,8 +159,11 @@ def buy(client: Client) -> Buy:
         volume: int = 1,
         trust: int = 0,
         tag: list[str] | None = None,
+        token: bool = True,
         **request: Any,
     ) -> MatchResult:
+        if token:
+            secrets.storage_token(sandbox, "requester")
         provider, owner = client(sandbox, "app-provider"), client(sandbox, pool_owner)
         requester = client(sandbox, "requester")
         app = _deployed_app(provider, image, mrenclave)
@@ -165,8 +195,8 @@ def buy(client: Client) -> Buy:
             apporder=provider.order.sign_apporder(apporder),
             datasetorder=datasetorder,
             workerpoolorder=owner.order.sign_workerpoolorder(poolorder),
-            requestorder=requester.order.sign_requestorder(requestorder, check_request=False),
-            check_request=False,
+            requestorder=requester.order.sign_requestorder(requestorder, check_request=token),
+            check_request=token,
         )
 
     return match

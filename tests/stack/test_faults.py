@@ -70,7 +70,7 @@ class NamedChain:
 def modern(kit: Kit) -> Iterator[NamedChain]:
     node = ModernNode(kit.anvil, "token")
     node.start()
-    yield NamedChain(node, record(node, prepare(node, kit), gateway="http://127.0.0.1:1"))
+    yield NamedChain(node, record(node, prepare(node, kit), services="http://127.0.0.1:1"))
     node.stop()
 
 
@@ -80,7 +80,7 @@ def brittle(kit: Kit) -> Iterator[NamedChain]:
     node = Node(kit.anvil, "token")
     node.start()
     found = prepare(node, kit, cache=cache_folder())
-    yield NamedChain(node, record(node, found, gateway="http://127.0.0.1:1"))
+    yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
     with suppress(OSError, IExecError):
         os.kill(node.pid, signal.SIGCONT)
     node.stop()
@@ -214,7 +214,7 @@ def test_a_node_that_does_not_answer(brittle: NamedChain, client: Client) -> Non
 
 
 def test_a_watch_is_patient(brittle: NamedChain, client: Client, buy: Buy) -> None:
-    match = buy(brittle)
+    match = buy(brittle, token=False)
     iexec = client(brittle, "requester", timeout=0.3)
     watch = iexec.deal.obs_deal(match.dealid, patience=30)
     assert next(watch).message == "DEAL_UPDATED"
@@ -264,7 +264,7 @@ def test_confirms(sandbox: Sandbox, client: Client) -> None:
 
 def test_a_whole_purchase_with_base_fees(modern: NamedChain, client: Client, buy: Buy) -> None:
     assert int(modern.node.rpc.block()["baseFeePerGas"], 16) > 0
-    match = buy(modern, volume=2)
+    match = buy(modern, volume=2, token=False)
     sent = transaction(modern, match.tx_hash)
     assert sent["type"] == "0x2"
     # the latest block when it was priced: a node may tell of a receipt before it tells of a block

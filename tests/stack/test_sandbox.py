@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,6 +22,8 @@ from iexec_lite import IExec
 from iexec_lite.errors import SandboxError
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.eth.crypto import keccak, rsa_generate
+from iexec_lite.net.http import Http
+from iexec_lite.net.sms import Sms
 from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result_file
 from iexec_lite.protocol.contracts import HUB, Method
@@ -33,6 +36,7 @@ from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.worker import Worker
 from iexec_lite.sdk.files import FileLock
 from iexec_lite.sdk.journal import MemoryJournal
+from iexec_lite.sdk.request import STORAGE_TOKENS
 from iexec_lite.sdk.transactions import Intent, Transactions
 
 ACTIVE, REVEALING, COMPLETED = 1, 2, 3
@@ -210,7 +214,7 @@ def test_results_that_differ_make_no_consensus(sandbox: Sandbox, buy: Any) -> No
     assert sandbox.worker.open_tasks == ()
 
 
-def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
+def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, secrets: Any, tmp_path: Path) -> None:
     seller, key = client(sandbox, "dataset-provider"), cipher.generate_encryption_key()
     data = seller.dataset.encrypt(b"the secret", key)
     dataset = seller.dataset.deploy_dataset(
@@ -222,8 +226,8 @@ def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> 
         }
     ).address
     private, public = rsa_generate(1024)
-    sandbox.vault.put_dataset_key(dataset, key)
-    sandbox.vault.put_result_key(accounts.addresses()["requester"], public)
+    secrets.dataset_key(sandbox, "dataset-provider", dataset, key)
+    secrets.result_key(sandbox, "requester", public)
     match = buy(
         sandbox,
         dataset=dataset,
@@ -245,6 +249,34 @@ def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> 
         assert b"begins with 'the secret'" in archive.read("result.txt", 1 << 20)
 
 
+def test_a_tee_task_without_a_storage_token(sandbox: Sandbox, buy: Any, secrets: Any) -> None:
+    """No session, no contribution. The token may come late: a restart looks again."""
+    taskid = buy(sandbox, tag=["tee"], mrenclave=MEASUREMENT, token=False).taskids[0]
+    heard: list[str] = []
+    sandbox.worker = with_report(sandbox, heard)
+    assert sandbox.worker.run_once() == 0
+    assert status(sandbox, taskid) == ACTIVE
+    assert "no storage token is in the SMS" in heard[-1]
+    secrets.storage_token(sandbox, "requester")
+    sandbox.worker = sandbox.new_worker()
+    assert sandbox.worker.run_once() == 1
+    assert status(sandbox, taskid) == COMPLETED
+
+
+def test_a_standard_task_needs_no_storage_token(sandbox: Sandbox, buy: Any) -> None:
+    buy(sandbox, token=False)
+    assert sandbox.worker.run_once() == 1
+
+
+def test_several_enclaves_hand_in_one_result(sandbox: Sandbox, buy: Any) -> None:
+    image = map_app(sandbox, WRITE_RESULT.format(text="'same'"))
+    taskid = buy(sandbox, tag=["tee"], mrenclave=MEASUREMENT, trust=5, image=image).taskids[0]
+    assert sandbox.worker.run_once() == 1
+    task = read(sandbox, HUB.viewTask, taskid)
+    assert (task["status"], task["winnerCounter"]) == (COMPLETED, 3)
+    assert not list((sandbox.folder / "tasks").iterdir())
+
+
 def test_a_standard_task_gets_the_dataset_as_it_is(
     sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path
 ) -> None:
@@ -254,7 +286,7 @@ def test_a_standard_task_gets_the_dataset_as_it_is(
         {
             "owner": seller.wallet.get_address(),
             "name": "data.txt",
-            "multiaddr": f"{sandbox.gateway.url}/ipfs/{sandbox.store.add_bytes(data)}",
+            "multiaddr": f"{sandbox.server.url}/ipfs/{sandbox.store.add_bytes(data)}",
             "checksum": cipher.checksum(data),
         }
     ).address
@@ -355,6 +387,7 @@ def test_somebody_elses_pool_is_ignored(sandbox: Sandbox, buy: Any) -> None:
         sandbox.node.rpc,
         sandbox.chain,
         sandbox.worker._compute,
+        sandbox.worker._uploads,
         owners=[accounts.signer("requester")],
         workers=[accounts.signer("worker-1")],
         folder=sandbox.folder / "tasks",
@@ -510,6 +543,15 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     assert first["running"] is True
     assert first["host"] == f"http://127.0.0.1:{port}"
     assert first["hub"] == deploy.HUB_ADDRESS
+    base = f"http://127.0.0.1:{urlsplit(first['ipfsGateway']).port}"
+    assert [first[name] for name in ("sms", "resultProxy", "iexecGateway", "ipfsGateway")] == [
+        f"{base}/sms",
+        f"{base}/result",
+        f"{base}/market",
+        base,
+    ]
+    with urllib.request.urlopen(f"{base}/sms/up", timeout=30) as answer:
+        assert answer.read().startswith(b"Up! (")
     assert raw("status") == first == raw("up", "--flavour", flavour)
     other = "native" if flavour == "token" else "token"
     refused = cli("up", "--flavour", other)
@@ -524,19 +566,34 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     assert not (home / "chain.json").exists()
 
 
-def test_the_chain_goes_on_after_a_stop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Running:
+    """Of the sandbox in the background, what the fixtures look at."""
+
+    def __init__(self, iexec: IExec) -> None:
+        self.chain = iexec.chain
+
+
+def test_the_chain_goes_on_after_a_stop(home: Path, secrets: Any) -> None:
     def blocks() -> int:
         with IExec("sandbox") as iexec:
             return int(str(iexec._context.block()["number"]), 16)
+
+    def has_token() -> bool:
+        with IExec("sandbox") as iexec, Http() as http:
+            sms = Sms(http, str(iexec.chain.sms))
+            path = iexec.chain.rules.sms_user_path
+            return sms.exists(path, address=address, name=STORAGE_TOKENS["ipfs"])
 
     raw("up", "--port", str(free_port()))
     with IExec("sandbox", accounts.signer("requester")) as iexec:
         assert iexec.network.get_network().is_native is False
         iexec.account.deposit("5 RLC")
+        secrets.storage_token(Running(iexec), "requester")
         before = blocks()
     raw("down")
     raw("up", "--port", str(free_port()))
     address = accounts.addresses()["requester"]
+    assert has_token()
     assert blocks() >= before
     with IExec("sandbox") as iexec:
         assert iexec.account.check_balance(address).stake == 5 * 10**9
@@ -544,16 +601,13 @@ def test_the_chain_goes_on_after_a_stop(home: Path, monkeypatch: pytest.MonkeyPa
     raw("up", "--port", str(free_port()), "--fresh")
     with IExec("sandbox") as iexec:
         assert iexec.account.check_balance(address).stake == 0
+    assert not has_token()
 
 
 def test_the_background_worker_works(home: Path, buy: Any) -> None:
     raw("up", "--port", str(free_port()))
     with IExec("sandbox") as iexec:
-
-        class Running:
-            chain = iexec.chain
-
-        match = buy(Running())
+        match = buy(Running(iexec))
         watch = iexec.task.obs_task(match.taskids[0], dealid=match.dealid, patience=60)
         assert [update.task.status_name for update in watch][-1] == "COMPLETED"
 
@@ -605,11 +659,7 @@ def test_down_ends_a_running_app_and_keeps_the_chain(home: Path, buy: Any, tmp_p
     code = f"import os,time; open({str(begun)!r},'w').write(str(os.getpid())); time.sleep(100)"
     (home / "apps.json").write_text(json.dumps({"my/app": [sys.executable, "-c", code]}))
     with IExec("sandbox") as iexec:
-
-        class Running:
-            chain = iexec.chain
-
-        buy(Running(), image="my/app")
+        buy(Running(iexec), image="my/app")
     wait_until(lambda: begun.exists() and begun.read_text() != "")
     start = time.monotonic()
     assert raw("down")["stopped"] is True
@@ -646,7 +696,7 @@ def test_an_interrupted_up_leaves_nothing(home: Path, number: signal.Signals) ->
 
 def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
     raw("up", "--port", str(free_port()))
-    url = service(home)["store"] + "/control/stop"
+    url = service(home)["services"] + "/control/stop"
     for headers in ({}, {"X-Sandbox-Token": "guess"}):
         request = urllib.request.Request(url, method="POST", headers=headers, data=b"")
         with pytest.raises(urllib.error.HTTPError) as caught:

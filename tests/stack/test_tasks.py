@@ -6,7 +6,6 @@ import io
 import threading
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,12 @@ def rsa_keys() -> tuple[str, str]:
 
 
 def test_a_confidential_task(
-    any_sandbox: Sandbox, client: Client, buy: Buy, rsa_keys: tuple[str, str], tmp_path: Path
+    any_sandbox: Sandbox,
+    client: Client,
+    buy: Buy,
+    secrets: Any,
+    rsa_keys: tuple[str, str],
+    tmp_path: Path,
 ) -> None:
     """Deposit, deploy, sign, match, run; then download, decrypt, and only then check."""
     seller, buyer = client(any_sandbox, "dataset-provider"), client(any_sandbox, "requester")
@@ -74,8 +78,8 @@ def test_a_confidential_task(
         }
     ).address
     private, public = rsa_keys
-    any_sandbox.vault.put_dataset_key(dataset, key)
-    any_sandbox.vault.put_result_key(buyer.wallet.get_address(), public)
+    secrets.dataset_key(any_sandbox, "dataset-provider", dataset, key)
+    secrets.result_key(any_sandbox, "requester", public)
     match = buy(
         any_sandbox,
         dataset=dataset,
@@ -212,19 +216,12 @@ def test_a_gateway_without_the_file(sandbox: Sandbox, completed: Any, tmp_path: 
     with pytest.raises(IpfsGatewayCallError, match="API call error: 404") as caught:
         results.save(tmp_path / "result.zip")
     assert caught.value.retryable is False
-    sandbox.gateway.stop()
+    sandbox.server.stop()
     with pytest.raises(IpfsGatewayCallError, match="Failed to download the result") as caught:
         results.read()
     assert caught.value.retryable is True
     assert list(tmp_path.iterdir()) == []  # nothing half
-    restart_gateway(sandbox)
-
-
-def restart_gateway(sandbox: Sandbox) -> None:
-    port = int(sandbox.gateway.url.rpartition(":")[2])
-    sandbox.gateway = type(sandbox.gateway)(sandbox.store, port=port)
-    sandbox.gateway.start()
-    sandbox._closing.callback(sandbox.gateway.stop)
+    sandbox.serve(int(sandbox.server.url.rpartition(":")[2]))
 
 
 @pytest.mark.parametrize(
@@ -244,9 +241,7 @@ def restart_gateway(sandbox: Sandbox) -> None:
 def test_results_that_cannot_be_had(
     sandbox: Sandbox, client: Client, buy: Buy, monkeypatch: Any, stored: bytes, text: str
 ) -> None:
-    compute = sandbox.worker._compute
-    run = compute.run
-    monkeypatch.setattr(compute, "run", lambda job: replace(run(job), results=stored))
+    monkeypatch.setattr(sandbox.worker, "_link", lambda *_: stored)
     taskid = buy(sandbox).taskids[0]
     assert sandbox.worker.run_once() == 1
     buyer = client(sandbox, "requester")

@@ -13,6 +13,7 @@ PUBLIC = [
     "Domain",
     "KeySigner",
     "PrivateKey",
+    "SendingSigner",
     "SignedTransaction",
     "Signer",
     "Transaction",

@@ -207,3 +207,13 @@ def test_connect():
     made = connect(urls, quorum=2)
     assert repr(made) == "QuorumRpc(http://127.0.0.1:1, http://127.0.0.1:2)"
     made.close()
+
+
+@pytest.mark.parametrize("field", ["from", "nonce", "to", "value", "input", "blockHash"])
+def test_nodes_must_agree_on_what_was_sent(field):
+    sent = {"hash": "0xaa", "from": "0x1", "nonce": "0x0", "to": "0x2", "value": "0x0"}
+    other = {**sent, field: "0x9"}
+    node = rpc(*same("eth_getTransactionByHash", sent, other))
+    assert node.request("eth_getTransactionByHash", ["0xaa"]) is None
+    node = rpc(*same("eth_getTransactionByHash", sent, {**sent, "more": "0x9"}))
+    assert node.request("eth_getTransactionByHash", ["0xaa"]) == sent

@@ -619,18 +619,17 @@ def test_own_twin_shares_the_node() -> None:
 
 def test_node_urls() -> None:
     keys = Providers.from_dict(
-        {"alchemy": "A", "infura": {"projectId": "I", "projectSecret": "s/"}, "quorum": 3}
+        {"alchemy": "A", "infura": {"projectId": "I", "projectSecret": "s/"}, "quorum": 1}
     )
     assert node_urls("mainnet", keys) == (
         (
             "https://:s%2F@mainnet.infura.io/v3/I",
             "https://eth-mainnet.g.alchemy.com/v2/A",
-            "https://cloudflare-eth.com/",
         ),
-        3,
+        1,
     )
-    assert node_urls("mainnet") == (("https://cloudflare-eth.com/",), 1)
-    assert node_urls("mainnet", Providers(infura="I"))[1] == 2
+    assert node_urls("mainnet", Providers(infura="I", alchemy="A"))[1] == 2
+    assert node_urls("mainnet", Providers(infura="I"))[1] == 1
     assert node_urls("goerli", Providers(infura="I")) == (("https://goerli.infura.io/v3/I",), 1)
     assert node_urls("HTTPS://node.example/k", keys) == (("HTTPS://node.example/k",), 1)
 
@@ -639,7 +638,10 @@ def test_node_urls() -> None:
     ("host", "providers", "text"),
     [
         ("goerli", Providers(), r"goerli: 0 node\(s\) available, 1 needed"),
-        ("mainnet", Providers(quorum=2), r"mainnet: 1 node\(s\) available, 2 needed"),
+        ("mainnet", Providers(), r"mainnet: 0 node\(s\) available, 1 needed"),
+        ("mainnet", Providers(alchemy="A", quorum=2), r"mainnet: 1 node\(s\) available, 2 needed"),
+        ("mainnet", Providers(infura="I", alchemy="A", quorum=3), "2 node.* available, 3 needed"),
+        ("mainnet", Providers(infura="I", etherscan="E"), "Etherscan is no JSON-RPC node"),
         ("wss://node.example", Providers(), "WebSocket nodes are not supported"),
         ("foo", Providers(), "Invalid provider host name or url"),
         ("", Providers(), "Invalid provider host name or url"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,57 +14,97 @@ import pytest
 from iexec_lite.errors import SandboxError
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.crypto import keccak, rsa_generate
+from iexec_lite.net.http import Http
 from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result
-from iexec_lite.protocol.results import archive_digest, parse_location
+from iexec_lite.protocol.results import archive_digest
 from iexec_lite.sandbox.compute import Compute, Job, Outcome
 from iexec_lite.sandbox.inputs import DatasetFile
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap
-from iexec_lite.sandbox.store import Gateway, Store
-from iexec_lite.sandbox.vault import Vault
+from iexec_lite.sandbox.server import Server
+from iexec_lite.sandbox.store import Store
+from iexec_lite.sandbox.uploads import Uploads
 
 TASK = "0x" + "ab" * 32
 APP = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
 DATASET = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 OWNER = "0x1563915e194D8CfBA1943570603F7606A3115508"
+BUYER = "0x" + "0b" * 20
 CALLBACK = "0x99c2268479b93fDe36232351229815DF80837e23"
 Run = Callable[..., Outcome]
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault(tmp_path / "secrets")
+@dataclass
+class Vault:
+    """The secrets of an SMS, and the results that enclaves handed in with a token."""
+
+    dataset: str | None = None
+    result: str | None = None
+    token: str | None = "token"
+    handed_in: dict[str, bytes] = field(default_factory=dict)
+
+    def dataset_key(self, dataset: str) -> str | None:
+        return self.dataset if dataset == DATASET else None
+
+    def result_key(self, beneficiary: str) -> str | None:
+        return self.result if beneficiary == OWNER else None
+
+    def storage_token(self, requester: str) -> str | None:
+        return self.token if requester == BUYER else None
+
+
+class Inbox(Uploads):
+    """Takes what enclaves hand in. The real proxy, which asks a chain, is in tests/stack."""
+
+    def __init__(self, vault: Vault, http: Http) -> None:
+        super().__init__("http://127.0.0.1:1", 1, http)
+        self._vault = vault
+
+    def upload(self, taskid: str, archive: Path, token: str, *, digest: str | None = None) -> str:
+        assert (taskid, digest) == (TASK, None)
+        self._vault.handed_in[token] = archive.read_bytes()
+        return ""
 
 
 @pytest.fixture
-def run(tmp_path: Path, store: Store, gateway: Gateway, vault: Vault) -> Run:
+def vault() -> Vault:
+    return Vault()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where a standard task's archive is left."""
+    return tmp_path / "result.zip"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    gateway: Server,
+    vault: Vault,
+    target: Path,
+) -> Iterator[Run]:
     """Run the sample app, or ``code`` as an app; fields of the job by name."""
-    mapping = tmp_path / "apps.json"
+    mapping, http = tmp_path / "apps.json", Http()
     compute = Compute(
         tmp_path / "runs",
         apps=AppMap(mapping),
-        store=store,
         gateway=gateway.url,
-        vault=vault,
+        secrets=vault,
+        uploads=Inbox(vault, http),
+        http=http,
     )
 
     def job(code: str | None = None, **fields: object) -> Outcome:
         if code is not None:
             mapping.write_text(json.dumps({"my/app": [sys.executable, "-c", code]}))
         image = SAMPLE_IMAGE if code is None else "my/app"
-        outcome = compute.run(Job(**{"taskid": TASK, "app": APP, "image": image, **fields}))  # type: ignore[arg-type]
-        return outcome
+        common = {"taskid": TASK, "app": APP, "image": image, "requester": BUYER}
+        return compute.run(Job(**{**common, **fields}), target)  # type: ignore[arg-type]
 
     yield job
+    http.close()
     assert not list((tmp_path / "runs").iterdir())  # cleaned up, however it ended
-
-
-def stored(store: Store, outcome: Outcome) -> bytes:
-    found = parse_location(outcome.results)
-    assert found["storage"] == "ipfs"
-    path = store.path(str(found["location"]).removeprefix("/ipfs/"))
-    assert path is not None
-    return path.read_bytes()
 
 
 def text_of(archive: Archive, name: str) -> str:
@@ -74,7 +116,7 @@ def encrypted_dataset(store: Store, text: bytes, key: str, name: str = "d.txt") 
     return DatasetFile(name, f"/ipfs/{store.add_bytes(data)}", cipher.checksum(data))
 
 
-def test_sample_app(run: Run, store: Store) -> None:
+def test_sample_app(run: Run, store: Store, target: Path) -> None:
     dataset = DatasetFile("d.txt", f"/ipfs/{store.add_bytes(b'first line')}", "")
     dataset = DatasetFile(dataset.name, dataset.location, cipher.checksum(b"first line"))
     urls = [f"/ipfs/{store.add_bytes(b'an input')}"]
@@ -86,7 +128,7 @@ def test_sample_app(run: Run, store: Store) -> None:
         bot_first=2,
         index=4,
     )
-    with Archive(stored(store, outcome)) as archive:
+    with Archive(target) as archive:
         text = text_of(archive, "result.txt")
         assert sorted(member.name for member in archive.members) == [
             "computed.json",
@@ -101,11 +143,10 @@ def test_sample_app(run: Run, store: Store) -> None:
     assert outcome.callback == b""
 
 
-def test_tee_task_with_encrypted_result(run: Run, store: Store, vault: Vault) -> None:
-    key = cipher.generate_encryption_key()
+def test_tee_task_with_encrypted_result(run: Run, store: Store, vault: Vault, target: Path) -> None:
     private, public = rsa_generate(1024)
-    vault.put_dataset_key(DATASET, key)
-    vault.put_result_key(OWNER, public)
+    vault.dataset = key = cipher.generate_encryption_key()
+    vault.result = base64.b64encode(public.encode()).decode()
     outcome = run(
         tee=True,
         beneficiary=OWNER,
@@ -113,26 +154,30 @@ def test_tee_task_with_encrypted_result(run: Run, store: Store, vault: Vault) ->
         dataset=DATASET,
         dataset_file=encrypted_dataset(store, b"my secret", key),
     )
-    with Archive(stored(store, outcome)) as outer:
+    handed_in = vault.handed_in["token"]
+    assert not target.exists()
+    with Archive(handed_in) as outer:
         assert sorted(member.name for member in outer.members) == [
             "aes-key.rsa",
             "iexec_out.zip.aes",
         ]
-    with Archive(decrypt_result(stored(store, outcome), private)) as archive:
+    with Archive(decrypt_result(handed_in, private)) as archive:
         assert "begins with 'my secret'" in text_of(archive, "result.txt")
         assert archive_digest(archive, callback=False) == to_hex(outcome.digest)
 
 
-def test_callback(run: Run) -> None:
+@pytest.mark.parametrize("tee", [False, True])
+def test_callback(run: Run, vault: Vault, target: Path, tee: bool) -> None:
+    vault.token = None  # nobody hands in anything
     code = (
         "import json,os;"
         "json.dump({'callback-data':'0x2a'}, open(os.environ['IEXEC_OUT']+'/computed.json','w'))"
     )
-    outcome = run(code, callback=CALLBACK)
+    outcome = run(code, callback=CALLBACK, tee=tee)
     assert outcome.callback == b"\x2a"
     assert outcome.digest == keccak(b"\x2a")
-    expected = f'{{ "storage": "ethereum", "location": "{CALLBACK.lower()}" }}'
-    assert outcome.results == expected.encode()
+    assert not target.exists()
+    assert vault.handed_in == {}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +186,10 @@ def test_callback(run: Run) -> None:
         ({"params": {"iexec_result_encryption": True}}, "TASK_DESCRIPTION_INVALID"),
         ({"params": {"iexec_result_encryption": True}, "tee": True}, "no result encryption key"),
         ({"params": {"iexec_result_storage_provider": "dropbox"}, "tee": True}, "dropbox"),
+        (
+            {"requester": OWNER, "tee": True},
+            f"no storage token is in the SMS for requester {OWNER}",
+        ),
         ({"params": {"iexec_args": "it's"}}, "unbalanced"),
         ({"callback": CALLBACK}, "no callback-data"),
     ],
@@ -148,6 +197,21 @@ def test_callback(run: Run) -> None:
 def test_refusals(run: Run, fields: dict[str, object], words: str) -> None:
     with pytest.raises(SandboxError, match=words):
         run(beneficiary=OWNER, **fields)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (rsa_generate(1024)[1], "base64 of the whole PEM"),
+        ("bm8ga2V5", "cannot be encrypted"),
+        ("w6k=", "base64 of the whole PEM"),
+    ],
+)
+def test_a_result_key_that_workers_cannot_use(run: Run, vault: Vault, key: str, words: str) -> None:
+    vault.result = key
+    with pytest.raises(SandboxError, match=words):
+        run(beneficiary=OWNER, tee=True, params={"iexec_result_encryption": True})
+    assert vault.handed_in == {}
 
 
 @pytest.mark.parametrize(
@@ -169,10 +233,10 @@ def test_an_app_that_fails_contributes_nothing(run: Run, code: str, words: str) 
         run(code, limit=1)
 
 
-def test_missing_data_becomes_an_error_result(run: Run, store: Store) -> None:
+def test_missing_data_becomes_an_error_result(run: Run, store: Store, target: Path) -> None:
     bad = DatasetFile("d", f"/ipfs/{store.add_bytes(b'x')}", "0x" + "11" * 32)
     outcome = run(dataset=DATASET, dataset_file=bad)
-    with Archive(stored(store, outcome)) as archive:
+    with Archive(target) as archive:
         assert text_of(archive, "error.txt") == (
             "[IEXEC] Error occurred while computing the task "
             "[error:DATA_DOWNLOAD_FAILED, cause:DATASET_FILE_BAD_CHECKSUM]"
@@ -181,7 +245,7 @@ def test_missing_data_becomes_an_error_result(run: Run, store: Store) -> None:
     assert "on chain it is" in outcome.trouble
     outcome = run(image="unknown/app")
     assert "add it to apps.json" in outcome.trouble
-    with Archive(stored(store, outcome)) as archive:
+    with Archive(target) as archive:
         assert "APP_DOWNLOAD_FAILED, cause:APP_IMAGE_DOWNLOAD_FAILED" in text_of(
             archive, "error.txt"
         )
@@ -191,7 +255,7 @@ def test_missing_data_becomes_an_error_result(run: Run, store: Store) -> None:
 def test_missing_data_of_a_tee_or_callback_task(
     run: Run, store: Store, vault: Vault, fields: dict[str, object]
 ) -> None:
-    vault.put_dataset_key(DATASET, cipher.generate_encryption_key())
+    vault.dataset = cipher.generate_encryption_key()
     bad = DatasetFile("d", f"/ipfs/{store.add_bytes(b'x')}", "0x" + "11" * 32)
     with pytest.raises(SandboxError, match="DATASET_FILE_BAD_CHECKSUM"):
         run(dataset=DATASET, dataset_file=bad, **fields)
@@ -203,21 +267,22 @@ def test_tee_dataset_without_its_key(run: Run, store: Store) -> None:
         run(tee=True, dataset=DATASET, dataset_file=dataset)
 
 
-def test_a_nameless_dataset_counts_as_none(run: Run, store: Store) -> None:
+def test_a_nameless_dataset_counts_as_none(run: Run, store: Store, target: Path) -> None:
     code = (
         "import json,os;o=os.environ['IEXEC_OUT'];"
         "open(o+'/r','w').write(repr([os.environ['IEXEC_DATASET_ADDRESS'],"
         "os.environ['IEXEC_DATASET_FILENAME'], os.listdir(os.environ['IEXEC_IN'])]));"
         "json.dump({'deterministic-output-path':'/iexec_out/r'}, open(o+'/computed.json','w'))"
     )
-    outcome = run(code, dataset=DATASET, dataset_file=DatasetFile("", "/ipfs/x", "0x"))
-    with Archive(stored(store, outcome)) as archive:
+    run(code, dataset=DATASET, dataset_file=DatasetFile("", "/ipfs/x", "0x"))
+    with Archive(target) as archive:
         assert text_of(archive, "r") == repr([DATASET.lower(), "", []])
 
 
-def test_a_dataset_name_that_no_file_can_have(run: Run, store: Store) -> None:
+def test_a_dataset_name_that_no_file_can_have(run: Run, store: Store, target: Path) -> None:
     data = DatasetFile("n" * 300, f"/ipfs/{store.add_bytes(b'x')}", cipher.checksum(b"x"))
-    with Archive(stored(store, run(dataset=DATASET, dataset_file=data))) as archive:
+    run(dataset=DATASET, dataset_file=data)
+    with Archive(target) as archive:
         assert "DATASET_FILE_DOWNLOAD_FAILED" in text_of(archive, "error.txt")
 
 
@@ -243,13 +308,13 @@ def test_a_name_that_no_archive_can_hold(run: Run) -> None:
         run(code)
 
 
-def test_stdout_is_part_of_a_whole_folder(run: Run, store: Store) -> None:
+def test_stdout_is_part_of_a_whole_folder(run: Run, store: Store, target: Path) -> None:
     code = (
         "import json,os;print('said');"
         "json.dump({'deterministic-output-path':os.environ['IEXEC_OUT']},"
         "open(os.environ['IEXEC_OUT']+'/computed.json','w'))"
     )
     outcome = run(code)
-    with Archive(stored(store, outcome)) as archive:
+    with Archive(target) as archive:
         assert text_of(archive, "stdout.txt") == "said\n"
         assert archive_digest(archive, callback=False) == to_hex(outcome.digest)

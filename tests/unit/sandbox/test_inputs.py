@@ -17,14 +17,15 @@ from iexec_lite.sandbox.inputs import (
     fetch_inputs,
     source_url,
 )
-from iexec_lite.sandbox.store import Gateway, Store
+from iexec_lite.sandbox.server import Server
+from iexec_lite.sandbox.store import Store
 
 KEY = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
 Fetch = Callable[..., Path]
 
 
 @pytest.fixture
-def fetch(store: Store, gateway: Gateway, room: Path) -> Fetch:
+def fetch(store: Store, gateway: Server, room: Path) -> Fetch:
     """Store ``data``, then fetch it as a dataset; where it was saved."""
 
     def run(data: bytes, *, name: str = "d.bin", key: str | None = None, **fields: str) -> Path:
@@ -54,7 +55,7 @@ def test_tee_tasks_get_it_decrypted(fetch: Fetch) -> None:
     assert fetch(cipher.encrypt_dataset(b"plain", KEY), key=KEY).read_bytes() == b"plain"
 
 
-def test_by_url(fetch: Fetch, store: Store, gateway: Gateway) -> None:
+def test_by_url(fetch: Fetch, store: Store, gateway: Server) -> None:
     cid = store.add_bytes(b"by url")
     assert fetch(b"by url", location=f"{gateway.url}/ipfs/{cid}").read_bytes() == b"by url"
 
@@ -96,7 +97,7 @@ def test_not_there(fetch: Fetch, store: Store, monkeypatch: pytest.MonkeyPatch) 
         fetch(b"x" * 11)
 
 
-def test_input_files(store: Store, gateway: Gateway, room: Path) -> None:
+def test_input_files(store: Store, gateway: Server, room: Path) -> None:
     one, two = (f"/ipfs/{store.add_bytes(data)}" for data in (b"one", b"two"))
     urls = [f"{gateway.url}{one}?v=2%20x", two]
     with Http() as http:

@@ -31,7 +31,21 @@ CLOSED = "http://127.0.0.1:1"
         (("ws://127.0.0.1:1",), {}, ConfigurationError, "ws:// nodes are not supported"),
         (("ftp://x.org",), {}, ConfigurationError, "not supported"),
         (("no-such-chain",), {}, ConfigurationError, "no-such-chain"),
-        (("mainnet",), {}, ConfigurationError, "No node URL"),
+        (("mainnet",), {}, ConfigurationError, r"mainnet: 0 node\(s\) available, 1 needed"),
+        ((5,), {}, ConfigurationError, "goerli: 0 node"),
+        ((99,), {}, ConfigurationError, "No node URL is known for chain 99"),
+        (([],), {"chain": 5}, ConfigurationError, "missing provider"),
+        (([CLOSED, "ws://127.0.0.1:1"],), {}, ConfigurationError, "ws:// nodes are not supported"),
+        (([CLOSED, "bellecour"],), {}, ConfigurationError, "each must be an http"),
+        (
+            (CLOSED,),
+            {"quorum": 2},
+            ConfigurationError,
+            "invalid quorum 2: .* from 1 to the 1 given",
+        ),
+        (([CLOSED, CLOSED],), {"quorum": 2}, ConfigurationError, "from 1 to the 1 given"),
+        (([CLOSED],), {"quorum": 0}, ConfigurationError, "invalid quorum 0"),
+        (([CLOSED],), {"quorum": True}, ConfigurationError, "invalid quorum True"),
         ((CLOSED,), {"flavour": "gold"}, ConfigurationError, "invalid flavour 'gold'"),
         ((CLOSED,), {"confirms": 0}, ConfigurationError, "invalid confirms"),
         ((CLOSED,), {"confirms": True}, ConfigurationError, "invalid confirms"),
@@ -120,7 +134,7 @@ def test_signing_provider() -> None:
     with IExec(provider) as client:
         assert client.wallet.get_address() == ADDRESS
         assert client.chain.id == 134
-    for options in ({"gas_price": -1}, {"get_transaction_count": 7}, {"providers": {}}):
+    for options in ({"gas_price": -1}, {"get_transaction_count": 7}):
         with pytest.raises(ConfigurationError):
             utils.get_signer_from_private_key(CLOSED, KEY, **options)
 

@@ -456,7 +456,7 @@ def test_a_signer_that_cannot_sign_transactions(sender, node):
         def sign_typed_data(self, typed_data):
             return b""
 
-    with pytest.raises(ConfigurationError, match="cannot sign transactions"):
+    with pytest.raises(ConfigurationError, match="cannot sign transactions, nor send them"):
         sender(signer=Reader()).send(intent(), TO)
     assert node.raws == []
 
@@ -1052,11 +1052,12 @@ def test_death_between_journal_and_send(sender, node, clock, tmp_path):
 
 def test_an_entry_of_a_wallet_without_a_hash_is_never_repeated(sender, node):
     transactions = sender()
-    entry = transactions.account.add(intent().key, intent().to_dict(), 5)
+    asked = {"to": TO, "value": "0", "data": "0x", "since": 1}
+    entry = transactions.account.add(intent().key, {**intent().to_dict(), "asked": asked}, 5)
     transactions.account.leave(entry)
     with pytest.raises(OutcomeUnknownError, match="new=True") as caught:
         transactions.send(intent(), TO)
-    assert caught.value.details == {"nonce": 5}
+    assert caught.value.details == {"nonce": 5, "intent": intent().to_dict()}
     assert node.raws == []
 
 

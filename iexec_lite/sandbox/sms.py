@@ -1,0 +1,202 @@
+"""The secret management service: write-only secrets of resources and of wallets (services.md §2).
+
+``/secrets/web3``: one secret for each contract, written once by its ``owner()``.
+``/secrets/web2``: named secrets of a wallet, which it may replace. A writer signs the secret itself
+(EIP-191); asked for is only whether one exists. Refused as the real one refuses: 400 for what is
+missing, 401 for another signer or a contract that is not there, 409 for a second secret, 404 for
+the update of none. Secrets are kept in a private file and never logged.
+
+A sandbox has no enclaves to prove who asks: its worker, in the same process, reads secrets by
+:meth:`Sms.secret`. Over HTTP nobody can.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import falcon
+
+from ..errors import SignatureError, ValidationError, Web3ProviderCallError
+from ..eth.codec import address_to_bytes, from_hex
+from ..eth.signer import hash_message, verify_digest
+from ..net.rpc import Rpc
+from ..protocol.authorization import web2_secret_digest, web3_secret_digest
+from ..protocol.contracts import HUB
+from ..sdk.secrets import RESULT_KEY, STORAGE_TOKENS
+from .database import Database
+from .server import new_app, spring_error
+
+__all__ = ["WEB2", "WEB3", "Family", "Sms"]
+
+MAX_SECRET = 64 * 1024  # bytes; keys and tokens have one or two thousand at most
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS secret (
+    family TEXT, address TEXT, name TEXT, value TEXT NOT NULL,
+    PRIMARY KEY (family, address, name)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of secret: where it is asked for, who signs what, whether it may be replaced.
+
+    ``address`` and ``secret`` are the names of the query parameters that tell a secret from
+    others; ``digest(address, name, value)`` is what is signed, by the ``owner()`` of the address
+    (``owned``) or by the address itself.
+    """
+
+    name: str
+    path: str
+    address: str
+    secret: str | None
+    digest: Callable[[str, str, str], bytes]
+    owned: bool
+    updatable: bool
+
+
+WEB3 = Family(
+    name="web3",
+    path="/secrets/web3",
+    address="secretAddress",
+    secret=None,
+    digest=lambda address, _, value: web3_secret_digest(address, value),
+    owned=True,
+    updatable=False,
+)
+WEB2 = Family(
+    name="web2",
+    path="/secrets/web2",
+    address="ownerAddress",
+    secret="secretName",  # noqa: S106  # the name of a parameter
+    digest=web2_secret_digest,
+    owned=False,
+    updatable=True,
+)
+
+
+class Sms:
+    """The service: ``app`` to mount, ``secret`` for the worker. Owners are asked of ``rpc``."""
+
+    def __init__(self, path: Path, rpc: Rpc) -> None:
+        self._database = Database(path, SCHEMA)
+        self._rpc = rpc
+        routes: dict[str, object] = {"/up": _Up()}
+        for family in (WEB3, WEB2):
+            kind = _UpdatableSecrets if family.updatable else _Secrets
+            routes[family.path] = kind(self, family)
+        self.app = new_app(routes, spring_error)
+
+    def reset(self) -> None:
+        """Forget every secret."""
+        self._database.clear()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def secret(self, family: Family, address: str, name: str = "") -> str | None:
+        """A secret, or None. ``address`` in any letter case."""
+        found = self._database.rows(
+            "SELECT value FROM secret WHERE family = ? AND address = ? AND name = ?",
+            *(family.name, address.lower(), name),
+        )
+        return str(found[0]["value"]) if found else None
+
+    # What :class:`~iexec_lite.sandbox.compute.Compute` reads.
+
+    def dataset_key(self, dataset: str) -> str | None:
+        """The key of a dataset, without the line end of the file it came from."""
+        key = self.secret(WEB3, dataset)
+        return key and key.strip()
+
+    def result_key(self, beneficiary: str) -> str | None:
+        """base64 of the PEM text that results of ``beneficiary`` are encrypted with."""
+        return self.secret(WEB2, beneficiary, RESULT_KEY)
+
+    def storage_token(self, requester: str) -> str | None:
+        """The result proxy's token of a requester."""
+        return self.secret(WEB2, requester, STORAGE_TOKENS["ipfs"])
+
+    def keep(self, family: Family, address: str, name: str, value: str, *, update: bool) -> bool:
+        """Keep a secret; False where there is one already, or none to ``update``."""
+        command = (
+            "UPDATE secret SET value = ? WHERE family = ? AND address = ? AND name = ?"
+            if update
+            else "INSERT OR IGNORE INTO secret (value, family, address, name) VALUES (?, ?, ?, ?)"
+        )
+        with self._database.transaction() as connection:
+            done = connection.execute(command, (value, family.name, address, name))
+            return done.rowcount == 1
+
+    def is_signed(
+        self, family: Family, address: str, name: str, value: str, signature: str
+    ) -> bool:
+        """Whether who may write this secret has signed it."""
+        try:
+            writer = self._owner(address) if family.owned else address
+            digest = family.digest(address, name, value)
+            verify_digest(writer, hash_message(digest), from_hex(signature))
+        except (SignatureError, ValidationError):
+            return False
+        return True
+
+    def _owner(self, address: str) -> str:
+        """The owner of a contract; ValidationError where there is none."""
+        address_to_bytes(address)
+        try:  # the function of the hub is that of every app, dataset and workerpool
+            return str(HUB.owner.decode(self._rpc.call(address, HUB.owner.encode())))
+        except Web3ProviderCallError as error:  # it reverts
+            raise ValidationError(f"{address} has no owner", cause=error) from error
+
+
+class _Secrets:
+    """The secrets of one family over HTTP."""
+
+    def __init__(self, sms: Sms, family: Family) -> None:
+        self._sms = sms
+        self._family = family
+
+    def on_head(self, request: Any, response: Any) -> None:
+        found = self._sms.secret(self._family, *self._which(request)) is not None
+        response.status = falcon.HTTP_NO_CONTENT if found else falcon.HTTP_NOT_FOUND
+
+    def on_post(self, request: Any, response: Any) -> None:
+        self._write(request, response, update=False)
+
+    def _write(self, request: Any, response: Any, *, update: bool) -> None:
+        signature = request.get_header("Authorization", required=True)
+        which = self._which(request)
+        body = request.bounded_stream.read(MAX_SECRET + 1)
+        if not body:
+            raise falcon.HTTPBadRequest
+        if len(body) > MAX_SECRET:
+            raise falcon.HTTPContentTooLarge
+        value = body.decode("utf-8", "replace")
+        if not self._sms.is_signed(self._family, *which, value, signature):
+            response.status = falcon.HTTP_UNAUTHORIZED
+        elif self._sms.keep(self._family, *which, value, update=update):
+            response.status = falcon.HTTP_NO_CONTENT
+        else:
+            response.status = falcon.HTTP_NOT_FOUND if update else falcon.HTTP_CONFLICT
+
+    def _which(self, request: Any) -> tuple[str, str]:
+        family = self._family
+        address = request.get_param(family.address, required=True).lower()
+        return address, request.get_param(family.secret, required=True) if family.secret else ""
+
+
+class _UpdatableSecrets(_Secrets):
+    def on_put(self, request: Any, response: Any) -> None:
+        self._write(request, response, update=True)
+
+
+class _Up:
+    def on_get(self, request: Any, response: Any) -> None:
+        response.content_type = falcon.MEDIA_TEXT
+        response.text = f"Up! ({time.strftime('%a %b %d %H:%M:%S UTC %Y', time.gmtime())})"
