@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, SignatureError, ValidationError, Web3ProviderCallError
@@ -71,6 +71,12 @@ class Context:
         self._made: dict[str, object] = {}
         self.offline = not self._urls
 
+    def __repr__(self) -> str:
+        return f"Context({self.who})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds connections and perhaps a key: it cannot be pickled")
+
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The value of ``make()``, made at first use and kept: for what never changes."""
         with self._lock:
@@ -94,6 +100,16 @@ class Context:
     def address(self) -> str:
         """EIP-55 address of the signer."""
         return self.signer.address
+
+    @property
+    def who(self) -> str:
+        """The signer for a ``repr``: a wallet elsewhere is not asked for its address."""
+        from ..eth.signer import KeySigner
+
+        if self._signer is None:
+            return "read-only"
+        local = isinstance(self._signer, KeySigner)
+        return self._signer.address if local else type(self._signer).__name__
 
     @property
     def has_signer(self) -> bool:
