@@ -26,6 +26,9 @@ def register(group: Group) -> None:
         "--port", type=_port, help="port of the node on 127.0.0.1 (default: a free one)"
     )
     up.add_argument("--fresh", action="store_true", help="forget the chain and files of last time")
+    up.add_argument(
+        "--bridge", action="store_true", help="with a native chain too, and a bridge between them"
+    )
     group.command("down", stop, "stop it; its data is kept", example="sandbox down")
     group.command("status", show_status, "is it running, and where", example="sandbox status --raw")
     demo = group.command(
@@ -54,9 +57,14 @@ def start(options: argparse.Namespace) -> output.Result:
     from ..sandbox import commands
 
     status = commands.up(
-        options.flavour, options.port, fresh=options.fresh, progress=_progress(options, sys.stderr)
+        options.flavour,
+        options.port,
+        fresh=options.fresh,
+        bridge=options.bridge,
+        progress=_progress(options, sys.stderr),
     )
-    hint = 'Use it as network "sandbox"; stop it with: iexec-lite sandbox down'
+    names = " or ".join(f'"{name}"' for name in status.chains)
+    hint = f"Use it as network {names}; stop it with: iexec-lite sandbox down"
     return output.Result(
         payload=status.to_dict(), text=f"{output.render(status.to_dict())}\n{hint}"
     )

@@ -17,6 +17,7 @@ from ..errors import IExecError, SandboxError
 from ..net.http import Http
 from ..net.rpc import Rpc
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
+from ..sdk.local import sandbox_records
 from . import accounts
 from .folders import read_json, sandbox_folder
 from .node import CHAIN_IDS
@@ -40,6 +41,7 @@ START_LIMIT = 60.0  # seconds for a deployment on a slow machine
 STOP_LIMIT = 30.0
 BUSY_LIMIT = 90.0  # seconds for an ``up`` or ``down`` of somebody else
 SERVICE = "iexec_lite.sandbox.service"
+BRIDGED = "sandbox-native"  # the record at the other end of a bridge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +58,12 @@ class Status:
     iexec_gateway: str | None = None
     ipfs_gateway: str | None = None
     hub: str | None = None
+    chains: tuple[str, ...] = ()
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form; the URLs have the names of ``chain.json``.
+        """The JSON form; the URLs have the names of ``chain.json``. ``chains`` are the names that
+        can be worked on: ``sandbox`` and, for some flavours and with a bridge, its twin.
 
         ``accountsFile`` holds the (public) keys of ``accounts``; ``appsFile`` may be written by the
         user: which command stands for which app; ``log`` tells what the worker does.
@@ -75,6 +79,7 @@ class Status:
                 "iexecGateway": self.iexec_gateway,
                 "ipfsGateway": self.ipfs_gateway,
                 "hub": self.hub,
+                "chains": list(self.chains),
                 "accounts": dict(self.accounts),
                 "accountsFile": str(Path(self.folder) / "accounts.json"),
                 "appsFile": str(Path(self.folder) / "apps.json"),
@@ -88,23 +93,28 @@ def up(
     port: int | None = None,
     *,
     fresh: bool = False,
+    bridge: bool = False,
     progress: Progress | None = None,
 ) -> Status:
     """Start the sandbox in the background and return when it is ready.
 
     ``port`` is the node's (the services take the next one, or any); without it 8545 or any. The
-    chain of last time goes on unless ``fresh``. One that runs already is left as it is, or refused
-    where its flavour is another or ``fresh`` is asked.
+    chain of last time goes on unless ``fresh``. ``bridge``: with a native chain at the other end.
+    One that runs already is left as it is, or refused where it is another or ``fresh`` is asked.
     """
     if flavour not in FLAVOURS:
         raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
+    if bridge and flavour != "token":
+        raise SandboxError(f"a bridge begins on a token chain, not on a {flavour} one")
     progress = progress or Progress()
     folder = private_dir(sandbox_folder())
     with terminable(), _alone(folder):
         running = status()
         if running.running:
-            if running.flavour != flavour or fresh:
-                raise SandboxError(f"a {running.flavour} sandbox is running: stop it first (down)")
+            bridged = BRIDGED in running.chains
+            if running.flavour != flavour or bridged != bridge or fresh:
+                what = f"{running.flavour} sandbox with{'' if bridged else 'out'} a bridge"
+                raise SandboxError(f"a {what} is running: stop it first (down)")
             return running
         _clean(folder)
         ensure(progress)
@@ -112,6 +122,7 @@ def up(
         command = [sys.executable, "-m", SERVICE, str(folder)]
         command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
         command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
+        command += ["--bridge"] * bridge
         _start(command, folder)
         return status()
 
@@ -155,6 +166,7 @@ def status() -> Status:
         iexec_gateway=str(chain["iexec_gateway"]),
         ipfs_gateway=str(chain["ipfs_gateway"]),
         hub=str(chain["hub"]),
+        chains=tuple(sandbox_records()),
         accounts=accounts.addresses(),
     )
 
@@ -241,13 +253,20 @@ def _clean(folder: Path) -> None:
         return
     state = _state(folder)
     if state is not None:
-        flavour, pid = str(state["flavour"]), _pid(state, "anvilPid")
-        marker = f"--chain-id {CHAIN_IDS.get(flavour, 0)}"
-        if marker in command_of(pid):
-            _save_chain(saved_chain(folder, flavour), str(state["node"]))
-        stop_process(pid, marker)
-    for name in (STATE, "chain.json"):
-        (folder / name).unlink(missing_ok=True)
+        _end_orphan(folder, str(state["flavour"]), state)
+        bridged = state.get("bridged")
+        if isinstance(bridged, dict):
+            _end_orphan(folder / "native", "native", bridged)
+    for path in (folder / STATE, *folder.glob("*chain.json")):
+        path.unlink(missing_ok=True)
+
+
+def _end_orphan(folder: Path, flavour: str, state: Mapping[str, object]) -> None:
+    """End the anvil of a service that died; its chain is kept in ``folder``."""
+    marker, pid = f"--chain-id {CHAIN_IDS.get(flavour, 0)}", _pid(state, "anvilPid")
+    if marker in command_of(pid):
+        _save_chain(saved_chain(folder, flavour), str(state.get("node")))
+    stop_process(pid, marker)
 
 
 def _save_chain(path: Path, node: str) -> None:

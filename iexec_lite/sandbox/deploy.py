@@ -117,7 +117,7 @@ MAX_STATE = 64 * 1024 * 1024  # bytes of a saved chain as it was deployed
 NO_KYC = "beneficiary"
 
 # Part of the name of a saved chain: count it up when what is deployed changes.
-EDITION = 2
+EDITION = 3
 
 
 @dataclass(frozen=True, slots=True)

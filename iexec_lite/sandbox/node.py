@@ -23,6 +23,10 @@ __all__ = ["CHAIN_IDS", "Node"]
 # One each, so that an order signed for one flavour is worthless on the others.
 CHAIN_IDS = {"token": 0x69457865, "native": 0x6945786E, "enterprise": 0x69457845}
 
+# Seconds between the first block and the second: the JavaScript SDK looks for a block of yesterday,
+# without end.
+AGE = 2 * 86_400
+
 START_LIMIT = 15.0  # seconds; usual is 0.1
 ATTEMPTS = 3  # somebody may take the port between our look and anvil's
 
@@ -82,6 +86,7 @@ class Node:
                     self._rpc = Rpc(self.url, timeout=60.0)
                     if self._rpc.chain_id() != self.chain_id:
                         raise SandboxError(f"another node answers on port {port}")
+                    self._rpc.request("anvil_setTime", (int(time.time()),))
                     return
             except BaseException:
                 self.stop()
@@ -101,6 +106,7 @@ class Node:
             *("--chain-id", str(self.chain_id)),
             *("--accounts", "0"),
             *("--hardfork", "berlin"),
+            *("--timestamp", str(int(time.time()) - AGE)),
             *("--gas-limit", "8000000"),
             *("--gas-price", "0" if self.flavour == "native" else "20000000000"),
         ]

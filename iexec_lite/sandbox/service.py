@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, help="port of the node")
     parser.add_argument("--port-required", action="store_true", help="no other port will do")
     parser.add_argument("--fresh", action="store_true", help="forget the chain of last time")
+    parser.add_argument("--bridge", action="store_true", help="with a native chain, bridged")
     return parser
 
 
@@ -92,6 +93,7 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
     sandbox = Sandbox(
         folder,
         flavour=options.flavour,
+        bridge=options.bridge,
         port=options.port,
         port_required=options.port_required,
         service_port=None if options.port is None else options.port + 1,
@@ -101,6 +103,8 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
     )
     sandbox.start()
     state = folder / STATE
+    other = sandbox.bridged
+    bridged = other and {"anvilPid": other.node.pid, "node": other.node.url}
     try:
         write_json(
             state,
@@ -111,6 +115,7 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
                 "node": sandbox.node.url,
                 "services": sandbox.server.url,
                 "token": token,
+                "bridged": bridged,
             },
         )
         log.info("ready: node %s, services %s", sandbox.node.url, sandbox.server.url)

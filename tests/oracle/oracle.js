@@ -56,7 +56,7 @@ const clients = new Map();
 
 /** The SDK on a running node: one client for each node, flavour, key and set of services. */
 function running(chain) {
-  const { host, key = NOBODY, hub, native, flavour = 'standard', swapHub, ens, chainId } = chain;
+  const { host, key = NOBODY, hub, native, flavour = 'standard', swapHub, bridge, bridged, ens, chainId } = chain;
   const { sms = host, resultProxy = host, ipfsGateway, iexecGateway } = chain;
   const name = JSON.stringify(chain);
   if (!clients.has(name)) {
@@ -72,6 +72,7 @@ function running(chain) {
     const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
     const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
     if (swapHub) options.enterpriseSwapConf = { hubAddress: swapHub };
+    if (bridge) Object.assign(options, { bridgeAddress: bridge, bridgedNetworkConf: bridged });
     clients.set(name, new sdk.IExec({ ethProvider: wallet, flavour }, options));
   }
   return clients.get(name);

@@ -665,6 +665,33 @@ def test_two_at_once(home: Path) -> None:
     assert raw("status")["flavour"] == flavour
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_a_bridge_on_request(home: Path) -> None:
+    """Two chains that know each other by name; both go on after a stop, and after a kill."""
+    up = ("up", "--bridge", "--port", str(free_port()))
+    assert raw(*up)["chains"] == ["sandbox", "sandbox-native"]
+    refused = cli("up")
+    assert refused.returncode == 1
+    assert "with a bridge is running" in refused.stderr
+    me = accounts.addresses()["requester"]
+    with IExec("sandbox", accounts.signer("requester")) as iexec:
+        before = iexec.wallet.check_bridged_balances(me).nrlc
+        assert iexec.wallet.bridge_to_sidechain("5 RLC", timeout=60).receive_tx_hash
+    assert cli("down").returncode == 0
+    raw(*up)
+    with IExec("sandbox-native") as iexec:
+        assert iexec.wallet.check_balances(me).nrlc == before + 5 * 10**9
+    state = service(home)
+    os.kill(state["pid"], signal.SIGKILL)
+    wait_until(lambda: raw("status")["running"] is False)
+    cli("down")
+    for pid in (state["anvilPid"], state["bridged"]["anvilPid"]):
+        assert "anvil" not in command_of(pid)
+    refused = cli("up", "--flavour", "native", "--bridge")
+    assert refused.returncode == 1
+    assert "a bridge begins on a token chain" in refused.stderr
+
+
 def test_down_ends_a_running_app_and_keeps_the_chain(home: Path, buy: Any, tmp_path: Path) -> None:
     raw("up", "--port", str(free_port()))
     begun = tmp_path / "begun"
