@@ -128,6 +128,8 @@ class Sandbox:
             packages.result()
         self._remove_leftovers()
         self.deployment = self._restore()
+        # The newest block of a kept chain is of last time, and blocks are asked for the time.
+        self.node.mine()
         self.store = Store(self.folder / "store")
         self._http = self._closing.enter_context(Http())
         self.services = self._services()

@@ -10,12 +10,10 @@ returns something else than what it was given, calls that would revert. Facts: c
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import (
@@ -37,12 +35,12 @@ from . import journal as states
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
 from .fees import Quote, call_fields, quote, reason_of, refused
+from .intent import Expected, Intent, Sent, expected_events, find_events
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
     from ..net.rpc import Rpc
     from ..protocol.chains import Chain
-    from ..protocol.contracts import EventSpec
     from .journal import AccountJournal, Entry, Journal
 
 __all__ = ["Expected", "Intent", "Sent", "Transactions"]
@@ -55,64 +53,6 @@ _NONCE_ATTEMPTS = 4  # of new bytes, while others take the nonce first
 _NONCE_PAUSE = 0.2
 _MAX_NONCE = 2**53  # far above any account's, far below what sqlite holds
 _ARRIVAL_PAUSES = (0.2, 0.6)  # seconds: nodes behind one name may lag behind each other
-
-# (event, address that must emit it) or (event, address, name for the error)
-Expected = tuple["EventSpec", str] | tuple["EventSpec", str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """What the user meant: ``operation`` and its JSON-able ``arguments``, by ``sender`` on a chain.
-
-    ``key`` is the same for the same intent, whatever the order of the arguments.
-    """
-
-    chain_id: int
-    sender: str
-    operation: str
-    arguments: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        address_to_bytes(self.sender, name="sender")
-        self._text()
-
-    @property
-    def key(self) -> str:
-        """64 hex digits."""
-        return hashlib.sha256(self._text().encode("utf-8")).hexdigest()
-
-    def to_dict(self) -> dict[str, object]:
-        """The JSON form that the journal keeps."""
-        return {
-            "chainId": self.chain_id,
-            "sender": self.sender.lower(),
-            "operation": self.operation,
-            "arguments": self.arguments,
-        }
-
-    def _text(self) -> str:
-        try:
-            return json.dumps(
-                self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False
-            )
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValidationError(
-                f"the arguments of intent {self.operation!r} are not JSON: {error}", cause=error
-            ) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A confirmed transaction: ``events`` are those that were expected, in that order.
-
-    ``resumed``: it was sent by an earlier, identical call; ``note`` is what that one kept.
-    """
-
-    tx_hash: str
-    receipt: Mapping[str, Any]
-    events: list[dict[str, object]]
-    resumed: bool = False
-    note: Mapping[str, object] | None = None
 
 
 class _NonceTaken(Exception):  # noqa: N818 - a signal between two methods, never seen outside
@@ -224,7 +164,7 @@ class Transactions:
                         account, intent, to=to, data=data, value=value, costs=costs, note=note
                     )
         longest = self.timeout if timeout is None else timeout
-        return self._follow(account, entry, _expected(expect), resumed, longest)
+        return self._follow(account, entry, expected_events(expect), resumed, longest)
 
     # --- before --------------------------------------------------------------------------------
 
@@ -497,7 +437,7 @@ class Transactions:
         return Sent(
             tx_hash=tx_hash,
             receipt=receipt,
-            events=_events(expected, receipt, tx_hash),
+            events=find_events(expected, receipt, tx_hash),
             resumed=resumed,
             note=entry.note,
         )
@@ -592,33 +532,6 @@ _REFUSALS = frozenset(("insufficient_funds", "refused"))
 def _is_certain(error: BaseException) -> bool:
     """Whether it says that nothing was sent."""
     return isinstance(error, Web3ProviderSendError) and not isinstance(error, OutcomeUnknownError)
-
-
-def _expected(expect: Expected | Sequence[Expected] | None) -> Sequence[Expected]:
-    if not expect:
-        return ()
-    if isinstance(expect, tuple) and isinstance(expect[-1], str):  # one, not a tuple of them
-        return (expect,)
-    return expect  # type: ignore[return-value]
-
-
-def _events(
-    expected: Sequence[Expected], receipt: Mapping[str, Any], tx_hash: str
-) -> list[dict[str, object]]:
-    """The expected events, each from its emitter; ``<Event> not confirmed`` if one is missing."""
-    events: list[dict[str, object]] = []
-    for spec, emitter, *label in expected:
-        text = f"{label[0] if label else spec.name} not confirmed"
-        try:
-            found = spec.find(receipt["logs"], emitter)
-        except (ValidationError, Web3ProviderError) as error:
-            raise Web3ProviderCallError(
-                f"{text}: {error.message}", cause=error, tx_hash=tx_hash
-            ) from error
-        if not found:
-            raise Web3ProviderCallError(text, tx_hash=tx_hash)
-        events += found
-    return events
 
 
 def _is_natural(value: object) -> bool:

@@ -8,6 +8,7 @@ Cases are drawn from a seed that every failing test prints; ``IEXEC_LITE_SEED`` 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -15,13 +16,17 @@ import random
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from iexec_lite.eth.codec import checksum_address
+from iexec_lite import IExec
+from iexec_lite.eth.codec import checksum_address, to_hex
+from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.stack import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 WANT = "left out for want of node"
@@ -163,6 +168,77 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if left:
         terminalreporter.section("oracle")
         terminalreporter.line(f"{len(left)} tests {WANT}: JavaScript has not seen these bytes")
+
+
+# --- one sandbox for both SDKs --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Sandbox]]:
+    """``chains("token")``: the sandbox of a flavour, started at its first use."""
+    made: dict[str, Sandbox] = {}
+    with contextlib.ExitStack() as stack:
+
+        def get(flavour: str) -> Sandbox:
+            if flavour not in made:
+                sandbox = Sandbox(tmp_path_factory.mktemp(flavour), flavour=flavour, fresh=True)
+                made[flavour] = stack.enter_context(sandbox)
+            return made[flavour]
+
+        yield get
+
+
+def isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox as it was deployed, for one test; a worker that knows nothing."""
+    snapshot = sandbox.node.rpc.request("evm_snapshot")
+    sandbox.worker = sandbox.new_worker()
+    yield sandbox
+    assert sandbox.node.rpc.request("evm_revert", (snapshot,)) is True
+    sandbox.reset_services()
+
+
+@pytest.fixture
+def sandbox(oracle: Oracle, chains: Callable[[str], Sandbox]) -> Iterator[Sandbox]:
+    """A token sandbox."""
+    yield from isolated(chains("token"))
+
+
+@pytest.fixture
+def js(oracle: Oracle, sandbox: Sandbox) -> Callable[..., Any]:
+    """``js("requester", "deal.show", dealid)``: what the JavaScript SDK returns to this account."""
+
+    def ask(name: str, method: str, *args: Any, op: str = "onChain") -> Any:
+        module, _, function = method.partition(".")
+        chain = js_chain(sandbox, name)
+        return oracle.ask(op, chain=chain, module=module, method=function, args=list(args))
+
+    return ask
+
+
+def js_chain(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    """What oracle.js wants to know of a sandbox, to work on it as a named account."""
+    return {
+        "host": sandbox.node.url,
+        "hub": sandbox.deployment.hub,
+        "native": sandbox.chain.native,
+        "key": to_hex(accounts.secret(name)),
+        "sms": sandbox.chain.sms,
+        "resultProxy": sandbox.chain.result_proxy,
+        "ipfsGateway": sandbox.chain.ipfs_gateway,
+        "iexecGateway": sandbox.chain.iexec_gateway,
+    }
+
+
+@pytest.fixture
+def py(sandbox: Sandbox) -> Iterator[Callable[[str], IExec]]:
+    """``py("requester")``: ours, for the same account."""
+    with contextlib.ExitStack() as stack:
+
+        @cache
+        def client(name: str) -> IExec:
+            return stack.enter_context(IExec(sandbox.chain, accounts.signer(name)))
+
+        yield client
 
 
 # --- random cases ---------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from iexec_lite import IExec
 from iexec_lite.errors import MatchError, StateError
-from iexec_lite.eth.codec import to_hex
 from iexec_lite.protocol.orders import NULL_BYTES32
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
+
+from .conftest import isolated
 
 KINDS = ("apporder", "datasetorder", "workerpoolorder", "requestorder")
 OWNERS = dict(
@@ -26,59 +26,12 @@ PRICE, VOLUME = 1000, 2
 Ask = Callable[..., Any]
 
 
-@pytest.fixture(scope="module", params=["token", "native"])
-def deployed(
-    request: pytest.FixtureRequest, _oracle: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox | None]:
-    """A chain, where there is somebody to share it with."""
-    if isinstance(_oracle, str):
-        yield None
-        return
-    folder = tmp_path_factory.mktemp(request.param)
-    with Sandbox(folder, flavour=request.param, fresh=True) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(oracle: Any, deployed: Sandbox | None) -> Iterator[Sandbox]:
-    """The chain as it was deployed."""
-    assert deployed is not None
-    snapshot = deployed.node.rpc.request("evm_snapshot")
-    deployed.worker = deployed.new_worker()
-    yield deployed
-    assert deployed.node.rpc.request("evm_revert", (snapshot,)) is True
-    deployed.reset_services()
-
-
-@pytest.fixture
-def js(oracle: Any, sandbox: Sandbox) -> Ask:
-    """``js("requester", "deal.show", dealid)``: what the JavaScript SDK returns to this account."""
-
-    def ask(name: str, method: str, *args: Any) -> Any:
-        module, _, function = method.partition(".")
-        chain = {
-            "host": sandbox.node.url,
-            "hub": sandbox.deployment.hub,
-            "native": sandbox.chain.native,
-            "key": to_hex(accounts.secret(name)),
-        }
-        return oracle.ask("onChain", chain=chain, module=module, method=function, args=list(args))
-
-    return ask
-
-
-@pytest.fixture
-def py(sandbox: Sandbox) -> Iterator[Callable[[str], IExec]]:
-    made: dict[str, IExec] = {}
-
-    def client(name: str) -> IExec:
-        if name not in made:
-            made[name] = IExec(sandbox.chain, accounts.signer(name))
-        return made[name]
-
-    yield client
-    for iexec in made.values():
-        iexec.close()
+@pytest.fixture(params=["token", "native"])
+def sandbox(
+    request: pytest.FixtureRequest, oracle: Any, chains: Callable[[str], Sandbox]
+) -> Iterator[Sandbox]:
+    """Each flavour in turn."""
+    yield from isolated(chains(request.param))
 
 
 @pytest.fixture

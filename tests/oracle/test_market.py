@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
 from iexec_lite import IExec
-from iexec_lite.eth.codec import to_hex
 from iexec_lite.protocol.orders import NULL_BYTES32
 from iexec_lite.sandbox import accounts
-from iexec_lite.sandbox.database import Database
-from iexec_lite.sandbox.market import SCHEMA, Market
-from iexec_lite.sandbox.market_api import market_app
 from iexec_lite.sandbox.market_input import (
     ADDRESS,
     BYTES32,
@@ -33,6 +25,8 @@ from iexec_lite.sandbox.market_input import (
 )
 from iexec_lite.sandbox.stack import Sandbox
 
+from .conftest import isolated
+
 PEOPLE = accounts.addresses()
 OWNERS = {
     "apporder": "app-provider",
@@ -45,73 +39,12 @@ NOTHING = "0x" + "77" * 20
 Ask = Callable[..., Any]
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module", params=["token", "native"])
-def deployed(
-    request: pytest.FixtureRequest, _oracle: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox | None]:
-    """A chain, where there is somebody to share it with."""
-    if isinstance(_oracle, str):
-        yield None
-        return
-    folder = tmp_path_factory.mktemp(request.param)
-    with Sandbox(folder, flavour=request.param, fresh=True) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(oracle: Any, deployed: Sandbox | None) -> Iterator[Sandbox]:
-    """The chain as it was deployed."""
-    assert deployed is not None
-    snapshot = deployed.node.rpc.request("evm_snapshot")
-    yield deployed
-    assert deployed.node.rpc.request("evm_revert", (snapshot,)) is True
-
-
-@pytest.fixture
-def url(sandbox: Sandbox, tmp_path: Path) -> Iterator[str]:
-    """A marketplace on loopback, below a path as in the sandbox."""
-    database = Database(tmp_path / "market.sqlite3", SCHEMA)
-    app = market_app(Market(database, sandbox.node.rpc, sandbox.chain))
-
-    def mounted(environ: dict[str, Any], start: Any) -> Any:
-        path = environ["PATH_INFO"].removeprefix("/market")
-        return app({**environ, "SCRIPT_NAME": "/market", "PATH_INFO": path}, start)
-
-    server = make_server("127.0.0.1", 0, mounted, Server, Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/market"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    database.close()
-
-
-@pytest.fixture
-def js(oracle: Any, sandbox: Sandbox, url: str) -> Ask:
-    """``js("requester", "deal.show", dealid)``: what the JavaScript SDK returns to this account."""
-
-    def ask(name: str, method: str, *args: Any, op: str = "onChain") -> Any:
-        module, _, function = method.partition(".")
-        chain = {
-            "host": sandbox.node.url,
-            "hub": sandbox.deployment.hub,
-            "native": sandbox.chain.native,
-            "key": to_hex(accounts.secret(name)),
-            "iexecGateway": url,
-        }
-        return oracle.ask(op, chain=chain, module=module, method=function, args=list(args))
-
-    return ask
+@pytest.fixture(params=["token", "native"])
+def sandbox(
+    request: pytest.FixtureRequest, oracle: Any, chains: Callable[[str], Sandbox]
+) -> Iterator[Sandbox]:
+    """Each flavour in turn."""
+    yield from isolated(chains(request.param))
 
 
 @pytest.fixture

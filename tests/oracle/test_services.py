@@ -11,13 +11,11 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from iexec_lite import IExec
-from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.crypto import rsa_generate
 from iexec_lite.net.http import Http
 from iexec_lite.protocol import cipher
@@ -25,6 +23,8 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.uploads import Uploads
+
+from .conftest import js_chain
 
 PRICE = 1000
 MEASUREMENT = {
@@ -35,63 +35,6 @@ MEASUREMENT = {
     "fingerprint": "00" * 32,
 }
 Ask = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def deployed(_oracle: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox | None]:
-    """A sandbox, where there is somebody to share it with."""
-    if isinstance(_oracle, str):
-        yield None
-        return
-    with Sandbox(tmp_path_factory.mktemp("services"), fresh=True) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(oracle: Any, deployed: Sandbox | None) -> Iterator[Sandbox]:
-    assert deployed is not None
-    snapshot = deployed.node.rpc.request("evm_snapshot")
-    deployed.worker = deployed.new_worker()
-    yield deployed
-    assert deployed.node.rpc.request("evm_revert", (snapshot,)) is True
-    deployed.reset_services()
-
-
-def chain_of(sandbox: Sandbox, name: str) -> dict[str, Any]:
-    return {
-        "host": sandbox.node.url,
-        "hub": sandbox.deployment.hub,
-        "native": sandbox.chain.native,
-        "key": to_hex(accounts.secret(name)),
-        "sms": sandbox.chain.sms,
-        "resultProxy": sandbox.chain.result_proxy,
-        "ipfsGateway": sandbox.chain.ipfs_gateway,
-    }
-
-
-@pytest.fixture
-def js(oracle: Any, sandbox: Sandbox) -> Ask:
-    """``js("requester", "storage.defaultStorageLogin")``: what the JavaScript SDK returns."""
-
-    def ask(name: str, method: str, *args: Any) -> Any:
-        module, _, function = method.partition(".")
-        chain = chain_of(sandbox, name)
-        return oracle.ask("onChain", chain=chain, module=module, method=function, args=list(args))
-
-    return ask
-
-
-@pytest.fixture
-def py(sandbox: Sandbox) -> Iterator[Callable[[str], IExec]]:
-    made: list[IExec] = []
-
-    def client(name: str) -> IExec:
-        made.append(IExec(sandbox.chain, accounts.signer(name)))
-        return made[-1]
-
-    yield client
-    for iexec in made:
-        iexec.close()
 
 
 @pytest.fixture
@@ -243,7 +186,7 @@ def test_a_confidential_purchase(
 
     assert sandbox.worker.run_once() == 1
     assert js("requester", "task.show", taskid)["statusName"] == "COMPLETED"
-    chain = chain_of(sandbox, "requester")
+    chain = js_chain(sandbox, "requester")
     downloaded = oracle.ask("results", chain=chain, taskid=taskid)
     assert base64.b64decode(downloaded) == py("requester").task.fetch_results(taskid).read()
     plain = base64.b64decode(oracle.ask("decryptResult", archive=downloaded, key=private))

@@ -127,6 +127,18 @@ def test_a_deployed_chain_is_loaded_next_time(kit: Kit, tmp_path: Path, flavour:
     assert hashes[0] == hashes[1]
 
 
+def test_a_kept_chain_goes_by_the_clock(kit: Kit, tmp_path: Path) -> None:
+    """However old it is: what asks its newest block for the time must not be hours behind."""
+    cache = tmp_path / "cache"
+    with Sandbox(tmp_path / "first", kit=kit, cache=cache) as sandbox:
+        made = int(sandbox.node.rpc.block()["timestamp"], 16)
+        before = int(sandbox.node.rpc.block()["number"], 16)
+    with Sandbox(tmp_path / "second", kit=kit, cache=cache) as sandbox:
+        block = sandbox.node.rpc.block()
+    assert int(block["timestamp"], 16) >= max(made, int(time.time()) - 30)
+    assert int(block["number"], 16) == before  # one more than the kept chain had
+
+
 def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
     chains = tmp_path / "chains"
     chains.mkdir()

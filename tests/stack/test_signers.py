@@ -578,9 +578,11 @@ def keyed(kit: Kit) -> Iterator[NamedChain]:
     """The contracts, on a node that holds keys."""
     node = DevNode(kit.anvil, "token")
     node.start()
-    found = prepare(node, kit, cache=cache_folder())
-    yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
-    node.stop()
+    try:
+        found = prepare(node, kit, cache=cache_folder())
+        yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
+    finally:
+        node.stop()
 
 
 @pytest.fixture

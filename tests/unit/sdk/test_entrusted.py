@@ -269,3 +269,17 @@ def test_what_was_asked_comes_back_from_the_journal() -> None:
         receiver = ["receiver"] if to else []
         assert asked.differences({}) == ["account", "nonce", *receiver, "value", "data"]
     assert to_hex(asked.data) == "0x01"
+
+
+def test_a_wallets_own_nonce_leaves_no_gap(node: Node, signer: Signer, bench: Bench) -> None:
+    """It waits under nonce 9: the one it was asked for is still the next."""
+    waiting = {"hash": A, "from": KEY.address.lower(), "nonce": "0x9", "to": TO, "value": "0x1"}
+    node.eth_getTransactionByHash = lambda _: {**waiting, "input": "0x"}  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknownError, match="asked for: nonce differ"):
+        bench.send()
+    node.eth_getTransactionByHash = lambda tx_hash: (  # type: ignore[method-assign]
+        {**waiting, "input": "0x"} if tx_hash == A else Node.eth_getTransactionByHash(node, tx_hash)
+    )
+    signer.answer, signer.sending = b"\xbb" * 32, lambda: node.mine(B)
+    assert bench.send(new=True).tx_hash == B
+    assert [asked.nonce for asked in signer.asked] == [0, 0]
