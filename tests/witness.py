@@ -1,7 +1,7 @@
 """Every message that is hashed, signed or exchanged, for the question who else has seen it.
 
-Ours against ours proves nothing about a format. A test in which somebody else sees a message says so
-with ``@pytest.mark.witness("hash of apporder", by="js")``; ``*`` in a name stands for any text.
+Ours against ours proves nothing about a format. A test in which somebody else sees a message is
+marked ``@pytest.mark.witness("hash of apporder", by="js")``; names may be patterns of ``fnmatch``.
 ``by``: ``js``, the JavaScript SDK or ethers, run beside ours; ``contracts``, the real contracts and
 node; ``recorded``, files of vectors/, recorded from the same or published with a specification.
 ``tools/make_docs.py`` makes docs/witness.md of this table and the marks, read from the source.
@@ -23,6 +23,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "amount",
         "address",
         "multiaddress",
+        "enclave measurement",
         "tag",
         "tag of today's networks",
         "params",
@@ -75,13 +76,15 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "view: eRLC membership",
         "view: bridge limits",
         "events",
+        "revert reason",
     ),
     "Files": (
         "encrypted dataset",
         "checksum of a dataset",
         "result archive of V6",
         "result archive of today",
-        "result digest",
+        "result digest of files",
+        "result digest of callback data",
     ),
     "Marketplace": (
         "market: challenge",

@@ -1,8 +1,8 @@
 """Make the pages of docs/ that follow from code and tests: ``python tools/make_docs.py``.
 
 ``methods.md``: every method of the JavaScript SDK V6 (``v6_methods.json``) and ours for it.
-``witness.md``: who, besides us, has seen each message (``tests/witness.py``). ``README.md``: an index
-of the pages. A test makes them anew and compares.
+``witness.md``: who, besides us, has seen each message (``tests/witness.py``). ``README.md``: an
+index of the pages. A test makes them anew and compares.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
+RULE = "|---|---|---|---|"
 MADE = "Made by `tools/make_docs.py`: change what it is made of, not this page.\n"
 
 
@@ -47,11 +48,17 @@ class _Plain:
         return self._text
 
 
+def _shown(default: object) -> object:
+    """A default value; a record by its name, if it has one."""
+    name = getattr(default, "name", None)
+    return _Plain(str(name).upper()) if name and default is not inspect.Parameter.empty else default
+
+
 def signature(function: object) -> str:
     """``(amount: int | str, to: str, *, new: bool = False) -> str``."""
     found = inspect.signature(function)  # type: ignore[arg-type]
     shown = [
-        each.replace(annotation=_Plain(each.annotation))
+        each.replace(annotation=_Plain(each.annotation), default=_shown(each.default))
         for each in found.parameters.values()
         if each.name != "self"
     ]
@@ -62,7 +69,8 @@ def signature(function: object) -> str:
 def row(theirs: str, name: str, function: object) -> str:
     """A line of a table: theirs, ours with signature, what it does."""
     first = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
-    return f"| {theirs} | `{name}{signature(function)}` | {first} |"
+    text = re.sub(r":\w+:`([^`]+)`", r"`\1`", first).replace("``", "`").replace("|", "\\|")
+    return f"| {theirs} | `{name}{signature(function)}` | {text} |"
 
 
 def methods_page(v6: dict[str, object], methods: dict[str, tuple[object, str]]) -> str:
@@ -108,13 +116,13 @@ def witness_page(table: ModuleType, tests: Path) -> str:
     seen = sum(bool(by) for by in found.values())
     lines = [
         "# Who else has seen these bytes\n",
-        "For every message that is hashed, signed or exchanged, the tests in which somebody but this",
-        "library saw it: the JavaScript SDK or ethers run beside ours, the real contracts and node, or",
-        "answers recorded from them or published with a specification (`vectors/`).",
+        "For every message that is hashed, signed or exchanged, the tests in which somebody but",
+        "this library saw it: the JavaScript SDK or ethers run beside ours, the real contracts and",
+        "node, or answers recorded from them or published with a specification (`vectors/`).",
         f"Seen: {seen} of {len(found)}. {MADE}",
     ]
     for title, names in table.MESSAGES.items():
-        lines += [f"## {title}\n", "| message | JavaScript | contracts | recorded |", "|---|---|---|---|"]
+        lines += [f"## {title}\n", "| message | JavaScript | contracts | recorded |", RULE]
         for name in names:
             by = found[name]
             cells = [_cell(by.get(each, [])) for each in table.WITNESSES]

@@ -173,6 +173,7 @@ def call(py: Any, name: str, *args: Any, **options: Any) -> Any:
     return getattr(getattr(py(), module), method)(*args, **options)
 
 
+@pytest.mark.witness("sms: * web2", "sms: digest signed for a web2 secret", by="js")
 @pytest.mark.parametrize(("ours", "theirs", "value", "options", "their_options"), PUSHES)
 @pytest.mark.parametrize("known", [False, True])
 def test_pushes_of_an_account(
@@ -200,6 +201,7 @@ def test_pushes_of_an_account(
     assert taken(services) == asked
 
 
+@pytest.mark.witness("sms: POST web3", "sms: digest signed for a web3 secret", by="js")
 @pytest.mark.parametrize("value", ["IrXdc0MsIAkLnm/RNYV2kEVVzmEXRCHKnBQtQlR+SFA=", ODD])
 def test_pushes_of_a_dataset(js: Any, py: Any, services: Services, value: str) -> None:
     assert js("dataset.pushDatasetSecret", DATASET.lower(), value) is True
@@ -230,6 +232,7 @@ EXISTS: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.witness("sms: HEAD *", by="js")
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize(("ours", "theirs", "address", "options"), EXISTS)
 def test_questions(
@@ -251,6 +254,7 @@ def test_questions(
         assert taken(services) == asked
 
 
+@pytest.mark.witness("result proxy: challenge", "result proxy: login", by="js")
 def test_login(js: Any, py: Any, services: Services) -> None:
     assert js("storage.defaultStorageLogin") == TOKEN
     asked = taken(services)

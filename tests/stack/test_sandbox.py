@@ -180,6 +180,7 @@ def test_other_contracts_are_noticed(kit: Kit) -> None:
 # -- worker ------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: initialize, contribute, reveal, finalize", by="contracts")
 def test_a_task(any_sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
     match = buy(any_sandbox, params={"iexec_args": "Alice 'and Bob'"})
     taskid = match.taskids[0]
@@ -308,6 +309,7 @@ def test_a_standard_task_gets_the_dataset_as_it_is(
     assert "data.txt: 12 bytes, 3 words, begins with 'sold as seen'" in text
 
 
+@pytest.mark.witness("result digest of callback data", by="contracts")
 def test_a_callback(sandbox: Sandbox, buy: Any, kit: Kit) -> None:
     callback = deploy_contract(sandbox, kit.contracts["TestClient"].bytecode)
     image = map_app(
