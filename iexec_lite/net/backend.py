@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["cause_of", "failure", "load"]
 
 _BLOCK = 64 * 1024
+SLOW = "; try again, or give it longer (timeout=)"
 
 
 def _inner(error: BaseException) -> BaseException:
@@ -50,9 +51,11 @@ def failure(error: BaseException | None, host: str, limits: Limits) -> Transport
     if isinstance(error, TransportError):
         return error
     if limits.oversize:
-        return TransportError(f"{host} sent more than {limits.max_bytes} bytes: refused")
+        return TransportError(
+            f"{host} sent more than {limits.max_bytes} bytes: refused; check that its URL is right"
+        )
     if limits.expired or limits.remaining() <= 0:
-        text = f"{host} did not answer in full within {limits.timeout.total:g} s"
+        text = f"{host} did not answer in full within {limits.timeout.total:g} s{SLOW}"
         return RequestTimeoutError(text, retryable=True)
     return _translate(error, host)
 
@@ -70,23 +73,34 @@ def _translate(error: BaseException | None, host: str) -> TransportError:
         host = f"the proxy to {host}"
     if isinstance(root, ssl.SSLCertVerificationError):
         why = root.verify_message
-        return TransportError(f"{host}: its TLS certificate is not trusted ({why}); see ca_file=")
+        return TransportError(
+            f"{host}: its TLS certificate is not trusted ({why}); check the URL, or name the "
+            "authority that signed it by ca_file="
+        )
     if isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError):
-        return TransportError(f"{host}: no TLS connection ({root.reason or 'protocol error'})")
+        why = root.reason or "protocol error"
+        return TransportError(
+            f"{host}: no TLS connection ({why}); check that this port speaks https"
+        )
     if isinstance(root, TimeoutError) or isinstance(error, PoolTimeoutError):
-        return RequestTimeoutError(f"{host} did not answer in time", retryable=True)
+        return RequestTimeoutError(f"{host} did not answer in time{SLOW}", retryable=True)
     if isinstance(root, socket.gaierror):
         again = root.errno == socket.EAI_AGAIN
-        return TransportError(f"{host}: unknown host name", retryable=again)
+        text = f"{host}: unknown host name; check the URL, and that the network is there"
+        return TransportError(text, retryable=again)
     if isinstance(root, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
-        return TransportError(f"{host} closed the connection", retryable=True)
+        return TransportError(f"{host} closed the connection; try again", retryable=True)
     if isinstance(root, (IncompleteRead, ssl.SSLEOFError)):
-        return TransportError(f"{host} cut its answer short", retryable=True)
+        return TransportError(f"{host} cut its answer short; try again", retryable=True)
     if isinstance(root, (HTTPException, ValueError)):
-        return TransportError(f"{host} does not speak proper HTTP ({type(root).__name__})")
+        name = type(root).__name__
+        return TransportError(
+            f"{host} does not speak proper HTTP ({name}); check that its URL is right"
+        )
     if isinstance(root, OSError):
         why = root.strerror or type(root).__name__
-        return TransportError(f"{host} cannot be reached: {why}", retryable=True)
+        text = f"{host} cannot be reached: {why}; check that it runs, and its URL"
+        return TransportError(text, retryable=True)
     return TransportError(f"{host}: {type(root).__name__}")
 
 

@@ -47,6 +47,25 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 
 
+_ADVICE = {
+    401: "check the URL, and the key if it holds one",
+    403: "check the URL, and the key if it holds one",
+    404: "check the path of the URL",
+    405: "check the path of the URL",
+    409: "it is at odds with what is there: look first, then decide",
+    413: "ask for less at once",
+    429: "wait, or use a host with a higher limit",
+}
+
+
+def advice(status: int) -> str:
+    """What to do about an HTTP status that is no answer."""
+    if status in _REDIRECTS:
+        return "give the URL it leads to"
+    other = "try again later" if status >= 500 else "check that the URL is right"
+    return _ADVICE.get(status, other)
+
+
 @dataclass(frozen=True)
 class Response:
     """A whole answer. ``headers`` has lower-case names; ``host`` is the label for texts."""
@@ -61,6 +80,11 @@ class Response:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
+    @property
+    def advice(self) -> str:
+        """What to do about a status that is not 2xx, to follow the status in a message."""
+        return advice(self.status)
+
     def text(self) -> str:
         """The body as UTF-8 text; broken bytes are shown as U+FFFD."""
         return self.body.decode("utf-8", "replace")
@@ -70,7 +94,9 @@ class Response:
         try:
             return parse_json(self.body)
         except ValueError as error:
-            raise TransportError(f"{self.host} answered something unreadable: {error}") from error
+            raise TransportError(
+                f"{self.host} answered something unreadable: {error}; check that its URL is right"
+            ) from error
 
 
 class Transport(Protocol):
@@ -124,7 +150,10 @@ class Stream:
             self._limits.oversize = True
             raise failure(None, self.host, self._limits) from None
         except ValueError as error:
-            raise TransportError(f"{self.host} sent a bad body: {error}") from error
+            raise TransportError(
+                f"{self.host} sent a bad body: {error}; check that its URL is right, and the proxy "
+                "if there is one"
+            ) from error
         except Exception as error:
             raise failure(error, self.host, self._limits) from cause_of(error)
 
@@ -338,7 +367,9 @@ class Http:
             stream.close()
             target = redirected(target, location)
             fields = {name: fields[name] for name in fields if name in _REDIRECT_HEADERS}
-        raise TransportError(f"{target.label} redirects more than {MAX_REDIRECTS} times")
+        raise TransportError(
+            f"{target.label} redirects more than {MAX_REDIRECTS} times; give the URL it leads to"
+        )
 
     def _send(
         self,
@@ -383,7 +414,7 @@ class Http:
         key = (os.getpid(), target.scheme, proxy)
         with self._lock:
             if self._closed:
-                raise TransportError("the connection pool is closed")
+                raise TransportError("the connection pool is closed; build a new client")
             manager = self._managers.get(key)
             if manager is None:
                 manager = load().manager(proxy, target.scheme == "https", self.ca_file)

@@ -134,5 +134,7 @@ def _object(answer: Response) -> dict[str, object]:
         message = f"The http response is not of JSON type ({where})"
         if answer.status in (404, 405):
             message += ": check the marketplace's URL, iexec_gateway_url"
+        else:
+            message += f": {answer.advice}"
     busy = answer.status == 429 or answer.status >= 500
     raise MarketCallError(message, details=details, retryable=busy)

@@ -60,7 +60,7 @@ class ResultProxy:
 
 def _refused(what: str, answer: Response) -> ResultProxyCallError:
     return ResultProxyCallError(
-        f"{what}: {answer.host} answered {answer.status}",
+        f"{what}: {answer.host} answered {answer.status}: {answer.advice}",
         details={"status": answer.status},
         retryable=answer.status == 429 or answer.status >= 500,
     )

@@ -55,6 +55,7 @@ READS = frozenset(
 # A signed transaction is the same one at every node: several may be given it.
 _ANYWHERE = READS | {"eth_sendRawTransaction"}
 BATCH_CAP = 100  # common among nodes
+OTHER_NODE = "; check its URL, or use another node"
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
 
@@ -236,7 +237,7 @@ class Rpc:
 
     def _bad_status(self, response: Response, target: Target) -> Web3ProviderCallError:
         return Web3ProviderCallError(
-            f"{target.label} answered HTTP status {response.status}",
+            f"{target.label} answered HTTP status {response.status}: {response.advice}",
             details={"status": response.status},
             retryable=response.status == 429 or response.status >= 500,
         )
@@ -271,7 +272,9 @@ class Rpc:
         return answer["result"]
 
     def _malformed(self, what: str) -> Web3ProviderCallError:
-        return Web3ProviderCallError(f"{self.label} sent a malformed JSON-RPC answer: {what}")
+        return Web3ProviderCallError(
+            f"{self.label} sent a malformed JSON-RPC answer: {what}; check that its URL is a node's"
+        )
 
     def _error(self, error: object, method: str) -> RpcError:
         fields = error if isinstance(error, dict) else {"message": error}
@@ -385,7 +388,7 @@ class _BatchRefused(Exception):  # noqa: N818 - a signal between two methods, ne
 def quantity(value: object, name: str = "quantity") -> int:
     """The integer of a ``0x`` hex quantity, at most 256 bits; ``Web3ProviderCallError`` if none."""
     if not isinstance(value, str) or not _QUANTITY.match(value):
-        raise Web3ProviderCallError(f"the node gave no 0x hex number for {name}")
+        raise Web3ProviderCallError(f"the node gave no 0x hex number for {name}{OTHER_NODE}")
     return int(value, 16)
 
 
@@ -393,11 +396,11 @@ def data(value: object, name: str = "data", *, length: int | None = None) -> byt
     """The bytes of ``0x`` hex data; ``Web3ProviderCallError`` if it is none, or not so long."""
     match = _HEX.match(value) if isinstance(value, str) else None
     if match is None:
-        raise Web3ProviderCallError(f"the node gave no 0x hex data for {name}")
+        raise Web3ProviderCallError(f"the node gave no 0x hex data for {name}{OTHER_NODE}")
     found = bytes.fromhex(match[1])
     if length is not None and len(found) != length:
         raise Web3ProviderCallError(
-            f"the node gave {len(found)} bytes for {name} instead of {length}"
+            f"the node gave {len(found)} bytes for {name} instead of {length}{OTHER_NODE}"
         )
     return found
 

@@ -20,7 +20,7 @@ _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 
 # Node wordings (geth, nethermind, besu, erigon, anvil, ganache, parity) and what they mean.
 _KINDS = (
-    ("insufficient_funds", re.compile(r"insufficient (funds|balance)|upfront cost exceeds", re.I)),
+    ("insufficient_funds", re.compile(r"insufficient ?(funds|balance)|upfront cost exceeds", re.I)),
     ("nonce_too_low", re.compile(r"nonce (is )?too low|nonce_too_low|OldNonce", re.I)),
     (
         "already_known",
@@ -42,8 +42,9 @@ _KINDS = (
         "refused",
         re.compile(
             r"intrinsic gas too low|exceeds.*(gas limit|cap)|invalid (sender|signature|chain)"
-            r"|less than (the )?block base fee|underpriced|(price|fee) too low|below.*minimum"
-            r"|not supported|oversized|nonce too high|decode",
+            r"|less than (the )?block base fee|underpriced|(price|fee) ?too ?low|below.*minimum"
+            r"|GasLimitExceeded|NonceGap|SenderIsContract|not ?supported|oversized"
+            r"|nonce too high|decode",
             re.I,
         ),
     ),
@@ -55,10 +56,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _MAX_TEXT = 500  # characters of another's text that go into ours
 _MAX_DATA = 4096  # bytes of revert data shown in an error's details
 _TEXTS = {
-    "insufficient_funds": "insufficient funds for intrinsic transaction cost",
-    "nonce_too_low": "nonce has already been used",
-    "underpriced": "replacement fee too low",
+    "insufficient_funds": "insufficient funds for intrinsic transaction cost: the account needs "
+    "more of the chain's coin",
+    "nonce_too_low": "nonce has already been used: another program sends with this account",
+    "underpriced": "replacement fee too low: wait for the transaction that is pending, or offer a "
+    "higher gas_price",
 }
+_CURES = {
+    "already_known": "the node has this transaction, wait for it",
+    "refused": "the node does not take this, see its words",
+    "other": "if it stays so, use another node",
+}
+_WAIT = "wait, or use a node with a higher limit"
 CANNOT_ESTIMATE = "cannot estimate gas; transaction may fail or may require manual gas limit"
 
 
@@ -94,21 +103,24 @@ class RpcError(Web3ProviderCallError):
         if data and len(data) <= _MAX_DATA:
             details["data"] = to_hex(data)
         busy = code in _BUSY_CODES or _BUSY.search(message) is not None
-        super().__init__(self._text(), details=details, retryable=busy)
+        super().__init__(self._text(busy), details=details, retryable=busy)
 
     @property
     def reason(self) -> str | None:
         """The contract's words, made safe to show, where the node gave any."""
         return shown(self.revert.text) if self.revert is not None else None
 
-    def _text(self) -> str:
+    def _text(self, busy: bool) -> str:
         node = self.node_message or f"error {self.rpc_code}"
         if self.kind == "estimate":
             # V6 hides the reason in nested objects; here it follows.
             return f"{CANNOT_ESTIMATE}: {self.reason or node}"
         if self.kind == "revert":
-            return self.reason or f"call revert exception ({node})"
-        return _TEXTS.get(self.kind, f"processing response error: {node}")
+            return self.reason or (
+                f"call revert exception ({node}): check the address, the arguments and the chain"
+            )
+        cure = _WAIT if busy else _CURES.get(self.kind)
+        return _TEXTS.get(self.kind, f"processing response error: {node} ({cure})")
 
 
 def shown(text: str) -> str:

@@ -95,7 +95,7 @@ def _unanswered(error: TransportError, advice: str = "") -> SmsCallError:
 
 def _unexpected(answer: Response) -> SmsCallError:
     return SmsCallError(
-        f"SMS at {answer.host} answered with unexpected status: {answer.status}",
+        f"SMS at {answer.host} answered with unexpected status: {answer.status}: {answer.advice}",
         details={"status": answer.status},
         retryable=answer.status == 429 or answer.status >= 500,
     )

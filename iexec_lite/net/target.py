@@ -106,11 +106,16 @@ def redirected(origin: Target, location: str) -> Target:
     try:
         target = parse_target(urljoin(origin.label + origin.path, location), allow_plain=True)
     except (ConfigurationError, ValueError):
-        raise TransportError(f"{origin.label} redirects to an unusable address") from None
+        raise TransportError(
+            f"{origin.label} redirects to an unusable address; check its URL"
+        ) from None
     if not origin.loopback and target.loopback:
-        raise TransportError(f"{origin.label} redirects to this machine: refused")
+        raise TransportError(f"{origin.label} redirects to this machine: refused; check its URL")
     if target.scheme == "http" and not target.loopback:
-        raise TransportError(f"{origin.label} redirects to {target.label}, unprotected: refused")
+        raise TransportError(
+            f"{origin.label} redirects to {target.label}, unprotected: refused; "
+            "give an https:// URL"
+        )
     return target
 
 

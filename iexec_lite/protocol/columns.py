@@ -24,7 +24,6 @@ from .values import (
     check_amount,
     check_bytes,
     check_bytes32,
-    check_params,
     check_signature,
     check_string,
     check_tag,
@@ -116,7 +115,7 @@ NRLC = _kind(Column("uint256", parse_rlc, check_amount, str, _same, check_uint))
 WEI = _kind(Column("uint256", parse_eth, check_amount, str, _same, check_uint))
 BYTES32 = _kind(Column("bytes32", check_bytes32, check_bytes32, _same, _pack_hex, _unpack_hex))
 TAG = _kind(Column("bytes32", read_tag, check_tag, _same, _pack_hex, _unpack_hex))
-PARAMS = _kind(Column("string", read_params_text, check_params, _same, _same, check_string))
+PARAMS = _kind(Column("string", read_params_text, check_string, _same, _same, check_string))
 SIGNATURE = _kind(Column("bytes", check_signature, check_signature, _same, _pack_hex, _unpack_hex))
 BYTES = _kind(Column("bytes", check_bytes, check_bytes, _same, _pack_hex, _unpack_hex))
 STRING = _kind(Column("string", check_string, check_string, _same, _same, check_string))

@@ -278,7 +278,7 @@ def _parties(orders: OrderSet, facts: MatchFacts) -> Iterator[_Party]:
 
 
 def _party_reasons(orders: OrderSet, facts: MatchFacts) -> Iterator[Reason]:
-    """Registration, signatures, KYC."""
+    """Registration, signatures, a requester that is somebody, KYC."""
     parties = list(_parties(orders, facts))
     for digit, order, part in parties:
         if not part.registered:
@@ -290,6 +290,9 @@ def _party_reasons(orders: OrderSet, facts: MatchFacts) -> Iterator[Reason]:
         if not part.signed:
             last = "0" if order is orders.requestorder else "1"
             yield Reason(f"{MATCH}0x{digit}{last}", f"{order.name} invalid sign")
+    if orders.requestorder.requester == NULL_ADDRESS:
+        # What no key has signed recovers to this address, so the hub may call it signed.
+        yield Reason("requester", "requester is the zero address, which cannot pay")
     if facts.kyc is None:
         return
     for digit, order, part in sorted(present, key=lambda p: p.order is not orders.requestorder):

@@ -355,6 +355,10 @@ def check_params(text: str, *, rules: Rules, tee: bool, callback: bool) -> dict[
     if unknown:
         context.faults.append(f'Unknown key "{", ".join(unknown[:20])}" in params')
     if context.faults:
+        if given == {"iexec_args": text}:
+            context.faults.insert(
+                0, "params is not the JSON of an object: workers take all of it as iexec_args"
+            )
         raise ValidationError.collect(context.faults)
     return dict(given)
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ..errors import ValidationError
 from ..eth.codec import address_to_bytes, checksum_address
-from .params import load_json, stringify
+from .params import stringify
 from .rules import V6
 from .tag import parse_tag
 from .units import MAX_UINT256, shown
@@ -26,7 +26,6 @@ __all__ = [
     "check_amount",
     "check_bytes",
     "check_bytes32",
-    "check_params",
     "check_signature",
     "check_string",
     "check_tag",
@@ -128,20 +127,9 @@ def check_string(value: object) -> str:
     return str(value)
 
 
-def check_params(value: object) -> str:
-    """JSON text, kept byte for byte."""
-    if isinstance(value, str):
-        try:
-            load_json(value)
-            return check_string(value)
-        except ValueError:
-            pass
-    raise ValidationError(f"{shown(value)} is not a valid params, must be a json")
-
-
 def read_params_text(value: object) -> str:
-    """The same, or the compact JSON text of a value."""
-    return check_params(value) if isinstance(value, str) else stringify(value)
+    """Any text, kept byte for byte: it is what was signed. Of a value, its compact JSON text."""
+    return check_string(value) if isinstance(value, str) else stringify(value)
 
 
 def _named(check: Callable[[object], T], value: object, name: str) -> T:

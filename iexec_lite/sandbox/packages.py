@@ -42,7 +42,9 @@ FETCH_LIMIT = 300.0  # seconds for all downloads together
 LIST = "files.json"  # of each package's folder: name and size of every other file in it
 MAX_ARTIFACT = 16 * 1024 * 1024  # bytes of one JSON file of a tarball (the largest has 2 MB)
 
-# build/contracts of the poco package: what deploy.py creates, and a callback receiver for trying.
+# build/contracts of the poco package: what deploy.py and ens.py create, and a callback receiver
+# for trying. Count EDITION up when the list changes: it is part of the folder's name.
+EDITION = 2
 CONTRACTS = (
     "RLC",
     "IexecLibOrders_v5",
@@ -66,6 +68,8 @@ CONTRACTS = (
     "DatasetRegistry",
     "WorkerpoolRegistry",
     "TestClient",
+    "ENSRegistry",
+    "PublicResolver",
 )
 
 
@@ -78,11 +82,14 @@ class Package:
     size: int
     sha256: str | None
 
+    edition: int = 1
+
     @property
     def folder(self) -> str:
-        """Name of its folder in the cache: a new hash is a new folder."""
+        """Name of its folder in the cache: a new hash, or another choice of files, is a new one."""
         flat = self.name.lstrip("@").replace("/", "-")
-        return f"{flat}-{self.version}-{(self.sha256 or 'unpinned')[:8]}"
+        again = f"-{self.edition}" if self.edition > 1 else ""
+        return f"{flat}-{self.version}-{(self.sha256 or 'unpinned')[:8]}{again}"
 
 
 POCO = Package(
@@ -90,6 +97,7 @@ POCO = Package(
     "5.3.0",
     2_255_073,
     "f9d08cfaa7a371f0c7c4abf6ed807e9be6ec72f8a676fd8243bfb86c03693581",
+    edition=EDITION,
 )
 FACTORY = Package(
     "@amxx/factory",

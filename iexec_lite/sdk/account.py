@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import StateError, ValidationError
-from ..protocol import columns, units
+from ..protocol import units
 from ..protocol.contracts import HUB, TOKEN
 from ..protocol.orders import NULL_ADDRESS
 from .context import Context
@@ -22,7 +22,7 @@ class Account:
     def check_balance(self, address: str) -> AccountBalance:
         """Stake and locked amount of any address, in nRLC."""
         context = self._context
-        owner = columns.parse_address(address, "address")
+        owner = context.resolve(address, "address")
         found = context.read(context.hub, HUB.viewAccount, owner)
         assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
         return AccountBalance(stake=found["stake"], locked=found["locked"])

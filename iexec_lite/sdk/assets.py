@@ -34,7 +34,7 @@ class Assets:
 
     def _deploy(self, value: ProtocolObject | Mapping[str, object], new: bool) -> Deployed:
         context, name = self._context, self.kind.capitalize()
-        record = self.record.from_dict(value)
+        record = context.record(self.record, value)
         arguments = record.packed()
         registry = context.registry(self.kind)
         predict: Method = getattr(REGISTRY, f"predict{name}")
@@ -61,7 +61,7 @@ class Assets:
 
     def _show(self, address: str) -> Resource:
         context = self._context
-        pointer = columns.parse_address(address, self.kind)
+        pointer = context.resolve(address, self.kind)
         registry = context.registry(self.kind)
         if not context.read(registry, REGISTRY.isRegistered, pointer):
             raise ObjectNotFoundError(self.kind, pointer, context.chain.id)
@@ -72,7 +72,7 @@ class Assets:
 
     def _show_user(self, index: int, user: str) -> Resource:
         context = self._context
-        owner = columns.parse_address(user, "user")
+        owner = context.resolve(user, "user")
         position = columns.parse_uint(index, "index")
         count = self._count_user(owner)
         if position >= count:
@@ -85,7 +85,7 @@ class Assets:
 
     def _count_user(self, user: str) -> int:
         context = self._context
-        owner = columns.parse_address(user, "user")
+        owner = context.resolve(user, "user")
         return int(str(context.read(context.registry(self.kind), REGISTRY.balanceOf, owner)))
 
 
@@ -181,7 +181,8 @@ class Datasets(Assets):
 
     def check_dataset_secret_exists(self, address: str) -> bool:
         """Whether the SMS has a secret of this dataset."""
-        context, dataset = self._context, columns.parse_address(address, "dataset")
+        context = self._context
+        dataset = context.resolve(address, "dataset")
         return context.sms.exists(context.chain.rules.sms_dataset_path, address=dataset)
 
     def _owned(self, address: str, signer: str | None) -> tuple[str, str]:

@@ -95,6 +95,8 @@ class IExec:
     for one whole request; ``ca_file`` a PEM bundle; plain ``http://`` beyond loopback needs
     ``allow_plain_http=True``. ``journal`` keeps pending transactions, in memory by default.
 
+    One client may serve many threads; it cannot be pickled or copied (docs/embedding.md).
+
     Raises ConfigurationError for options that cannot work; nothing is contacted here.
     """
 
@@ -224,8 +226,7 @@ class IExec:
 
     def __repr__(self) -> str:
         context = self._context
-        who = context.address if context.has_signer else "read-only"
-        return f"IExec({'offline, ' if context.offline else ''}{who})"
+        return f"IExec({'offline, ' if context.offline else ''}{context.who})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client holds connections and perhaps a key: it cannot be pickled")

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, SignatureError, Web3ProviderCallError
+from ..errors import ConfigurationError, SignatureError, ValidationError, Web3ProviderCallError
 from ..eth.codec import to_hex
 from ..protocol import chains
+from ..protocol.columns import Record, parse_address
 from ..protocol.contracts import HUB, EventSpec, Method
+from ..protocol.ens import is_name
 from ..protocol.orders import NULL_ADDRESS, domain
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Read"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Record)
 Read = tuple[str, Method, tuple[object, ...]]  # contract address, method, arguments
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -68,6 +71,12 @@ class Context:
         self._made: dict[str, object] = {}
         self.offline = not self._urls
 
+    def __repr__(self) -> str:
+        return f"Context({self.who})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client holds connections and perhaps a key: it cannot be pickled")
+
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The value of ``make()``, made at first use and kept: for what never changes."""
         with self._lock:
@@ -91,6 +100,16 @@ class Context:
     def address(self) -> str:
         """EIP-55 address of the signer."""
         return self.signer.address
+
+    @property
+    def who(self) -> str:
+        """The signer for a ``repr``: a wallet elsewhere is not asked for its address."""
+        from ..eth.signer import KeySigner
+
+        if self._signer is None:
+            return "read-only"
+        local = isinstance(self._signer, KeySigner)
+        return self._signer.address if local else type(self._signer).__name__
 
     @property
     def has_signer(self) -> bool:
@@ -339,6 +358,34 @@ class Context:
         from ..net.rpc import quantity
 
         return quantity(self.block().get("timestamp"), "timestamp")
+
+    # -- names --------------------------------------------------------------------------------
+
+    def resolve(self, value: object, name: str = "address") -> str:
+        """EIP-55 form of an address or of what an ENS name stands for now (``sdk/ens.py``).
+
+        ``name`` is the argument that errors speak of.
+        """
+        if is_name(value):
+            from .ens import look_up
+
+            try:
+                value = look_up(self, str(value))
+            except ValidationError as error:
+                raise ValidationError(f"{name}: {error.message}", cause=error.cause) from error
+        return parse_address(value, name)
+
+    def addresses(self, kind: type[Record], values: Mapping[str, object]) -> dict[str, object]:
+        """``values`` with the address of each ENS name, where ``kind`` has an address."""
+        found = dict(values)
+        for name, column in kind.fields():
+            if column.abi == "address" and is_name(found.get(name)):
+                found[name] = self.resolve(found[name], name)
+        return found
+
+    def record(self, kind: type[R], value: Record | Mapping[str, object]) -> R:
+        """The record of a dictionary in which addresses may be ENS names."""
+        return kind.from_dict(self.addresses(kind, value) if isinstance(value, Mapping) else value)
 
     # -- what never changes -------------------------------------------------------------------
 

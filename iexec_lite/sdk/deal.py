@@ -59,11 +59,11 @@ class Deals:
         With the addresses, only deals of that app, dataset or workerpool. ``page`` counts from 0;
         ``page_size`` can be chosen on today's networks.
         """
-        query = {"requester": columns.parse_address(requester, "requester")}
+        query = {"requester": self._context.resolve(requester, "requester")}
         given = {"app": app_address, "dataset": dataset_address, "workerpool": workerpool_address}
         for kind, address in given.items():
             if address is not None:
-                query[kind] = columns.parse_address(address, f"{kind}_address")
+                query[kind] = self._context.resolve(address, f"{kind}_address")
         return fetch_deals(self._context, query, page=page, page_size=page_size)
 
     def fetch_deals_by_apporder(

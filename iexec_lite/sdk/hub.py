@@ -106,3 +106,12 @@ class Networks:
         """Chain id, and whether the chain's coin is RLC itself (native, once "sidechain")."""
         chain = self._context.chain
         return Network(chain_id=chain.id, is_sidechain=chain.native, is_native=chain.native)
+
+    def resolve_name(self, name: str) -> str:
+        """EIP-55 address that an ENS name stands for now: what methods that take names will use.
+
+        Raises ValidationError where it stands for nothing.
+        """
+        from .ens import look_up
+
+        return look_up(self._context, name)

@@ -52,13 +52,13 @@ class Orders(Publishing):
         ``datasetrestrict``, ``workerpoolrestrict``, ``requesterrestrict``. Where the network
         demands tag bits they are added, unless ``tag_as_given``.
         """
-        return self._create(orders.create_apporder, tag_as_given, fields, app=app)
+        return self._create(Apporder, tag_as_given, fields, app=app)
 
     def create_datasetorder(
         self, dataset: str, *, tag_as_given: bool = False, **fields: object
     ) -> Datasetorder:
         """A dataset order with defaults; fields as :meth:`create_apporder`, ``datasetprice``."""
-        return self._create(orders.create_datasetorder, tag_as_given, fields, dataset=dataset)
+        return self._create(Datasetorder, tag_as_given, fields, dataset=dataset)
 
     def create_workerpoolorder(
         self,
@@ -70,7 +70,7 @@ class Orders(Publishing):
     ) -> Workerpoolorder:
         """A workerpool order with defaults; ``workerpoolprice``, ``trust`` and the like."""
         return self._create(
-            orders.create_workerpoolorder,
+            Workerpoolorder,
             tag_as_given,
             fields,
             workerpool=workerpool,
@@ -89,7 +89,7 @@ class Orders(Publishing):
         if fields.get("requester") is None:
             fields["requester"] = context.address
         return self._create(
-            orders.create_requestorder,
+            Requestorder,
             tag_as_given,
             fields,
             app=app,
@@ -99,30 +99,34 @@ class Orders(Publishing):
 
     def _create(
         self,
-        create: Callable[..., O],
+        kind: type[O],
         tag_as_given: bool,
         fields: Loose,
         **own: object,
     ) -> O:
-        return create(rules=self._context.chain.rules, tag_as_given=tag_as_given, **own, **fields)
+        create: Callable[..., O] = getattr(orders, f"create_{kind.name}")
+        rules, known = self._context.chain.rules, self._context.addresses
+        return create(
+            rules=rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
+        )
 
     # -- sign ---------------------------------------------------------------------------------
 
     def sign_apporder(self, apporder: Apporder | Loose) -> SignedApporder:
         """Sign as the app's owner (checked on chain unless offline)."""
-        order = self._owned(Apporder.from_dict(apporder))
+        order = self._owned(self._context.record(Apporder, apporder))
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_datasetorder(self, datasetorder: Datasetorder | Loose) -> SignedDatasetorder:
         """Sign as the dataset's owner (checked on chain unless offline)."""
-        order = self._owned(Datasetorder.from_dict(datasetorder))
+        order = self._owned(self._context.record(Datasetorder, datasetorder))
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_workerpoolorder(
         self, workerpoolorder: Workerpoolorder | Loose
     ) -> SignedWorkerpoolorder:
         """Sign as the workerpool's owner (checked on chain unless offline)."""
-        order = self._owned(Workerpoolorder.from_dict(workerpoolorder))
+        order = self._owned(self._context.record(Workerpoolorder, workerpoolorder))
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_requestorder(
@@ -133,7 +137,7 @@ class Orders(Publishing):
         ``check_request`` first asks the SMS whether the keys and tokens that the request needs are
         there (chain.md §7.5); offline there is nobody to ask, and it is skipped.
         """
-        order = Requestorder.from_dict(requestorder)
+        order = self._context.record(Requestorder, requestorder)
         if check_request and not self._context.offline:
             self._check_request(order)
         return orders.sign_order(order, self._context.signer, self._context.domain)
@@ -149,25 +153,25 @@ class Orders(Publishing):
         goes to :meth:`import_signed_order`. Each request has a salt of its own, so each is an order
         of its own.
         """
-        return self._request(Apporder.from_dict(apporder), address)
+        return self._request(self._context.record(Apporder, apporder), address)
 
     def sign_datasetorder_request(
         self, datasetorder: Datasetorder | Loose, *, address: str | None = None
     ) -> SigningRequest:
         """What the dataset's owner has to sign; see :meth:`sign_apporder_request`."""
-        return self._request(Datasetorder.from_dict(datasetorder), address)
+        return self._request(self._context.record(Datasetorder, datasetorder), address)
 
     def sign_workerpoolorder_request(
         self, workerpoolorder: Workerpoolorder | Loose, *, address: str | None = None
     ) -> SigningRequest:
         """What the workerpool's owner has to sign; see :meth:`sign_apporder_request`."""
-        return self._request(Workerpoolorder.from_dict(workerpoolorder), address)
+        return self._request(self._context.record(Workerpoolorder, workerpoolorder), address)
 
     def sign_requestorder_request(
         self, requestorder: Requestorder | Loose, *, check_request: bool = True
     ) -> SigningRequest:
         """What the requester has to sign; see :meth:`sign_apporder_request`."""
-        order = Requestorder.from_dict(requestorder)
+        order = self._context.record(Requestorder, requestorder)
         if check_request and not self._context.offline:
             self._check_request(order)
         return self._request(order, order.requester)
@@ -226,7 +230,7 @@ class Orders(Publishing):
     def _hash(self, kind: type[S], order: S | Loose) -> str:
         if isinstance(order, Mapping) and "sign" not in order:
             order = {**order, "sign": "0x"}
-        return orders.order_hash(kind.from_dict(order), self._context.domain)
+        return orders.order_hash(self._context.record(kind, order), self._context.domain)
 
     # -- cancel -------------------------------------------------------------------------------
 

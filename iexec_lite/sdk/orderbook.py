@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import ValidationError
 from ..protocol.columns import parse_bytes32
+from ..protocol.ens import is_name
 from ..protocol.orders import (
     SignedApporder,
     SignedDatasetorder,
@@ -216,6 +217,9 @@ class Orderbook:
     def _fetch(
         self, kind: type[S], page: int, page_size: int | None, **filters: object
     ) -> Page[PublishedOrder[S]]:
+        for name in filters.keys() - _READERS.keys():
+            if is_name(filters[name]):
+                filters[name] = self._context.resolve(filters[name], name)
         query = _query(filters, self._context.chain.rules)
         own = kind.resource
         if own in ("app", "dataset") and not {own, f"{own}Owner"} & query.keys():

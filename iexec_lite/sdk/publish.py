@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import IExecError, MarketCallError, SignatureError
 from ..protocol import orders
 from ..protocol.authorization import MARKET
-from ..protocol.columns import parse_address, parse_bytes32
+from ..protocol.columns import parse_bytes32
 from ..protocol.contracts import ENTRY
 from ..protocol.detached import SignedRequest
 from ..protocol.orders import (
@@ -207,7 +207,7 @@ class Publishing:
         if address is None:
             field, value = "requester", self._context.address if signed is None else signed.address
         else:
-            field, value = kind.resource, parse_address(address, kind.resource)
+            field, value = kind.resource, self._context.resolve(address, kind.resource)
         return self._unpublished(kind, {"target": target, field: value}, signed)
 
     def _unpublished(

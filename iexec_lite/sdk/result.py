@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..protocol.detached import SigningRequest
-from ..protocol.values import parse_address
 from .authorize import Given, read_given, who
 from .context import Context
 from .records import SecretPush
@@ -42,7 +41,7 @@ class ResultKeys:
 
     def check_result_encryption_key_exists(self, user: str) -> bool:
         """Whether ``user`` has a result encryption key."""
-        return is_set(self._context, parse_address(user, "user"), RESULT_KEY)
+        return is_set(self._context, self._context.resolve(user, "user"), RESULT_KEY)
 
 
 def _request(context: Context, owner: str, key: str) -> SigningRequest:

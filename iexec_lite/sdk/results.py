@@ -44,7 +44,7 @@ class Results:
 
     def __iter__(self) -> Iterator[bytes]:
         """The archive's bytes in chunks."""
-        from ..net.http import Timeout
+        from ..net.http import Timeout, advice
 
         # The client's limit is for a whole call; a large result may take as long as it keeps coming
         limit = self._http.timeout
@@ -59,7 +59,8 @@ class Results:
             ) as answer:
                 if not answer.ok:
                     raise IpfsGatewayCallError(
-                        f"Failed to download from {answer.host}: API call error: {answer.status}",
+                        f"Failed to download from {answer.host}: API call error: {answer.status}: "
+                        f"{advice(answer.status)}",
                         retryable=answer.status in (429, 502, 503, 504),
                     )
                 yield from answer

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError
 from ..protocol.authorization import RESULT_PROXY
 from ..protocol.detached import SigningRequest
-from ..protocol.values import parse_address
 from .authorize import Given, login_challenge, read_given, who
 from .authorize import authorization as prove
 from .context import Context
@@ -66,7 +65,7 @@ class Storage:
 
     def check_storage_token_exists(self, user: str, *, provider: str = "ipfs") -> bool:
         """Whether ``user`` has a token for this provider."""
-        return is_set(self._context, parse_address(user, "user"), token_name(provider))
+        return is_set(self._context, self._context.resolve(user, "user"), token_name(provider))
 
     def _proxy(self) -> ResultProxy:
         from ..net.result_proxy import ResultProxy

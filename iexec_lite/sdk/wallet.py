@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import StateError, ValidationError
-from ..protocol import columns, units
+from ..protocol import units
 from ..protocol.contracts import TOKEN
 from .context import Context
 from .records import Balances
@@ -24,7 +24,7 @@ class Wallet:
     def check_balances(self, address: str) -> Balances:
         """Coin (wei) and RLC (nRLC) of any address. On a native chain the coin is the RLC."""
         context = self._context
-        owner = columns.parse_address(address, "address")
+        owner = context.resolve(address, "address")
         from ..net.rpc import quantity
 
         wei = quantity(context.node.request("eth_getBalance", (owner, "latest")))
@@ -40,7 +40,7 @@ class Wallet:
         """
         context = self._context
         wei = _amount(units.parse_eth(amount), "amount")
-        receiver = columns.parse_address(to, "to")
+        receiver = context.resolve(to, "to")
         if context.chain.native:
             raise StateError("sendETH() is disabled on sidechain, use sendRLC()")
         return context.send(
@@ -56,7 +56,7 @@ class Wallet:
         """Send RLC: ``amount`` in nRLC or with a unit (``"5 RLC"``). Returns the tx hash."""
         context = self._context
         nrlc = _amount(units.parse_rlc(amount), "amount")
-        receiver = columns.parse_address(to, "to")
+        receiver = context.resolve(to, "to")
         arguments = {"amount": str(nrlc), "to": receiver}
 
         def check() -> None:

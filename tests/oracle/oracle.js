@@ -55,10 +55,16 @@ const YUP = {
 const clients = new Map();
 
 /** The SDK on a running node: one client for each node, flavour, key and set of services. */
-function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = host, ipfsGateway, iexecGateway }) {
-  const name = [host, key, hub, native, sms, resultProxy, ipfsGateway, iexecGateway].join();
+function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = host, ipfsGateway, iexecGateway, ens, chainId }) {
+  const name = [host, key, hub, native, sms, resultProxy, ipfsGateway, iexecGateway, ens].join();
   if (!clients.has(name)) {
-    const wallet = sdk.utils.getSignerFromPrivateKey(host, key);
+    let wallet = sdk.utils.getSignerFromPrivateKey(host, key);
+    if (ens) {
+      // The SDK has no option for a registry: names need a provider of a network that has one.
+      const { EnhancedWallet } = sdk.common('utils/signers');
+      const network = { chainId, name: 'named', ensAddress: ens };
+      wallet = new EnhancedWallet(key, new ethers.providers.JsonRpcProvider(host, network));
+    }
     wallet.provider.pollingInterval = 25; // ms, for a node that mines at once
     // The SDK wants the URLs even of services that it does not contact.
     const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
@@ -137,6 +143,7 @@ const OPS = {
   wei: ({ value, unit }) => schemas.weiAmountSchema({ defaultUnit: unit }).validate(value),
   formatRlc: ({ value }) => tools.formatRLC(value),
   formatEth: ({ value }) => tools.formatEth(value),
+  namehash: ({ name }) => utils.namehash(name),
   address: ({ value }) => schemas.addressSchema().required().validate(value),
   eip55: ({ text }) => utils.getAddress(text),
   yup: async ({ fields, value }) => {

@@ -402,6 +402,28 @@ def test_claims(js: Ask, py: Any, market: dict[str, str]) -> None:
     assert claims[0] == claims[1] == ["initializeAndClaimArray"]
 
 
+def test_params_that_are_no_json(oracle: Any, js: Ask, py: Any, market: dict[str, str]) -> None:
+    """V6 does not even hash such an order: ethers does, the contracts match it, V6 shows it."""
+    iexec = py("requester")
+    four = {kind: py_signed(py, kind, each) for kind, each in fields(market).items()}
+    request = {**four["requestorder"], "params": "not json"}
+    order = iexec.order.sign_requestorder(request, check_request=False)
+    with pytest.raises(Exception, match="not json is not a valid params, must be a json"):
+        js("requester", "order.hashRequestorder", order.to_dict())
+    members = [{"name": name, "type": kind.abi} for name, kind in type(order).fields()]
+    signer = oracle.ask(
+        "recoverOrder",
+        kind="requestorder",
+        chainId=iexec.chain.id,
+        hub=iexec.chain.hub,
+        members=members[:-1],
+        order=order.to_dict(),
+    )
+    assert signer == iexec.wallet.get_address()
+    made = iexec.order.match_orders(**{**four, "requestorder": order}, check_request=False)
+    assert same_deal(js, py, made.dealid)["params"] == "not json"
+
+
 def test_unregistered_resources_in_orders(js: Ask, py: Any, market: dict[str, str]) -> None:
     four = {kind: py_signed(py, kind, each) for kind, each in fields(market).items()}
     nobody = "0x" + "77" * 20

@@ -444,6 +444,24 @@ def test_signatures(market: Market, name: str, code: str) -> None:
     assert buyer.match_orders(**unsigned._asdict(), check_request=False).volume == VOLUME
 
 
+@pytest.mark.parametrize(
+    ("sign", "unsigned"),
+    [("0x", True), ("0x" + "00" * 64 + "1b", False), ("0x" + "ff" * 64, False)],
+)
+def test_nobody_buys_for_nothing(market: Market, sign: str, unsigned: bool) -> None:
+    """What no key has signed recovers to the zero address: the hub takes it for its signature."""
+    fields = market.fields()
+    for name in ("app", "dataset", "workerpool"):
+        fields[f"{name}order"][f"{name}price"] = 0
+    fields["requestorder"]["requester"] = NULL_ADDRESS
+    bundle = market.sign(fields)
+    bundle = bundle._replace(requestorder=replace(bundle.requestorder, sign=sign))
+    assert codes(market.agree(bundle)) == ["0x50"] * unsigned + ["requester"]
+    accepted, reason = market.theirs(bundle)
+    assert not accepted
+    assert unsigned or reason == "ERC20: transfer from the zero address"
+
+
 @pytest.mark.parametrize("selector", WALLETS)
 def test_a_contract_wallet_pays(market: Market, selector: str) -> None:
     """The first ERC-1271 takes the signed bytes: the hub's own view of signatures denies it."""

@@ -252,3 +252,28 @@ def test_it_is_resumed_not_refused(
     assert act().tx_hash == caught.value.tx_hash
     with pytest.raises((StateError, ValidationError), match=r"consumed|already canceled"):
         act()
+
+
+def test_params_that_are_no_json(sandbox: Sandbox, client: Client, unsigned: Any) -> None:
+    """An order is taken as it was signed; whoever asks is told that workers may not understand."""
+    four = unsigned(sandbox)
+    text = "not json"
+    people = {kind: client(sandbox, OWNERS[kind]) for kind in KINDS}
+    buyer = people["request"]
+    buyer.account.deposit(9 * PRICE)
+    people["workerpool"].account.deposit(3 * PRICE)
+    request = {**four["request"].to_dict(), "params": text}
+    with pytest.raises(ValidationError, match="params is not the JSON of an object"):
+        buyer.order.sign_requestorder(request)
+    order = buyer.order.sign_requestorder(request, check_request=False)
+    orders.verify_order(order, buyer._context.domain, buyer.wallet.get_address())
+    bundle = {
+        f"{kind}order": getattr(people[kind].order, f"sign_{kind}order")(four[kind])
+        for kind in KINDS[:3]
+    }
+    bundle["requestorder"] = order.to_dict()
+    with pytest.raises(ValidationError, match="params is not the JSON of an object"):
+        buyer.order.match_orders(**bundle)
+    made = buyer.order.match_orders(**bundle, check_request=False)
+    assert buyer.deal.show(made.dealid).params == text
+    assert made.dealid == orders.deal_id(buyer.order.hash_requestorder(order.to_dict()), 0)

@@ -1,4 +1,7 @@
-"""Every code block of the README, run as a newcomer would: each in an empty folder."""
+"""Every code block of the README and of docs/, run as a newcomer would: each in an empty folder.
+
+The guide, whose blocks build on one another, has a test of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,16 @@ def blocks(text: str) -> list[tuple[str, bool, str]]:
 
 README = blocks((ROOT / "README.md").read_text("utf-8"))
 INSTALL, TEST, *REST = README
+PAGES = {
+    path.stem: blocks(path.read_text("utf-8"))
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if path.stem != "guide"
+}
+BLOCKS = {
+    f"{page}-{block[0]}-{number}": block
+    for page, found in {"readme": REST, **PAGES}.items()
+    for number, block in enumerate(found)
+}
 
 
 def execute(
@@ -54,9 +67,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     assert down.returncode == 0, down.stderr
 
 
-@pytest.mark.parametrize("block", REST, ids=[f"{b[0]}-{n}" for n, b in enumerate(REST)])
-def test_block(block: tuple[str, bool, str], environment: dict[str, str], tmp_path: Path) -> None:
-    language, _, body = block
+@pytest.mark.parametrize("name", BLOCKS)
+def test_block(name: str, environment: dict[str, str], tmp_path: Path) -> None:
+    language, _, body = BLOCKS[name]
     command = {
         "python": [sys.executable, "-W", "error", "-c", body],
         "sh": ["bash", "-euo", "pipefail", "-c", body],
@@ -103,3 +116,4 @@ def test_a_broken_block_is_seen() -> None:
         ("sh", True, "x\n"),
     ]
     assert len(README) >= 4
+    assert len(PAGES["embedding"]) == 4

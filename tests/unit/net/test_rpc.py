@@ -389,7 +389,8 @@ def test_known_messages_are_mapped(node, message, kind, text):
     rpc = node(lambda *_: error(-32000, message))
     with pytest.raises(RpcError) as caught:
         rpc.request("eth_sendRawTransaction", ["0x"])
-    assert (caught.value.kind, caught.value.message) == (kind, text.format(message))
+    assert caught.value.kind == kind
+    assert caught.value.message.startswith(text.format(message))
     assert (caught.value.rpc_code, caught.value.node_message) == (-32000, message)
     assert caught.value.code == "web3_call"
 

@@ -281,6 +281,16 @@ def test_strict_reading_takes_what_was_created() -> None:
     assert strict('{"iexec_args":"x"}', callback=True) == {"iexec_args": "x"}
 
 
+@pytest.mark.parametrize("text", ["not json", "[1]", "5", "null", ""])
+def test_strict_reading_says_what_bare_text_is(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        strict(text)
+    first, second = caught.value.errors
+    assert first.startswith("params is not the JSON of an object")
+    assert second == "iexec_result_storage_provider is a required field"
+    assert strict(text, callback=True) == {"iexec_args": text}  # as workers take it
+
+
 @pytest.mark.parametrize(
     ("members", "text"),
     [

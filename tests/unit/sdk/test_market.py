@@ -256,7 +256,7 @@ def test_what_a_seller_wrote_is_left_out_and_told(
 ) -> None:
     good = request()
     bad = {**record(good, orderHash="0x" + "ee" * 32)}
-    bad["order"] = {**good.values(), "params": "no JSON"}
+    bad["order"] = {**good.values(), "params": "\ud800"}  # text without a UTF-8 form
     fake.lists(bad, record(good))
     page = iexec.orderbook.fetch_request_orderbook()
     assert [each.order for each in page] == [good]
@@ -273,7 +273,7 @@ def test_what_a_seller_wrote_is_left_out_and_told(
 def test_a_page_of_bad_orders_only_is_walked_over(fake: Fake, iexec: IExec) -> None:
     good = request()
     bad = {**record(good, orderHash="0x" + "ee" * 32)}
-    bad["order"] = {**good.values(), "params": "no JSON"}
+    bad["order"] = {**good.values(), "params": "\ud800"}  # text without a UTF-8 form
     pages = {None: ([bad], 20), "20": ([record(good)], None)}
 
     def answer(method: str, path: str, query: Json, body: Any) -> Json:
