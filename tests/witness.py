@@ -67,6 +67,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "calldata: ENS resolution",
         "calldata: initialize, contribute, reveal, finalize",
     ),
+    "Contributions (the sandbox's worker)": (
+        "result hash and seal",
+        "authorization of a worker",
+        "signature of an enclave",
+    ),
     "Answers of contracts": (
         "view: deal",
         "view: task",

@@ -66,11 +66,11 @@ def signature(function: object) -> str:
     return text.replace("|", "\\|")
 
 
-def row(theirs: str, name: str, function: object) -> str:
-    """A line of a table: theirs, ours with signature, what it does."""
+def row(name: str, function: object) -> str:
+    """Two cells of a table: a method with its signature, and what it does."""
     first = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
     text = re.sub(r":\w+:`([^`]+)`", r"`\1`", first).replace("``", "`").replace("|", "\\|")
-    return f"| {theirs} | `{name}{signature(function)}` | {text} |"
+    return f"| `{name}{signature(function)}` | {text} |"
 
 
 def methods_page(v6: dict[str, object], methods: dict[str, tuple[object, str]]) -> str:
@@ -84,8 +84,8 @@ def methods_page(v6: dict[str, object], methods: dict[str, tuple[object, str]]) 
         name = ".".join(map(snake, theirs.split(".")))
         used.add(name)
         found = ours.get(name)
-        rows.append(row(f"`{theirs}`", name, found) if found else f"| `{theirs}` | **missing** | |")
-    beyond = [row("", name, found) for name, found in sorted(ours.items()) if name not in used]
+        rows.append(f"| `{theirs}` " + (row(name, found) if found else "| **missing** | |"))
+    beyond = [row(name, found) for name, found in sorted(ours.items()) if name not in used]
     return "\n".join(
         [
             "# Methods: the JavaScript SDK V6 and iexec_lite\n",
@@ -95,8 +95,8 @@ def methods_page(v6: dict[str, object], methods: dict[str, tuple[object, str]]) 
             "|---|---|---|",
             *rows,
             "\n## Beyond V6's documentation\n",
-            "| | here | |",
-            "|---|---|---|",
+            "| here | |",
+            "|---|---|",
             *beyond,
             "\n## In the package of V6, but not documented\n",
             "| V6 | |",

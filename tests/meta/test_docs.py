@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load(path: str) -> Any:
-    file = ROOT / path
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from .conftest import ROOT, load
 
 make_docs = load("tools/make_docs.py")
 table = load("tests/witness.py")
@@ -65,7 +52,7 @@ def test_methods() -> None:
         r"str` | Send `RLC`, `a\|b`. |"
     ) in lines
     assert "| `wallet.sendETH` | **missing** | |" in lines
-    assert "|  | `wallet.lend() -> None` | Lend. |" in lines
+    assert "| `wallet.lend() -> None` | Lend. |" in lines
     assert "| `utils.BN` | no |" in lines
 
 
