@@ -180,9 +180,10 @@ def selected_chain(options: argparse.Namespace) -> Selection:
     content = load(CHAIN_FILE, missing=chains.new_chain_file())
     file = chains.ChainFile.from_dict(content)
     name = options.chain or file.default
-    if name == local.SANDBOX and name not in file.chains:
-        return chains.Selection(chain=local.sandbox_chain())  # or why there is none
-    return file.select(name, extra=local.sandbox_records())
+    records = local.sandbox_records()
+    if str(name).startswith(local.SANDBOX) and name not in {**file.chains, **records}:
+        local.sandbox_chain(str(name))  # says why there is none
+    return file.select(name, extra=records)
 
 
 def connect(

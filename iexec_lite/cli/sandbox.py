@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-FLAVOURS = ("token", "native")
+FLAVOURS = ("token", "native", "enterprise")
 
 
 def register(group: Group) -> None:
@@ -39,7 +39,7 @@ def register(group: Group) -> None:
             "--flavour",
             choices=FLAVOURS,
             default="token",
-            help="RLC as a token of the chain (default), or as the chain's own coin",
+            help="RLC as a token (default), as the chain's own coin, or eRLC with a KYC",
         )
 
 

@@ -24,6 +24,7 @@ from ..protocol.units import format_rlc
 from ..sdk.client import IExec
 from ..sdk.records import MatchResult
 from . import accounts
+from .deploy import grant_kyc
 from .folders import temporary_folder
 from .processes import terminable
 from .progress import Progress
@@ -131,6 +132,9 @@ class _Story:
         if not self._sandbox.chain.native:
             self._admin.wallet.send_eth("1 ether", signer.address)
             lines.append("gets 1 ether to pay for gas")
+        if self._sandbox.chain.enterprise:
+            grant_kyc(self._sandbox.node.rpc, self._sandbox.chain, signer.address)
+            lines.append("gets a KYC, to hold eRLC")
         self._admin.wallet.send_rlc("20 RLC", signer.address)
         self._say("A new requester gets money", *lines, "gets 20 RLC to spend")
 

@@ -19,9 +19,9 @@ from .processes import LOOPBACK, pick_port, spawn, stop_child, uninterrupted
 
 __all__ = ["CHAIN_IDS", "Node"]
 
-# ASCII "iExe" and "iExn": no public chain has these ids, and nobody types them by accident. One
-# each, so that an order signed for one flavour is worthless on the other.
-CHAIN_IDS = {"token": 0x69457865, "native": 0x6945786E}
+# ASCII "iExe", "iExn" and "iExE": no public chain has these ids, and nobody types them by accident.
+# One each, so that an order signed for one flavour is worthless on the others.
+CHAIN_IDS = {"token": 0x69457865, "native": 0x6945786E, "enterprise": 0x69457845}
 
 START_LIMIT = 15.0  # seconds; usual is 0.1
 ATTEMPTS = 3  # somebody may take the port between our look and anvil's

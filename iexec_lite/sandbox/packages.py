@@ -44,7 +44,7 @@ MAX_ARTIFACT = 16 * 1024 * 1024  # bytes of one JSON file of a tarball (the larg
 
 # build/contracts of the poco package: what deploy.py and ens.py create, and a callback receiver
 # for trying. Count EDITION up when the list changes: it is part of the folder's name.
-EDITION = 2
+EDITION = 3
 CONTRACTS = (
     "RLC",
     "IexecLibOrders_v5",
@@ -70,6 +70,11 @@ CONTRACTS = (
     "TestClient",
     "ENSRegistry",
     "PublicResolver",
+    "ERLCTokenSwap",
+    "IexecERC20DelegateKYC",
+    "IexecEscrowTokenDelegateKYC",
+    "IexecPoco1DelegateKYC",
+    "IexecPoco2DelegateKYC",
 )
 
 

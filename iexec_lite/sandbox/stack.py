@@ -22,9 +22,10 @@ from ..errors import IExecError, SandboxError
 from ..net.http import Http
 from ..protocol.chains import Chain
 from ..sdk.files import PRIVATE, atomic_write, private_dir, read_text
+from ..sdk.local import record_path
 from . import accounts
 from .compute import Compute
-from .deploy import Deployment, prepare, record, verify
+from .deploy import Deployment, prepare, record, twin_of, verify
 from .folders import cache_folder, write_json
 from .node import Node
 from .packages import Kit, ensure
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAVOURS", "Sandbox", "require_packages", "saved_chain"]
 
-FLAVOURS = ("token", "native")
+FLAVOURS = ("token", "native", "enterprise")
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
 WORK_INTERVAL = 0.1  # seconds between two looks of the worker
 HEARTBEAT = 15.0  # seconds after which an idle chain gets a block, so that its clock goes on
@@ -139,8 +140,14 @@ class Sandbox:
         self.chain: Chain = record(self.node, self.deployment, services=self.server.url)
         self.worker = self.new_worker()
         write_json(self.folder / "accounts.json", accounts.describe())
-        path = self.folder / "chain.json"
-        write_json(path, self.chain.to_dict())
+        self._write_record(self.chain)
+        if self.chain.enterprise:
+            self._write_record(twin_of(self.chain))
+
+    def _write_record(self, chain: Chain) -> None:
+        """Let a record be found by its name, as long as we run."""
+        path = record_path(self.folder, chain.name)
+        write_json(path, chain.to_dict())
         self._closing.callback(path.unlink, missing_ok=True)
 
     def stop(self, *, save: bool = False) -> None:

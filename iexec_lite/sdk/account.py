@@ -7,6 +7,7 @@ from ..protocol import units
 from ..protocol.contracts import HUB, TOKEN
 from ..protocol.orders import NULL_ADDRESS
 from .context import Context
+from .enterprise import require_kyc
 from .records import AccountBalance, Transfer
 from .wallet import Wallet
 
@@ -38,6 +39,7 @@ class Account:
         native, token = context.chain.native, context.token
 
         def check() -> None:
+            require_kyc(context, context.address)
             balance = Wallet(context).check_balances(context.address).nrlc
             if nrlc > balance:
                 raise StateError(
@@ -71,6 +73,7 @@ class Account:
         nrlc = _positive(amount, "Withdraw")
 
         def check() -> None:
+            require_kyc(context, context.address)
             stake = self.check_balance(context.address).stake
             if nrlc > stake:
                 raise StateError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigurationError, ValidationError
 from ..protocol import chains
+from ..protocol.values import parse_address
 from .context import Context
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class IExec:
     node signs offline and needs ``chain=``.
 
     Options override the chain record: ``hub_address``, the service URLs, ``is_native``, ``use_gas``
-    (``False``: every transaction at gas price 0). ``confirms`` is how many blocks deep a
+    (``False``: every transaction at gas price 0). ``enterprise_swap_conf``, ``{"hub_address": …}``,
+    is the hub of the other flavour, for wrapping RLC. ``confirms`` is how many blocks deep a
     transaction counts as done (1 = mined). ``gas_price`` (wei) and
     ``get_transaction_count(address, block)`` replace what the node suggests. ``timeout`` is seconds
     for one whole request; ``ca_file`` a PEM bundle; plain ``http://`` beyond loopback needs
@@ -116,6 +118,7 @@ class IExec:
         use_gas: bool = True,
         confirms: int = 1,
         bridge_address: str | None = None,
+        enterprise_swap_conf: Mapping[str, str] | None = None,
         gas_price: int | None = None,
         get_transaction_count: Callable[[str, str], int] | None = None,
         timeout: float = 30.0,
@@ -179,6 +182,7 @@ class IExec:
             },
             journal=journal,
             call=call,
+            enterprise_swap_hub=_swap_hub(enterprise_swap_conf),
         )
 
     @classmethod
@@ -345,13 +349,22 @@ def _check_options(
         raise ConfigurationError("Invalid getTransactionCount option, must be a function")
 
 
+def _swap_hub(conf: Mapping[str, str] | None) -> str | None:
+    """The hub of the other flavour, out of ``{"hub_address": …}``."""
+    if conf is None:
+        return None
+    if not isinstance(conf, Mapping) or set(conf) != {"hub_address"}:
+        raise ConfigurationError('enterprise_swap_conf is {"hub_address": <address of the hub>}')
+    return parse_address(conf["hub_address"], "enterprise_swap_conf.hub_address")
+
+
 def _chain(value: str | int | chains.Chain, flavour: str) -> chains.Chain:
     if isinstance(value, chains.Chain):
         return value
-    if value == "sandbox":
+    if isinstance(value, str) and value.startswith("sandbox"):
         from .local import sandbox_chain
 
-        return sandbox_chain()
+        return sandbox_chain(value)
     return chains.resolve(value, flavour)
 
 

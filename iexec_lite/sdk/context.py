@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..net.market import Market
     from ..net.rpc import Rpc
     from ..net.sms import Sms
+    from .fees import Quote
+    from .intent import Intent
     from .journal import Journal
     from .transactions import Sent, Transactions
 
@@ -55,6 +57,7 @@ class Context:
         http_options: Mapping[str, object],
         send_options: Mapping[str, object],
         journal: Journal | None,
+        enterprise_swap_hub: str | None = None,
         call: Call | None = None,
     ) -> None:
         self._chain = chain
@@ -67,6 +70,7 @@ class Context:
         self._http_options = dict(http_options)
         self._send_options = dict(send_options)
         self._journal = journal
+        self.enterprise_swap_hub = enterprise_swap_hub
         self._lock = threading.RLock()
         self._made: dict[str, object] = {}
         self.offline = not self._urls
@@ -274,6 +278,7 @@ class Context:
         expect: Sequence[tuple[EventSpec, str]] = (),
         check: Callable[[], None] | None = None,
         new: bool = False,
+        quote: Quote | None = None,
     ) -> Sent:
         """Send one transaction and wait for it.
 
@@ -281,20 +286,30 @@ class Context:
         transaction of unknown outcome instead of repeating it, unless ``new`` (design.md,
         "Transactions and the journal"). ``expect`` names the events, and who must emit them.
         ``check`` raises where the state of the chain forbids the operation; it is not asked where
-        a transaction is resumed, whose own effect it would take for a fault.
+        a transaction is resumed, whose own effect it would take for a fault. ``quote`` replaces gas
+        and fees.
         """
-        from .transactions import Intent
-
         self.node  # noqa: B018  # the chain id is compared before anything is signed
-        intent = Intent(
+        if check is not None and (new or not self.unfinished(operation, arguments)):
+            check()
+        intent = self._intent(operation, arguments)
+        return self.transactions.send(
+            intent, to, data, value=value, expect=expect, new=new, quote=quote
+        )
+
+    def unfinished(self, operation: str, arguments: Mapping[str, object]) -> bool:
+        """Whether the same call was made before and its outcome is unknown: it would be resumed."""
+        return self.transactions.unfinished(self._intent(operation, arguments)) is not None
+
+    def _intent(self, operation: str, arguments: Mapping[str, object]) -> Intent:
+        from .intent import Intent
+
+        return Intent(
             chain_id=self.chain.id,
             sender=self.address,
             operation=operation,
             arguments=dict(arguments),
         )
-        if check is not None and (new or self.transactions.unfinished(intent) is None):
-            check()
-        return self.transactions.send(intent, to, data, value=value, expect=expect, new=new)
 
     @property
     def interval(self) -> float:

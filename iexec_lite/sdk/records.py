@@ -31,6 +31,7 @@ __all__ = [
     "Resource",
     "ResourceShare",
     "SecretPush",
+    "Sweep",
     "Task",
     "TaskUpdate",
     "Transfer",
@@ -99,6 +100,23 @@ class Transfer(Record):
 
     amount: int
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(Record):
+    """A wallet emptied: the transactions of its RLC and its coin, None where there was nothing.
+
+    ``errors`` tells why the coin could not be sent.
+    """
+
+    send_erc20_tx_hash: str | None = field(metadata={"json": "sendERC20TxHash"})
+    send_native_tx_hash: str | None
+    errors: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The V6 JSON: what there is."""
+        found = Record.to_dict(self)
+        return found if self.errors else {key: found[key] for key in found if key != "errors"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from ..errors import StateError, ValidationError
+from ..errors import (
+    OutcomeUnknownError,
+    StateError,
+    ValidationError,
+    Web3ProviderError,
+    Web3ProviderSendError,
+)
 from ..protocol import units
 from ..protocol.contracts import TOKEN
 from .context import Context
-from .records import Balances
+from .enterprise import is_authorized, require_kyc, unwrap, wrap
+from .records import Balances, Sweep
 
 __all__ = ["Wallet"]
 
@@ -53,13 +60,17 @@ class Wallet:
         ).tx_hash
 
     def send_rlc(self, amount: int | str, to: str, *, new: bool = False) -> str:
-        """Send RLC: ``amount`` in nRLC or with a unit (``"5 RLC"``). Returns the tx hash."""
+        """Send RLC: ``amount`` in nRLC or with a unit (``"5 RLC"``). Returns the tx hash.
+
+        With eRLC both sides need a KYC: StateError.
+        """
         context = self._context
         nrlc = _amount(units.parse_rlc(amount), "amount")
         receiver = context.resolve(to, "to")
         arguments = {"amount": str(nrlc), "to": receiver}
 
         def check() -> None:
+            require_kyc(context, context.address, receiver)
             _require(nrlc, self.check_balances(context.address).nrlc, "nRLC")
 
         token = context.token
@@ -77,6 +88,96 @@ class Wallet:
             check=check,
             new=new,
         ).tx_hash
+
+    # -- everything -----------------------------------------------------------------------------
+
+    def sweep(self, to: str) -> Sweep:
+        """Send all that the wallet holds, RLC and coin, to ``to``, which must be no contract.
+
+        The RLC goes first; if that fails nothing else is sent. What is kept back of the coin is
+        what the transaction may cost at most. A coin that cannot be sent is told in ``errors``.
+        """
+        context = self._context
+        receiver = context.resolve(to, "to")
+        if context.node.request("eth_getCode", (receiver, "latest")) != "0x":
+            raise StateError(f"Cannot sweep to a contract ({receiver})")
+        require_kyc(context, context.address, receiver)
+        tokens = None if context.chain.native else self._sweep_tokens(receiver)
+        try:
+            return Sweep(
+                send_erc20_tx_hash=tokens,
+                send_native_tx_hash=self._sweep_coin(receiver),
+                errors=(),
+            )
+        except OutcomeUnknownError as error:
+            error.details["sendERC20TxHash"] = tokens
+            raise
+        except (StateError, Web3ProviderError) as error:
+            failure = f"Failed to transfer native token: {error.message}"
+            return Sweep(send_erc20_tx_hash=tokens, send_native_tx_hash=None, errors=(failure,))
+
+    def _sweep_tokens(self, receiver: str) -> str | None:
+        context = self._context
+        intent = ("sweepERC20", {"to": receiver})  # the amount is whatever there is
+        nrlc = int(str(context.read(context.token, TOKEN.balanceOf, context.address)))
+        if not nrlc and not context.unfinished(*intent):
+            return None
+        try:
+            return context.send(
+                *intent,
+                context.token,
+                TOKEN.transfer.encode(receiver, nrlc),
+                expect=[(TOKEN.Transfer, context.token)],
+            ).tx_hash
+        except OutcomeUnknownError:
+            raise
+        except Web3ProviderError as error:
+            raise Web3ProviderSendError(
+                f"Failed to sweep ERC20, sweep aborted: {error.message}",
+                details=error.details,
+                cause=error,
+                tx_hash=error.tx_hash,
+            ) from error
+
+    def _sweep_coin(self, receiver: str) -> str:
+        """All but what the transaction may cost; how much gas that is, only the node knows."""
+        context = self._context
+        intent = ("sweepNative", {"to": receiver})
+        if context.unfinished(*intent):
+            return context.send(*intent, receiver).tx_hash
+        from ..net.rpc import quantity
+
+        balance = context.node.request("eth_getBalance", (context.address, "latest"))
+        wei = quantity(balance, "eth_getBalance")
+        # On some chains the gas depends on the size of the transaction, so on that of the value.
+        costs = context.transactions.quote(receiver, value=wei // 2)
+        if wei <= costs.max_cost:
+            raise StateError(
+                f"Tx fees are greater than wallet balance ({costs.max_cost} wei, {wei} wei "
+                "available)"
+            )
+        return context.send(*intent, receiver, value=wei - costs.max_cost, quote=costs).tx_hash
+
+    # -- eRLC -----------------------------------------------------------------------------------
+
+    def wrap_enterprise_rlc(self, amount: int | str, *, new: bool = False) -> str:
+        """Turn RLC into eRLC: ``amount`` in nRLC or with a unit. Returns the tx hash.
+
+        On a standard token chain that has an enterprise twin (``enterprise_swap_conf``).
+        """
+        return wrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+
+    def unwrap_enterprise_rlc(self, amount: int | str, *, new: bool = False) -> str:
+        """Turn eRLC back into RLC: ``amount`` in nRLC or with a unit. Returns the tx hash."""
+        return unwrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+
+    def is_authorized(self, address: str) -> bool:
+        """Whether somebody may hold eRLC. StateError on chains without it."""
+        context = self._context
+        person = context.resolve(address, "address")
+        if not context.chain.enterprise:
+            raise StateError("Cannot check authorized eRLC holders on current chain")
+        return is_authorized(context, context.token, person)
 
 
 def _require(needed: int, available: int, unit: str) -> None:

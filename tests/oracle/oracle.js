@@ -55,8 +55,10 @@ const YUP = {
 const clients = new Map();
 
 /** The SDK on a running node: one client for each node, flavour, key and set of services. */
-function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = host, ipfsGateway, iexecGateway, ens, chainId }) {
-  const name = [host, key, hub, native, sms, resultProxy, ipfsGateway, iexecGateway, ens].join();
+function running(chain) {
+  const { host, key = NOBODY, hub, native, flavour = 'standard', swapHub, ens, chainId } = chain;
+  const { sms = host, resultProxy = host, ipfsGateway, iexecGateway } = chain;
+  const name = JSON.stringify(chain);
   if (!clients.has(name)) {
     let wallet = sdk.utils.getSignerFromPrivateKey(host, key);
     if (ens) {
@@ -69,7 +71,8 @@ function running({ host, key = NOBODY, hub, native, sms = host, resultProxy = ho
     // The SDK wants the URLs even of services that it does not contact.
     const services = { smsURL: sms, resultProxyURL: resultProxy, ipfsGatewayURL: ipfsGateway, iexecGatewayURL: iexecGateway };
     const options = { hubAddress: hub, isNative: native, useGas: !native, ...services };
-    clients.set(name, new sdk.IExec({ ethProvider: wallet }, options));
+    if (swapHub) options.enterpriseSwapConf = { hubAddress: swapHub };
+    clients.set(name, new sdk.IExec({ ethProvider: wallet, flavour }, options));
   }
   return clients.get(name);
 }

@@ -73,6 +73,12 @@ def native_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield from _running("native", kit, tmp_path_factory.mktemp("native"))
 
 
+@pytest.fixture(scope="session")
+def enterprise_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The enterprise sandbox of this process; use ``enterprise_sandbox`` in tests."""
+    yield from _running("enterprise", kit, tmp_path_factory.mktemp("enterprise"))
+
+
 def _isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
     """The sandbox as it was deployed, for one test; a worker that knows nothing."""
     snapshot = sandbox.node.rpc.request("evm_snapshot")
@@ -94,6 +100,12 @@ def sandbox(token_chain: Sandbox) -> Iterator[Sandbox]:
 def native_sandbox(native_chain: Sandbox) -> Iterator[Sandbox]:
     """A native sandbox."""
     yield from _isolated(native_chain)
+
+
+@pytest.fixture
+def enterprise_sandbox(enterprise_chain: Sandbox) -> Iterator[Sandbox]:
+    """An enterprise sandbox: everybody but ``beneficiary`` has a KYC."""
+    yield from _isolated(enterprise_chain)
 
 
 @pytest.fixture(params=["token", "native"])
@@ -150,11 +162,11 @@ def buy(client: Client, secrets: Secrets) -> Buy:
     ``image`` and ``mrenclave`` are the app's; ``dataset`` is the address of a deployed one,
     ``pool_owner`` the name of an account. Prices are nRLC. What is left is of the request order:
     ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``. The requester's storage
-    token is pushed before, but for ``token=False``.
+    token is pushed before, but for ``token=False``. ``match=False`` returns the signed orders.
     """
     price = 1000
 
-    def match(
+    def purchase(
         sandbox: Sandbox,
         *,
         image: str = SAMPLE_IMAGE,
@@ -166,8 +178,9 @@ def buy(client: Client, secrets: Secrets) -> Buy:
         trust: int = 0,
         tag: list[str] | None = None,
         token: bool = True,
+        match: bool = True,
         **request: Any,
-    ) -> MatchResult:
+    ) -> Any:
         if token:
             secrets.storage_token(sandbox, "requester")
         provider, owner = client(sandbox, "app-provider"), client(sandbox, pool_owner)
@@ -197,15 +210,15 @@ def buy(client: Client, secrets: Secrets) -> Buy:
             workerpool=pool, workerpoolprice=price, **common
         )
         requestorder = requester.order.create_requestorder(app=app, **common, **prices, **request)
-        return requester.order.match_orders(
-            apporder=provider.order.sign_apporder(apporder),
-            datasetorder=datasetorder,
-            workerpoolorder=owner.order.sign_workerpoolorder(poolorder),
-            requestorder=requester.order.sign_requestorder(requestorder, check_request=token),
-            check_request=token,
-        )
+        orders = {
+            "apporder": provider.order.sign_apporder(apporder),
+            "datasetorder": datasetorder,
+            "workerpoolorder": owner.order.sign_workerpoolorder(poolorder),
+            "requestorder": requester.order.sign_requestorder(requestorder, check_request=token),
+        }
+        return requester.order.match_orders(**orders, check_request=token) if match else orders
 
-    return match
+    return purchase
 
 
 def _deployed_app(provider: IExec, image: str, mrenclave: dict[str, object] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import threading
@@ -235,6 +236,47 @@ def test_a_watch_is_patient(brittle: NamedChain, client: Client, buy: Buy) -> No
         next(impatient)
     assert isinstance(caught.value.cause, TransportError)
     assert list(impatient) == []
+
+
+class Restored(Node):
+    """A node that begins with what another had, as one that was restarted."""
+
+    state: Path
+
+    def _command(self, port: int) -> list[str]:
+        return [*super()._command(port), "--load-state", str(self.state)]
+
+
+def test_watches_outlive_a_node(
+    brittle: NamedChain, client: Client, buy: Buy, kit: Kit, tmp_path: Path
+) -> None:
+    """It is killed, and started again on the same port with what it had: both just go on."""
+    match = buy(brittle, token=False)
+    iexec = client(brittle, "requester", timeout=2)
+    deal = iexec.deal.obs_deal(match.dealid, patience=30)
+    task = iexec.task.obs_task(match.taskids[0], dealid=match.dealid, patience=30)
+    assert (next(deal).message, next(task).message) == ("DEAL_UPDATED", "TASK_UPDATED")
+    port = int(brittle.node.url.rpartition(":")[2])
+    again = Restored(kit.anvil, "token", port=port, port_required=True)
+    again.state = tmp_path / "state.json"
+    again.state.write_bytes(gzip.decompress(from_hex(brittle.node.dump())))
+    os.kill(brittle.node.pid, signal.SIGKILL)
+    brittle.node.stop()
+
+    def restart() -> None:
+        again.start()
+        again.rpc.request("evm_increaseTime", (3000,))
+        again.mine()
+
+    timer = threading.Timer(0.7, restart)
+    timer.start()
+    try:
+        assert next(deal).message == "DEAL_TIMEDOUT"
+        assert next(task).message == "TASK_TIMEDOUT"
+        assert (list(deal), list(task)) == ([], [])
+    finally:
+        timer.join()
+        again.stop()
 
 
 # --- confirmations --------------------------------------------------------------------------------

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import threading
 import time
+import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iexec_lite.errors import IpfsGatewayCallError, StateError
+from iexec_lite.errors import DecodingError, IpfsGatewayCallError, StateError
 from iexec_lite.net.http import Http
 from iexec_lite.sdk import results
 from iexec_lite.sdk.records import Task
@@ -107,7 +112,9 @@ def test_a_refusal(gateway: Any, status: int, retryable: bool) -> None:
     url = gateway(refuse)
     with Http(retries=0) as http, pytest.raises(IpfsGatewayCallError) as caught:
         of(url + "/key/of/mine/", http).read()
-    assert caught.value.message == f"Failed to download from {url}: API call error: {status}"
+    assert caught.value.message.startswith(
+        f"Failed to download from {url}: API call error: {status}: "
+    )
     assert caught.value.retryable is retryable
 
 
@@ -117,3 +124,55 @@ def test_a_file_that_exists(tmp_path: Path) -> None:
     with Http() as http, pytest.raises(StateError, match="exists already"):
         of("http://127.0.0.1:1", http).save(path)
     assert path.read_text() == "mine"
+
+
+# --- large results --------------------------------------------------------------------------------
+
+BIG = 200 * 1024 * 1024  # bytes
+
+
+@pytest.fixture(scope="module")
+def big_result(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An archive of 200 MB as workers make it, and the digest of its one file."""
+    path = tmp_path_factory.mktemp("big") / "big.zip"
+    block, digest = bytes(range(256)) * 4096, hashlib.sha256()
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("big.bin", "w", force_zip64=True) as file:
+            for _ in range(BIG // len(block)):
+                file.write(block)
+                digest.update(block)
+        archive.writestr("computed.json", '{"deterministic-output-path": "/iexec_out/big.bin"}')
+    return path, "0x" + digest.hexdigest()
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_large_result_is_streamed_and_checked(
+    gateway: Any, big_result: tuple[Path, str], tmp_path: Path, honest: bool
+) -> None:
+    source, digest = big_result
+
+    def send(handler: Any) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", str(source.stat().st_size))
+        handler.end_headers()
+        with source.open("rb") as file:
+            shutil.copyfileobj(file, handler.wfile)
+
+    target = tmp_path / "result.zip"
+    with Http() as http:
+        found = of(gateway(send), http)
+        expected = digest if honest else "0x" + "11" * 32
+        found.task = replace(found.task, result_digest=expected)
+        tracemalloc.start()
+        if honest:
+            assert found.save(target) == target
+            assert found.checked is True
+        else:
+            with pytest.raises(DecodingError, match="the file is kept, do not trust it") as caught:
+                found.save(target)
+            assert caught.value.details == {"digest": digest, "expected": expected}
+            assert found.checked is None
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+    assert target.stat().st_size == source.stat().st_size > BIG
