@@ -51,7 +51,7 @@ class _Plain:
 def _shown(default: object) -> object:
     """A default value; a record by its name, if it has one."""
     name = getattr(default, "name", None)
-    return _Plain(str(name).upper()) if name and default is not inspect.Parameter.empty else default
+    return _Plain(str(name).upper()) if name else default
 
 
 def signature(function: object) -> str:
