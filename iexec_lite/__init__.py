@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .sdk.records import (
         AccountBalance,
         Balances,
+        BridgeTransfer,
         CancelledOrder,
         Deal,
         DealClaim,
@@ -62,6 +63,7 @@ __all__ = [
     "App",
     "Apporder",
     "Balances",
+    "BridgeTransfer",
     "CancelledOrder",
     "Category",
     "Chain",
@@ -113,6 +115,7 @@ _HOME = {
     "sdk.records": (
         "AccountBalance",
         "Balances",
+        "BridgeTransfer",
         "CancelledOrder",
         "Deal",
         "DealClaim",

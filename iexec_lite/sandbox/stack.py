@@ -22,7 +22,7 @@ from ..errors import IExecError, SandboxError
 from ..net.http import Http
 from ..protocol.chains import Chain
 from ..sdk.files import PRIVATE, atomic_write, private_dir, read_text
-from ..sdk.local import record_path
+from ..sdk.local import SANDBOX, record_path
 from . import accounts
 from .compute import Compute
 from .deploy import Deployment, prepare, record, twin_of, verify
@@ -37,6 +37,7 @@ from .uploads import Uploads
 from .worker import Worker
 
 if TYPE_CHECKING:
+    from .bridge import Bridge
     from .server import WSGI, Service
 
 __all__ = ["FLAVOURS", "Sandbox", "require_packages", "saved_chain"]
@@ -68,7 +69,7 @@ class Sandbox:
     """A sandbox in ``folder``. ``with Sandbox(folder) as sandbox: …`` or ``start`` and ``stop``.
 
     ``fresh`` forgets all of last time. ``report`` hears what the worker does. ``apps`` are mounted
-    beside the services.
+    beside the services. ``bridge``: with a native sandbox, ``bridged``, at the other end of one.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Sandbox:
         folder: Path,
         *,
         flavour: str = "token",
+        name: str = SANDBOX,
+        bridge: bool = False,
         port: int | None = None,
         port_required: bool = False,
         service_port: int | None = None,
@@ -88,8 +91,14 @@ class Sandbox:
     ) -> None:
         if flavour not in FLAVOURS:
             raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
+        if bridge and flavour != "token":
+            raise SandboxError(f"a bridge begins on a token chain, not on a chain of {flavour!r}")
         self.folder = folder
         self.flavour = flavour
+        self.bridge: Bridge | None = None
+        self.bridged: Sandbox | None = None
+        self._name = name
+        self._bridge = bridge
         self._fresh = fresh
         self._cache = cache or cache_folder()
         self._kit = kit
@@ -137,12 +146,33 @@ class Sandbox:
         for service in self.services.values():
             self._closing.callback(service.close)
         self.serve(pick_port(service_port))
-        self.chain: Chain = record(self.node, self.deployment, services=self.server.url)
+        url = self.server.url
+        self.chain: Chain = record(self.node, self.deployment, name=self._name, services=url)
         self.worker = self.new_worker()
+        if self._bridge:
+            self._build_bridge()
         write_json(self.folder / "accounts.json", accounts.describe())
         self._write_record(self.chain)
         if self.chain.enterprise:
             self._write_record(twin_of(self.chain))
+
+    def _build_bridge(self) -> None:
+        from .bridge import Bridge
+
+        other = Sandbox(
+            self.folder / "native",
+            flavour="native",
+            name=f"{self._name}-native",
+            fresh=self._fresh,
+            kit=self.kit,
+            cache=self._cache,
+            progress=self._progress,
+            report=self._report,
+        )
+        self._closing.callback(other.stop)
+        other.start()
+        self.bridge, self.bridged = Bridge(self, other, report=self._report), other
+        self._write_record(other.chain)
 
     def _write_record(self, chain: Chain) -> None:
         """Let a record be found by its name, as long as we run."""
@@ -155,6 +185,8 @@ class Sandbox:
         self._stopping.set()
         with uninterrupted():
             try:
+                if self.bridged is not None:
+                    self.bridged.stop(save=save)
                 if save and self.node.alive:
                     atomic_write(self._saved, self.node.dump(), mode=PRIVATE)
             finally:
@@ -242,12 +274,14 @@ class Sandbox:
         idle, heard = 0.0, ""
         self._stopping = stop
         while not stop.wait(WORK_INTERVAL):
-            if not self.node.alive:
-                raise SandboxError(f"anvil has ended; see {self.folder / 'anvil.log'}")
+            for sandbox in self._all():
+                if not sandbox.node.alive:
+                    raise SandboxError(f"anvil has ended; see {sandbox.folder / 'anvil.log'}")
             try:
-                idle = 0.0 if self.worker.run_once() else idle + WORK_INTERVAL
+                idle = 0.0 if self._run_once() else idle + WORK_INTERVAL
                 if heartbeat is not None and idle >= heartbeat:
-                    self.node.mine()
+                    for sandbox in self._all():
+                        sandbox.node.mine()
                     idle = 0.0
                 heard = ""
             except IExecError as error:
@@ -256,6 +290,14 @@ class Sandbox:
                 if error.message != heard:  # once, not ten times a second
                     heard = error.message
                     (self._report or self._progress.step)(f"the worker stumbled: {heard}")
+
+    def _all(self) -> list[Sandbox]:
+        return [self] if self.bridged is None else [self, self.bridged]
+
+    def _run_once(self) -> int:
+        """All that can be done now: tasks, and what waits at the bridge."""
+        done = sum(sandbox.worker.run_once() for sandbox in self._all())
+        return done + (self.bridge.run_once() if self.bridge is not None else 0)
 
     # -- the chain ----------------------------------------------------------------------------
 

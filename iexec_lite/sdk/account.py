@@ -28,6 +28,11 @@ class Account:
         assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
         return AccountBalance(stake=found["stake"], locked=found["locked"])
 
+    def check_bridged_balance(self, address: str) -> AccountBalance:
+        """The same on the chain at the other end of the bridge."""
+        owner = self._context.resolve(address, "address")
+        return Account(self._context.bridged).check_balance(owner)
+
     def deposit(self, amount: int | str, *, new: bool = False) -> Transfer:
         """Move RLC from the wallet to the hub: ``amount`` in nRLC or with a unit (``"5 RLC"``).
 

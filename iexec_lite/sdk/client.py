@@ -90,9 +90,10 @@ class IExec:
     node signs offline and needs ``chain=``.
 
     Options override the chain record: ``hub_address``, the service URLs, ``is_native``, ``use_gas``
-    (``False``: every transaction at gas price 0). ``enterprise_swap_conf``, ``{"hub_address": …}``,
-    is the hub of the other flavour, for wrapping RLC. ``confirms`` is how many blocks deep a
-    transaction counts as done (1 = mined). ``gas_price`` (wei) and
+    (``False``: every transaction at gas price 0), ``bridge_address``. ``bridged_network_conf`` is
+    the other end of the bridge: ``rpc_url``, ``chain_id``, ``hub_address``, ``bridge_address``;
+    ``enterprise_swap_conf`` the hub of the other flavour: ``hub_address``. ``confirms`` is how many
+    blocks deep a transaction counts as done (1 = mined). ``gas_price`` (wei) and
     ``get_transaction_count(address, block)`` replace what the node suggests. ``timeout`` is seconds
     for one whole request; ``ca_file`` a PEM bundle; plain ``http://`` beyond loopback needs
     ``allow_plain_http=True``. ``journal`` keeps pending transactions, in memory by default.
@@ -118,6 +119,7 @@ class IExec:
         use_gas: bool = True,
         confirms: int = 1,
         bridge_address: str | None = None,
+        bridged_network_conf: Mapping[str, object] | None = None,
         enterprise_swap_conf: Mapping[str, str] | None = None,
         gas_price: int | None = None,
         get_transaction_count: Callable[[str, str], int] | None = None,
@@ -183,6 +185,7 @@ class IExec:
             journal=journal,
             call=call,
             enterprise_swap_hub=_swap_hub(enterprise_swap_conf),
+            bridged_conf=_bridged_conf(bridged_network_conf),
         )
 
     @classmethod
@@ -347,6 +350,15 @@ def _check_options(
         raise ConfigurationError("Invalid gasPrice option: gas_price is wei, an integer >= 0")
     if count is not None and not callable(count):
         raise ConfigurationError("Invalid getTransactionCount option, must be a function")
+
+
+def _bridged_conf(conf: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    known = ("rpc_url", "chain_id", "hub_address", "bridge_address")
+    if conf is None:
+        return None
+    if not isinstance(conf, Mapping) or not set(conf) <= set(known):
+        raise ConfigurationError(f"bridged_network_conf has the members {', '.join(known)}")
+    return dict(conf)
 
 
 def _swap_hub(conf: Mapping[str, str] | None) -> str | None:

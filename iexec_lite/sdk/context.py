@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..net.rpc import Rpc
     from ..net.sms import Sms
     from .fees import Quote
-    from .intent import Intent
+    from .intent import Finish, Intent
     from .journal import Journal
     from .transactions import Sent, Transactions
 
@@ -58,6 +58,7 @@ class Context:
         send_options: Mapping[str, object],
         journal: Journal | None,
         enterprise_swap_hub: str | None = None,
+        bridged_conf: Mapping[str, object] | None = None,
         call: Call | None = None,
     ) -> None:
         self._chain = chain
@@ -71,6 +72,7 @@ class Context:
         self._send_options = dict(send_options)
         self._journal = journal
         self.enterprise_swap_hub = enterprise_swap_hub
+        self._bridged_conf = bridged_conf
         self._lock = threading.RLock()
         self._made: dict[str, object] = {}
         self.offline = not self._urls
@@ -267,6 +269,35 @@ class Context:
 
         return self.once("transactions", make)
 
+    # -- the other end of the bridge ----------------------------------------------------------
+
+    @property
+    def has_bridged(self) -> bool:
+        """Whether it is known what lies at the other end of the bridge."""
+        return self._bridged_conf is not None or self.chain.bridged_chain is not None
+
+    @property
+    def bridged(self) -> Context:
+        """The chain at the other end, for reading. ConfigurationError where it is not known."""
+
+        def make() -> Context:
+            from .bridge import bridged_chain
+
+            chain = bridged_chain(self.chain, self._bridged_conf)
+            return Context(
+                chain=chain,
+                urls=(str(chain.host),),
+                quorum=1,
+                signer=None,
+                flavour=chain.flavour,
+                overrides={},
+                http_options=self._http_options,
+                send_options=self._send_options,
+                journal=None,
+            )
+
+        return self.once("bridged", make)
+
     def send(
         self,
         operation: str,
@@ -279,6 +310,8 @@ class Context:
         check: Callable[[], None] | None = None,
         new: bool = False,
         quote: Quote | None = None,
+        note: Mapping[str, object] | None = None,
+        finish: Finish | None = None,
     ) -> Sent:
         """Send one transaction and wait for it.
 
@@ -286,15 +319,23 @@ class Context:
         transaction of unknown outcome instead of repeating it, unless ``new`` (design.md,
         "Transactions and the journal"). ``expect`` names the events, and who must emit them.
         ``check`` raises where the state of the chain forbids the operation; it is not asked where
-        a transaction is resumed, whose own effect it would take for a fault. ``quote`` replaces gas
-        and fees.
+        a transaction is resumed, whose own effect it would take for a fault. The rest as
+        ``Transactions.send`` has it.
         """
         self.node  # noqa: B018  # the chain id is compared before anything is signed
         if check is not None and (new or not self.unfinished(operation, arguments)):
             check()
         intent = self._intent(operation, arguments)
         return self.transactions.send(
-            intent, to, data, value=value, expect=expect, new=new, quote=quote
+            intent,
+            to,
+            data,
+            value=value,
+            expect=expect,
+            new=new,
+            quote=quote,
+            note=note,
+            finish=finish,
         )
 
     def unfinished(self, operation: str, arguments: Mapping[str, object]) -> bool:
@@ -320,7 +361,7 @@ class Context:
     def close(self) -> None:
         """Close the connections. The client cannot be used afterwards."""
         with self._lock:
-            for name in ("rpc", "http"):
+            for name in ("bridged", "rpc", "http"):
                 made = self._made.get(name)
                 if made is not None:
                     made.close()  # type: ignore[attr-defined]

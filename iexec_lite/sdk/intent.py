@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,12 @@ from ..eth.codec import address_to_bytes
 if TYPE_CHECKING:
     from ..protocol.contracts import EventSpec
 
-__all__ = ["Expected", "Intent", "Sent", "expected_events", "find_events"]
+__all__ = ["Expected", "Finish", "Intent", "Sent", "expected_events", "find_events"]
 
 # (event, address that must emit it) or (event, address, name for the error)
 Expected = tuple["EventSpec", str] | tuple["EventSpec", str, str]
+# hash of a mined transaction, note of its entry
+Finish = Callable[[str, Mapping[str, object]], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

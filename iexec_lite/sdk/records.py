@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountBalance",
     "Balances",
+    "BridgeTransfer",
     "CancelledOrder",
     "Deal",
     "DealClaim",
@@ -100,6 +101,17 @@ class Transfer(Record):
 
     amount: int
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeTransfer(Record):
+    """RLC that went over the bridge: what was sent here, and what paid it out on the other side.
+
+    ``receive_tx_hash`` is None where the other side is not known to this client.
+    """
+
+    send_tx_hash: str
+    receive_tx_hash: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

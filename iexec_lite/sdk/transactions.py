@@ -35,7 +35,7 @@ from . import journal as states
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
 from .fees import Quote, call_fields, quote, reason_of, refused
-from .intent import Expected, Intent, Sent, expected_events, find_events
+from .intent import Expected, Finish, Intent, Sent, expected_events, find_events
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
@@ -139,12 +139,15 @@ class Transactions:
         note: Mapping[str, object] | None = None,
         quote: Quote | None = None,
         timeout: float | None = None,
+        finish: Finish | None = None,
     ) -> Sent:
         """Send ``data`` (and ``value`` wei) to ``to``, wait, and return the confirmed result.
 
         Where an identical intent was left with an unknown outcome, that transaction is resumed and
         nothing new is signed, unless ``new``. ``expect`` names events and their emitters. ``note``
-        (JSON-able) is kept with the entry. ``quote`` replaces gas and fees.
+        (JSON-able) is kept with the entry. ``quote`` replaces gas and fees. ``finish`` is what must
+        come after the transaction before the intent counts as done: while it raises, the same call
+        resumes it.
 
         ``Web3ProviderSendError``: nothing was sent. ``OutcomeUnknownError``: perhaps it was.
         ``Web3ProviderCallError`` with ``tx_hash``: mined, but failed or without an expected event.
@@ -164,7 +167,9 @@ class Transactions:
                         account, intent, to=to, data=data, value=value, costs=costs, note=note
                     )
         longest = self.timeout if timeout is None else timeout
-        return self._follow(account, entry, expected_events(expect), resumed, longest)
+        return self._follow(
+            account, entry, expected_events(expect), resumed, longest, finish=finish
+        )
 
     # --- before --------------------------------------------------------------------------------
 
@@ -414,8 +419,10 @@ class Transactions:
         expected: Sequence[Expected],
         resumed: bool,
         timeout: float | None,
+        *,
+        finish: Finish | None,
     ) -> Sent:
-        """Wait for the entry's transaction and settle it."""
+        """Wait for the entry's transaction, and what comes after it, and settle it."""
         try:
             if entry.raw is None:
                 entry, receipt = self._entrusted_receipt(account, entry, timeout)
@@ -423,6 +430,8 @@ class Transactions:
                 receipt = self._own_receipt(entry, entry.raw, resumed, timeout)
             tx_hash = str(entry.tx_hash)
             failed = int(receipt["status"], 16) == 0
+            if finish is not None and not failed:
+                finish(tx_hash, entry.note or {})
             account.update(entry, state=states.FAILED if failed else states.SETTLED)
             for other in account.pending():
                 # ruled out now; not what a wallet has, which may come under another nonce

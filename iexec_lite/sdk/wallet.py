@@ -11,11 +11,14 @@ from ..errors import (
 )
 from ..protocol import units
 from ..protocol.contracts import TOKEN
+from .bridge import to_mainchain, to_sidechain, wait
 from .context import Context
 from .enterprise import is_authorized, require_kyc, unwrap, wrap
-from .records import Balances, Sweep
+from .records import Balances, BridgeTransfer, Sweep
 
 __all__ = ["Wallet"]
+
+BRIDGE_TIMEOUT = 1800.0  # seconds; the bridges of public chains take some minutes
 
 
 class Wallet:
@@ -157,6 +160,42 @@ class Wallet:
                 "available)"
             )
         return context.send(*intent, receiver, value=wei - costs.max_cost, quote=costs).tx_hash
+
+    # -- the bridge -----------------------------------------------------------------------------
+
+    def check_bridged_balances(self, address: str) -> Balances:
+        """The balances of an address on the chain at the other end of the bridge."""
+        owner = self._context.resolve(address, "address")
+        return Wallet(self._context.bridged).check_balances(owner)
+
+    def bridge_to_sidechain(
+        self, amount: int | str, *, timeout: float = BRIDGE_TIMEOUT, new: bool = False
+    ) -> BridgeTransfer:
+        """Send RLC over the bridge to the native chain: ``amount`` in nRLC or with a unit.
+
+        Waits until it is paid out there, ``timeout`` seconds. BridgeError (``send_tx_hash``) when
+        that is not seen: the same call then goes on waiting and sends nothing, unless ``new``, and
+        :meth:`wait_for_bridge` does the same anywhere. Without ``bridged_network_conf`` nobody
+        knows where to look, and nothing is waited for.
+        """
+        nrlc = _amount(units.parse_rlc(amount), "amount")
+        return to_sidechain(self._context, nrlc, timeout=timeout, new=new)
+
+    def bridge_to_mainchain(
+        self, amount: int | str, *, timeout: float = BRIDGE_TIMEOUT, new: bool = False
+    ) -> BridgeTransfer:
+        """Send RLC over the bridge to the token chain; see :meth:`bridge_to_sidechain`."""
+        nrlc = _amount(units.parse_rlc(amount), "amount")
+        return to_mainchain(self._context, nrlc, timeout=timeout, new=new)
+
+    def wait_for_bridge(
+        self, send_tx_hash: str, *, timeout: float = BRIDGE_TIMEOUT
+    ) -> BridgeTransfer:
+        """Wait for a transfer that was sent before, by anybody, to be paid out on the other side.
+
+        Sends nothing and needs no signer. Raises BridgeError, StateError for another transaction.
+        """
+        return wait(self._context, send_tx_hash, timeout=timeout)
 
     # -- eRLC -----------------------------------------------------------------------------------
 

@@ -264,7 +264,7 @@ def test_library_works_without_cli_and_sandbox(planted: Path) -> None:
 PUBLIC = {
     "App", "Apporder", "Category", "Dataset", "Datasetorder", "IExec", "KeySigner", "Page",
     "Requestorder", "Signer", "SignedApporder", "SignedDatasetorder", "SignedRequestorder",
-    "SecretPush", "Sweep", "SignedRequest", "SigningRequest",
+    "BridgeTransfer", "SecretPush", "Sweep", "SignedRequest", "SigningRequest",
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
