@@ -31,6 +31,10 @@ def test_pages_are_up_to_date(tmp_path: Path) -> None:
     assert stale(tmp_path / "docs") == ["methods.md", "witness.md"]
 
 
+def test_nothing_of_v6_is_missing() -> None:
+    assert "**missing**" not in make_docs.pages()["methods.md"]
+
+
 def test_methods() -> None:
     """Ours beside theirs; one that we do not have is missing, one that they do not have is ours."""
 
