@@ -139,6 +139,9 @@ CASES = [
 ]
 
 
+@pytest.mark.witness(
+    "calldata: [!b]*", "view: deal", "view: task", "view: account", "view: category", by="contracts"
+)
 @pytest.mark.parametrize(("namespace", "name"), CASES)
 def test_function(artifact: Artifact, namespace: str, name: str) -> None:
     table, sources = SOURCES[namespace]
@@ -150,6 +153,7 @@ def test_function(artifact: Artifact, namespace: str, name: str) -> None:
         assert_same_function(method, artifact(source))
 
 
+@pytest.mark.witness("view: app, dataset, workerpool", by="contracts")
 @pytest.mark.parametrize(
     ("kind", "key"), [(kind, key) for kind, getters in RESOURCE.items() for key in getters]
 )
@@ -157,6 +161,7 @@ def test_getter(artifact: Artifact, kind: str, key: str) -> None:
     assert_same_function(RESOURCE[kind][key], artifact(kind.capitalize()))
 
 
+@pytest.mark.witness("events", by="contracts")
 @pytest.mark.parametrize(
     "name", [name for name in members(EVENTS, EventSpec) if name not in ABSENT_EVENTS]
 )

@@ -227,6 +227,12 @@ const OPS = {
     return pages;
   },
   results: async ({ chain, taskid }) => base64(await (await running(chain).task.fetchResults(taskid)).arrayBuffer()),
+  // every method that a program can call, as module.method
+  methods: () => {
+    const modules = { ...running({ host: 'http://127.0.0.1:1', hub: tools.NULL_ADDRESS, native: false }), utils: sdk.utils };
+    const found = ([name, value]) => Object.keys(Object(value)).filter((key) => typeof value[key] === 'function').map((key) => `${name}.${key}`);
+    return Object.entries(modules).flatMap(found).sort();
+  },
 };
 
 async function answer(line) {

@@ -174,6 +174,7 @@ def test_they_match_our_orders(js: Ask, py: Any, market: dict[str, str], dataset
     assert deal["botSize"] == str(VOLUME)
 
 
+@pytest.mark.witness("task id", "view: deal", "view: task", "view: account", by="js")
 def test_a_deal_to_its_end(sandbox: Sandbox, js: Ask, py: Any, market: dict[str, str]) -> None:
     """Two of the orders are theirs and two ours; every state of a task looks the same."""
     values = fields(market, dataset=True)
@@ -274,6 +275,7 @@ def test_refusals_in_the_same_words(js: Ask, py: Any, market: dict[str, str], ca
 # --- resources, accounts, wallets -----------------------------------------------------------------
 
 
+@pytest.mark.witness("view: app, dataset, workerpool", by="js")
 def test_resources(js: Ask, py: Any, market: dict[str, str]) -> None:
     iexec = py("admin")
     for kind, address in market.items():
@@ -298,6 +300,43 @@ def test_resources(js: Ask, py: Any, market: dict[str, str]) -> None:
                 "checksum": "0x" + "0a" * 32,
             }
         )
+
+
+MEASUREMENT = {
+    "provider": "SCONE",
+    "version": "v5",
+    "entrypoint": "python /app/app.py é",
+    "heapSize": 1073741824,
+    "fingerprint": "5d" * 32,
+}
+ENTRIES: dict[str, dict[str, Any]] = {
+    "app": {
+        "name": "héllo",
+        "type": "DOCKER",
+        "multiaddr": "docker.io/x:1",
+        "checksum": "0x" + "0a" * 32,
+        "mrenclave": MEASUREMENT,
+    },
+    "dataset": {
+        "name": "☂",
+        "multiaddr": "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ",
+        "checksum": "0x" + "0b" * 32,
+    },
+    "workerpool": {"description": "piscine à ouvriers"},
+}
+
+
+@pytest.mark.witness("calldata: deploy *", "multiaddress", "enclave measurement", by="js")
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_what_they_deploy_is_deployed_for_us(js: Ask, py: Any, kind: str) -> None:
+    """The address follows from all that is stored: the same one is the same bytes."""
+    entry = {"owner": accounts.addresses()["requester"], **ENTRIES[kind]}
+    address = js("worker-1", f"{kind}.deploy{kind.capitalize()}", entry)["address"]
+    iexec = getattr(py("worker-1"), kind)
+    with pytest.raises(StateError, match=f"already deployed at address {address}"):
+        getattr(iexec, f"deploy_{kind}")(entry)
+    shown = getattr(iexec, f"show_{kind}")(address).to_dict()
+    assert shown == js("admin", f"{kind}.show{kind.capitalize()}", address)
 
 
 def test_money(sandbox: Sandbox, js: Ask, py: Any) -> None:

@@ -25,6 +25,7 @@ Ask = Callable[..., Any]
 NAME, OTHER = "seller.v5.iexec.eth", "Pool-2.iexec.ETH"
 
 
+@pytest.mark.witness("ENS namehash", by="js")
 def test_namehash(oracle: Any, make: Any) -> None:
     """Where we look a name up, ethers looks up the same node; it takes more names than we do."""
     letters = "abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-"
@@ -82,6 +83,7 @@ def js(oracle: Any, named: IExec) -> Ask:
     return ask
 
 
+@pytest.mark.witness("calldata: ENS resolution", by="js")
 def test_the_same_name_is_the_same_account(js: Ask, named: IExec) -> None:
     for name in (NAME, OTHER, NAME.upper()[:-4] + ".eth"):
         ours = named.account.check_balance(name).to_dict()

@@ -73,6 +73,7 @@ def test_each_wraps_and_the_other_sees_it(py: Any, js: Ask, standard: IExec) -> 
     assert ours() == theirs() == [rlc, erlc]
 
 
+@pytest.mark.witness("view: eRLC membership", by="js")
 @pytest.mark.parametrize(
     ("who", "theirs", "ours"),
     [

@@ -31,6 +31,7 @@ def plain_files(make: Any, count: int) -> list[bytes]:
     return [make.bytes(sizes[i] if i < len(sizes) else make.uint(11)) for i in range(count)]
 
 
+@pytest.mark.witness("encrypted dataset", "checksum of a dataset", by="js")
 def test_javascript_encrypts_we_decrypt(oracle: Any, make: Any) -> None:
     files = plain_files(make, 200)
     asked = [{"data": b64(data), "key": generate_encryption_key()} for data in files]
@@ -41,6 +42,7 @@ def test_javascript_encrypts_we_decrypt(oracle: Any, make: Any) -> None:
     assert sums == [checksum(file) for file in encrypted]
 
 
+@pytest.mark.witness("encrypted dataset", by="js")
 def test_we_encrypt_javascript_decrypts(oracle: Any, make: Any) -> None:
     files = plain_files(make, 200)
     keys = [generate_encryption_key() for _ in files]
@@ -56,6 +58,7 @@ def rsa_keys() -> list[tuple[str, str]]:
     return [rsa_generate(2048) for _ in range(2)]
 
 
+@pytest.mark.witness("result archive of V6", by="js")
 def test_javascript_opens_our_results(oracle: Any, make: Any, rsa_keys: Any) -> None:
     asked, files = [], []
     for data in filter(None, plain_files(make, 60)):  # an empty inner file is no result

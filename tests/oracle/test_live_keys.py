@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import keystore
 from iexec_lite.eth.codec import checksum_address, from_hex, to_hex
 from iexec_lite.eth.crypto import PrivateKey
@@ -18,6 +20,7 @@ def password(make: Any) -> str:
     return make.pick(["x", "", "Ｆｕｌｌ ﬁ Å", make.text(), "correct horse battery staple"])
 
 
+@pytest.mark.witness("keystore", by="js")
 def test_keystores_of_javascript(oracle: Any, make: Any) -> None:
     asked = []
     for i in range(60):
@@ -30,6 +33,7 @@ def test_keystores_of_javascript(oracle: Any, make: Any) -> None:
         assert keystore.address_of(text) == checksum_address(key.address)
 
 
+@pytest.mark.witness("keystore", by="js")
 def test_our_keystores(oracle: Any, make: Any) -> None:
     asked, keys = [], []
     for i in range(60):
@@ -41,12 +45,14 @@ def test_our_keystores(oracle: Any, make: Any) -> None:
     assert oracle.values("decryptKeystore", asked) == keys
 
 
+@pytest.mark.witness("address of a key", by="js")
 def test_addresses_of_keys(oracle: Any, make: Any) -> None:
     keys = [make.key() for _ in range(200)]
     ours = [checksum_address(PrivateKey(from_hex(key)).address) for key in keys]
     assert ours == oracle.values("addressOfKey", [{"key": key} for key in keys])
 
 
+@pytest.mark.witness("personal message (EIP-191)", by="js")
 def test_messages(oracle: Any, make: Any) -> None:
     asked = [
         {"key": make.key(), "message": make.hex(make.pick([0, 32, make.uint(7)]))}
@@ -122,6 +128,7 @@ def random_value(make: Any, types: dict[str, Any], kind: str) -> Any:
     return str(make.uint())
 
 
+@pytest.mark.witness("EIP-712 document", by="js")
 def test_typed_data(oracle: Any, make: Any) -> None:
     asked = []
     for _ in range(200):

@@ -76,6 +76,7 @@ def questions(make: Any, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.witness("hash of *", "signature of *", by="js")
 @pytest.mark.parametrize("kind", KINDS)
 def test_javascript_signs_we_verify(kind: str, oracle: Any, make: Any) -> None:
     asked = questions(make, kind)
@@ -92,6 +93,7 @@ def test_javascript_signs_we_verify(kind: str, oracle: Any, make: Any) -> None:
         assert again == signed
 
 
+@pytest.mark.witness("hash of *", "signature of *", by="js")
 @pytest.mark.parametrize("kind", KINDS)
 def test_we_sign_javascript_verifies(kind: str, oracle: Any, make: Any) -> None:
     asked = questions(make, kind)
@@ -132,6 +134,7 @@ def as_list(order: SignedOrder) -> list[object]:
     return [content[name] for name, _ in order.fields()]
 
 
+@pytest.mark.witness("calldata: match orders", "calldata: manage *", by="js")
 def test_calldata_of_orders(oracle: Any, make: Any) -> None:
     """matchOrders, and the cancellation of each kind, from our order records."""
     asked, ours = [], []
@@ -149,6 +152,7 @@ def test_calldata_of_orders(oracle: Any, make: Any) -> None:
     assert [to_hex(data) for data in ours] == found
 
 
+@pytest.mark.witness("task id", by="js")
 def test_task_ids(oracle: Any, make: Any) -> None:
     asked = [{"dealid": make.hex(32), "index": str(make.uint())} for _ in range(200)]
     ours = [task_id(each["dealid"], int(each["index"])) for each in asked]

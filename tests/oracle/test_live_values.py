@@ -12,6 +12,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from iexec_lite.errors import IExecError
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.protocol.columns import parse_address
@@ -101,6 +103,7 @@ def is_object(text: object) -> bool:
         return True
 
 
+@pytest.mark.witness("params", by="js")
 def test_params(oracle: Any, make: Any) -> None:
     asked = []
     for _ in range(1000):
@@ -147,6 +150,7 @@ def test_strict_params(oracle: Any, make: Any) -> None:
 LATER = re.compile("scone|gramine|tdx")  # names of later generations, known on every network
 
 
+@pytest.mark.witness("tag", by="js")
 def test_tags(oracle: Any, make: Any) -> None:
     names = ["tee", "gpu", "", "TEE", "foo", " tee", "toString"]
     lists = [
@@ -224,6 +228,7 @@ def lost_zero(case: dict[str, Any], theirs: object) -> bool:
     return theirs is REFUSED and bool(re.fullmatch(r"0+\.( .*)?", str(value)))
 
 
+@pytest.mark.witness("amount", by="js")
 def test_amounts(oracle: Any, make: Any) -> None:
     for op, parse, units in (
         ("parseRlc", parse_rlc, ["RLC", "nRLC"]),
@@ -288,6 +293,7 @@ def test_shown_amounts(oracle: Any, make: Any) -> None:
 # --- addresses ------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("address", by="js")
 def test_addresses(oracle: Any, make: Any) -> None:
     asked = []
     for _ in range(500):
@@ -329,6 +335,7 @@ def odd_port(text: str) -> bool:
 PORTS = ("tcp", "udp", "dccp", "sctp")
 
 
+@pytest.mark.witness("multiaddress", by="js")
 def test_multiaddresses(oracle: Any, make: Any) -> None:
     texts = []
     for _ in range(600):

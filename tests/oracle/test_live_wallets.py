@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from iexec_lite import KeySigner, RpcSigner
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.eth.transaction import Transaction
@@ -21,6 +23,7 @@ def lower(value: Any) -> Any:
     return json.loads(json.dumps(value).lower())
 
 
+@pytest.mark.witness("wallet requests (RpcSigner)", by="js")
 def test_the_requests_of_ethers(oracle: Any, make: Any) -> None:
     order = orders.create_workerpoolorder(workerpool=HUB, category=3, trust=2**200)
     signed = orders.sign_order(order, KEY, orders.domain(7, HUB))

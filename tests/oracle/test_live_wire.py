@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import abi, transaction
 from iexec_lite.eth.codec import address_to_bytes, checksum_address, from_hex, to_hex
 from iexec_lite.eth.crypto import PrivateKey
@@ -62,6 +64,7 @@ def pair(make: Any, kind: abi.AbiType) -> tuple[Any, Any]:
     return str(number), number
 
 
+@pytest.mark.witness("ABI coding", by="js")
 def test_abi(oracle: Any, make: Any) -> None:
     encode, decode, ours, natives = [], [], [], []
     for _ in range(400):
@@ -133,12 +136,14 @@ def shown(signed: transaction.SignedTransaction) -> dict[str, Any]:
     }
 
 
+@pytest.mark.witness("transaction, *", by="js")
 def test_javascript_reads_our_transactions(oracle: Any, make: Any) -> None:
     signed = [random_transaction(make).sign(PrivateKey(from_hex(make.key()))) for _ in range(300)]
     found = oracle.values("parseTransaction", [{"raw": to_hex(each.raw)} for each in signed])
     assert found == [shown(each) for each in signed]
 
 
+@pytest.mark.witness("transaction, *", by="js")
 def test_we_read_transactions_of_javascript(oracle: Any, make: Any) -> None:
     asked, ours = [], []
     for _ in range(200):

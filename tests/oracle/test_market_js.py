@@ -267,6 +267,7 @@ def as_text(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "chainId": str(value["chainId"])}
 
 
+@pytest.mark.witness("market: order book of *", by="js")
 @pytest.mark.parametrize(("kind", "args", "filters"), BOOKS)
 def test_order_books(
     js: Any, py: IExec, market: Market, kind: str, args: list[Any], filters: dict[str, Any]
@@ -286,6 +287,7 @@ def test_order_books(
     assert "more" not in after
 
 
+@pytest.mark.witness("market: order by its hash", by="js")
 @pytest.mark.parametrize("kind", HASHES)
 def test_an_order_by_its_hash(js: Any, py: IExec, market: Market, kind: str) -> None:
     for order_hash in (HASHES[kind], "0x" + HASHES[kind][2:].upper()):
@@ -300,6 +302,7 @@ def test_an_order_by_its_hash(js: Any, py: IExec, market: Market, kind: str) -> 
         getattr(py.orderbook, f"fetch_{kind}")(HASHES[kind])
 
 
+@pytest.mark.witness("market: challenge", "market: authorization", "market: publish *", by="js")
 @pytest.mark.parametrize("kind", HASHES)
 def test_publishing(js: Any, py: IExec, market: Market, kind: str) -> None:
     args: list[Any] = [SIGNED[kind].to_dict()]
@@ -324,6 +327,7 @@ def test_publishing(js: Any, py: IExec, market: Market, kind: str) -> None:
         publish(SIGNED[kind], **options)
 
 
+@pytest.mark.witness("market: unpublish *", by="js")
 @pytest.mark.parametrize("kind", HASHES)
 def test_unpublishing(js: Any, py: IExec, market: Market, kind: str) -> None:
     name = kind.capitalize()
@@ -340,6 +344,7 @@ def test_unpublishing(js: Any, py: IExec, market: Market, kind: str) -> None:
         assert taken(market) == asked
 
 
+@pytest.mark.witness("market: deals of a requester", by="js")
 @pytest.mark.parametrize(
     "filters",
     [{}, {"appAddress": APP, "datasetAddress": DATASET, "workerpoolAddress": POOL}],
@@ -356,6 +361,7 @@ def test_deals_of_a_requester(js: Any, py: IExec, market: Market, filters: dict[
     assert pages[1].next() is None
 
 
+@pytest.mark.witness("market: deals of an order", by="js")
 @pytest.mark.parametrize("kind", HASHES)
 def test_deals_of_an_order(js: Any, py: IExec, market: Market, kind: str) -> None:
     found = js(f"deal.fetchDealsBy{kind.capitalize()}", HASHES[kind])

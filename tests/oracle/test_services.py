@@ -119,6 +119,7 @@ def test_storage_login_and_token(js: Ask, sandbox: Sandbox) -> None:
     assert js("requester", "storage.pushStorageToken", "abc", dropbox)["isUpdated"] is False
 
 
+@pytest.mark.witness("gateway: download of a result", "result archive of V6", by="js")
 def test_a_confidential_purchase(
     oracle: Any, js: Ask, py: Any, sandbox: Sandbox, encrypted: tuple[str, str]
 ) -> None:

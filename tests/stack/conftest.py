@@ -22,8 +22,14 @@ from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.records import MatchResult
 
+from .api_coverage import ApiCoverage
+
 Client = Callable[..., IExec]
 Buy = Callable[..., MatchResult]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ApiCoverage(config, Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

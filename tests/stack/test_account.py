@@ -24,6 +24,7 @@ def count(iexec: IExec) -> int:
     return int(iexec._context.rpc.request("eth_getTransactionCount", asked), 16)
 
 
+@pytest.mark.witness("calldata: deposit *", "calldata: withdraw", "view: account", by="contracts")
 def test_deposit_and_withdraw(any_sandbox: Sandbox, client: Client) -> None:
     me = client(any_sandbox, "requester")
     person = me.wallet.get_address()

@@ -51,6 +51,7 @@ def read(sandbox: Sandbox, to: str, method: Method, *args: object) -> Any:
     return method.decode(sandbox.node.rpc.call(to, method.encode(*args)))
 
 
+@pytest.mark.witness("calldata: deploy *", "address of a token id", by="contracts")
 @pytest.mark.parametrize("kind", KINDS)
 def test_deploy(any_sandbox: Sandbox, client: Client, kind: str) -> None:
     me = client(any_sandbox, "app-provider")
@@ -79,6 +80,7 @@ def test_deploy(any_sandbox: Sandbox, client: Client, kind: str) -> None:
     assert deploy(me, kind, owner=accounts.addresses()["admin"]).address != predicted
 
 
+@pytest.mark.witness("view: app, dataset, workerpool", by="contracts")
 def test_show(sandbox: Sandbox, client: Client) -> None:
     me = client(sandbox, "app-provider")
     owner, registries = me.wallet.get_address(), sandbox.deployment.registries
@@ -175,6 +177,7 @@ def test_a_resource_that_changed_hands(sandbox: Sandbox, client: Client) -> None
 # --- categories -----------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: create category", "view: category", by="contracts")
 def test_categories(any_sandbox: Sandbox, client: Client) -> None:
     owner, reader = client(any_sandbox, "admin"), client(any_sandbox, "requester")
     assert reader.hub.count_category() == 5

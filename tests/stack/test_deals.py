@@ -76,6 +76,7 @@ def gas_limit(sandbox: Sandbox) -> Iterator[Callable[[int], None]]:
 # --- show -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("view: deal", by="contracts")
 def test_show(any_sandbox: Sandbox, client: Client, buy: Buy) -> None:
     match = buy(any_sandbox, volume=2, trust=3, tag=["gpu"], params={"iexec_args": "héllo"})
     iexec = client(any_sandbox, "worker-1")
@@ -211,6 +212,7 @@ def test_subscribe(sandbox: Sandbox, client: Client, buy: Buy) -> None:
 # --- claim ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: claim a deal", "task id", by="contracts")
 def test_claim_what_was_not_completed(any_sandbox: Sandbox, client: Client, buy: Buy) -> None:
     """One task is completed, one is computed but never finished, one is never begun."""
     match = buy(any_sandbox, volume=3, trust=5)

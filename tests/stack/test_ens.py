@@ -218,6 +218,7 @@ def test_what_is_signed_has_no_names(method: str, named: Named) -> None:
     assert "registry" not in caught.value.message
 
 
+@pytest.mark.witness("ENS namehash", "calldata: ENS resolution", by="contracts")
 def test_what_a_name_stands_for(named: Named) -> None:
     """Asked anew each time; params are text, whatever they look like."""
     network = named.me.network

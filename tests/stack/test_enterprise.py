@@ -32,6 +32,7 @@ def revoke(sandbox: Sandbox, client: Client, person: str) -> None:
     context.send("revoke", {"person": person}, context.token, REVOKE.encode([person]))
 
 
+@pytest.mark.witness("view: eRLC membership", by="contracts")
 def test_who_is_known(enterprise_sandbox: Sandbox, sandbox: Sandbox, client: Client) -> None:
     wallet = client(enterprise_sandbox, "requester").wallet
     assert wallet.is_authorized(PEOPLE["requester"].lower())
@@ -113,6 +114,7 @@ def test_the_marketplace_asks_too(enterprise_sandbox: Sandbox, client: Client) -
 # --- RLC and eRLC -------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: eRLC wrap and unwrap", by="contracts")
 def test_wrap_and_unwrap(enterprise_sandbox: Sandbox, client: Client) -> None:
     chain = enterprise_sandbox.chain
     conf = {"hub_address": str(chain.hub)}

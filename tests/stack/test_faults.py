@@ -337,6 +337,7 @@ def test_without_base_fees_it_is_legacy(sandbox: Sandbox, client: Client) -> Non
     assert (sent["type"], sent["gasPrice"]) == ("0x0", hex(20 * GWEI))
 
 
+@pytest.mark.witness("transaction, *", by="contracts")
 @pytest.mark.parametrize("which", ["berlin", "newest"])
 def test_every_kind_of_transaction_is_understood(
     which: str, request: pytest.FixtureRequest

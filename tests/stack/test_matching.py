@@ -407,6 +407,7 @@ def test_an_address_that_is_not_registered(market: Market, name: str, digit: str
             refused_alone(market, bundle, f"0x{digit}0")
 
 
+@pytest.mark.witness("signature of *", by="contracts")
 @pytest.mark.parametrize(
     ("name", "code"), list(zip(NAMES, ("0x21", "0x31", "0x41", "0x50"), strict=True))
 )

@@ -115,6 +115,7 @@ def test_an_order_for_what_does_not_exist(sandbox: Sandbox, client: Client) -> N
         api.sign_apporder(api.create_apporder(nothing))
 
 
+@pytest.mark.witness("hash of *", "deal id", "calldata: match orders", "events", by="contracts")
 def test_hashes_and_events(any_sandbox: Sandbox, client: Client, signed: Any) -> None:
     four = signed(any_sandbox)
     buyer = client(any_sandbox, "requester")
@@ -184,6 +185,7 @@ def test_a_wrong_hub_is_noticed_before_signing(
 # --- cancel ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: manage *", by="contracts")
 @pytest.mark.parametrize("kind", KINDS)
 def test_cancel(any_sandbox: Sandbox, client: Client, signed: Any, kind: str) -> None:
     four = signed(any_sandbox)

@@ -180,6 +180,12 @@ def test_other_contracts_are_noticed(kit: Kit) -> None:
 # -- worker ------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness(
+    "calldata: initialize, contribute, reveal, finalize",
+    "result hash and seal",
+    "authorization of a worker",
+    by="contracts",
+)
 def test_a_task(any_sandbox: Sandbox, buy: Any, client: Any, tmp_path: Path) -> None:
     match = buy(any_sandbox, params={"iexec_args": "Alice 'and Bob'"})
     taskid = match.taskids[0]
@@ -226,6 +232,7 @@ def test_results_that_differ_make_no_consensus(sandbox: Sandbox, buy: Any) -> No
     assert sandbox.worker.open_tasks == ()
 
 
+@pytest.mark.witness("signature of an enclave", by="contracts")
 def test_a_tee_task(sandbox: Sandbox, buy: Any, client: Any, secrets: Any, tmp_path: Path) -> None:
     seller, key = client(sandbox, "dataset-provider"), cipher.generate_encryption_key()
     data = seller.dataset.encrypt(b"the secret", key)
@@ -308,6 +315,7 @@ def test_a_standard_task_gets_the_dataset_as_it_is(
     assert "data.txt: 12 bytes, 3 words, begins with 'sold as seen'" in text
 
 
+@pytest.mark.witness("result digest of callback data", by="contracts")
 def test_a_callback(sandbox: Sandbox, buy: Any, kit: Kit) -> None:
     callback = deploy_contract(sandbox, kit.contracts["TestClient"].bytecode)
     image = map_app(

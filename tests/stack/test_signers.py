@@ -234,6 +234,9 @@ def test_the_wallets_own_faults(wallet: Wallet, node: Node) -> None:
 # --- signatures: the node is the second witness ---------------------------------------------------
 
 
+@pytest.mark.witness(
+    "EIP-712 document", "personal message (EIP-191)", "wallet requests (RpcSigner)", by="contracts"
+)
 def test_the_node_signs_what_we_sign(node: Node) -> None:
     held = RpcSigner(node.url, OWN.address)
     for message in (b"", b"hello", bytes(range(256)), "héllo".encode()):
@@ -616,6 +619,7 @@ def test_a_whole_purchase(keyed: NamedChain, client: Callable[..., IExec], buy: 
     assert requester.account.withdraw(1000).amount == 1000
 
 
+@pytest.mark.witness("revert reason", by="contracts")
 def test_a_mined_failure_tells_why(keyed: NamedChain, client: Callable[..., IExec]) -> None:
     context = client(keyed, "requester")._context
     intent = Intent(chain_id=context.chain.id, sender=context.address, operation="test")

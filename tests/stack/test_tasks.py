@@ -126,6 +126,7 @@ def test_a_standard_task(any_sandbox: Sandbox, client: Client, buy: Buy, tmp_pat
     assert sorted(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.witness("view: task", by="contracts")
 def test_what_a_task_shows(sandbox: Sandbox, client: Client, buy: Buy) -> None:
     match = buy(sandbox)
     sandbox.worker.run_once()
@@ -325,6 +326,7 @@ def test_a_final_state_is_final(sandbox: Sandbox, client: Client, buy: Buy) -> N
 # --- claim ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: claim a task", by="contracts")
 def test_claim(any_sandbox: Sandbox, client: Client, buy: Buy) -> None:
     match = buy(any_sandbox)
     iexec, worker, taskid = client(any_sandbox, "requester"), any_sandbox.worker, match.taskids[0]

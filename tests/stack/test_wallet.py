@@ -76,6 +76,7 @@ def test_the_coin_of_a_native_chain_is_sent_as_rlc(native_sandbox: Sandbox, clie
         me.wallet.send_eth(1, "0x" + "77" * 20)
 
 
+@pytest.mark.witness("calldata: transfer of RLC", by="contracts")
 def test_send_rlc(any_sandbox: Sandbox, client: Client) -> None:
     me, other = client(any_sandbox, "requester"), "0x" + "77" * 20
     before = me.wallet.check_balances(me.wallet.get_address())

@@ -90,6 +90,7 @@ def count_kinds(kinds: tuple[abi.AbiType, ...], seen: dict[str, int]) -> None:
             count_kinds((kind.item,), seen)
 
 
+@pytest.mark.witness("ABI coding", by="recorded")
 @pytest.mark.parametrize(
     ("name", "values_key", "cases", "kinds_seen"),
     [
@@ -151,6 +152,7 @@ def test_contract_signatures() -> None:
     assert done == 1880
 
 
+@pytest.mark.witness("EIP-712 document", by="recorded")
 def test_eip712() -> None:
     done = 0
     for case in load("eip712"):

@@ -357,6 +357,7 @@ def test_wycheproof_ecdsa(name: str, backend: str) -> None:
 # --- accounts, RLP, transactions -----------------------------------------------------------------
 
 
+@pytest.mark.witness("address of a key", by="recorded")
 @ethers
 def test_accounts() -> None:
     def run(case: dict[str, Any]) -> str:
@@ -406,6 +407,7 @@ def check_signed(built: Transaction, key: str, unsigned: str, raw: str, account:
     assert read.hash == keccak(from_hex(raw))
 
 
+@pytest.mark.witness("transaction, legacy", by="recorded")
 @ethers
 def test_legacy_transactions() -> None:
     """With chain id 5, and without; a foreign signature where the case has one."""
@@ -450,6 +452,7 @@ def test_legacy_transactions() -> None:
     assert foreign == [True] * 3
 
 
+@pytest.mark.witness("transaction, EIP-*", by="recorded")
 @ethers
 def test_typed_transactions() -> None:
     def build(tx: dict[str, Any]) -> Transaction:

@@ -56,6 +56,7 @@ def test_every_case_is_accounted_for() -> None:
     assert sum(case["mnemonic"] is not None for case in cases.values()) == 2
 
 
+@pytest.mark.witness("keystore", by="recorded")
 @pytest.mark.parametrize("name", NAMES)
 def test_wallet(name: str) -> None:
     case = load()[name]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import abi
 from iexec_lite.eth.codec import from_hex, to_hex
 
 SUITE = "abi"
 
 
+@pytest.mark.witness("ABI coding", by="recorded")
 def test_recorded(recorded: Any, forms: Any) -> None:
     def encode(case: dict[str, Any]) -> object:
         kinds = tuple(abi.parse_type(text) for text in case["types"])

@@ -6,6 +6,8 @@ import base64
 from io import BytesIO
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.eth.crypto import aes_ecb_decryptor, aes_ecb_encryptor
 from iexec_lite.protocol import cipher
@@ -56,6 +58,7 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("encrypted dataset", "checksum of a dataset", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import abi
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.protocol.contracts import (
@@ -131,6 +133,7 @@ def same(ours: object, recorded: object) -> bool:
     return ours == recorded
 
 
+@pytest.mark.witness("calldata: *", "view: *", "events", by="recorded")
 def test_recorded_by_the_tables(recorded: Any, forms: Any) -> None:
     """By the library's own tables, in the forms of the library."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import checksum_address, from_hex, to_hex
 from iexec_lite.eth.crypto import PrivateKey
 from iexec_lite.eth.signer import KeySigner
@@ -31,5 +33,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("deal id", "task id", "address", "address of *", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

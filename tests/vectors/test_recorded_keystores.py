@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import keystore
 from iexec_lite.eth.codec import checksum_address, from_hex, to_hex
 
@@ -32,5 +34,6 @@ def decrypt(case: dict[str, Any]) -> object:
 TABLE = {"encrypt": (encrypt, "keystore"), "decrypt": (decrypt, "key")}
 
 
+@pytest.mark.witness("keystore", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

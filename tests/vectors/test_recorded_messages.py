@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import address_to_bytes, from_hex, to_hex
 from iexec_lite.eth.crypto import keccak
 from iexec_lite.eth.signer import KeySigner, hash_message, recover_address, verify_digest
@@ -53,5 +55,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("personal message (EIP-191)", "sms: digest *", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

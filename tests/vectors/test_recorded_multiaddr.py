@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.protocol.multiaddr import to_bytes, to_text
 
@@ -15,5 +17,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("multiaddress", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

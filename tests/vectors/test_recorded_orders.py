@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import address_to_bytes, checksum_address, from_hex
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.eth.signer import KeySigner
@@ -79,5 +81,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("hash of *", "signature of *", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import from_hex
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.protocol import orders
@@ -40,5 +42,6 @@ def sign(case: dict[str, Any]) -> object:
 TABLE = {"create": (create, "signed"), "sign": (sign, "signed")}
 
 
+@pytest.mark.witness("hash of *", "signature of *", "tag of today's networks", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from iexec_lite.protocol.params import check_params, create_params
 from iexec_lite.protocol.rules import V6, V9, Rules
 
@@ -42,5 +44,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("params", "params of today's networks", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

@@ -7,12 +7,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.protocol.archive import decrypt_result, decrypt_result_file
 
 SUITE = "results"
 
 
+@pytest.mark.witness("result archive of *", by="recorded")
 def test_recorded(recorded: Any, vectors: Path) -> None:
     keys = {
         "right": (vectors / SUITE / "test-only-rsa-2048.pem").read_text(),

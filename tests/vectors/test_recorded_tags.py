@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from iexec_lite.protocol.rules import V6, V9, Rules
 from iexec_lite.protocol.tag import decode_tag, encode_tag, missing_bits, parse_tag, sum_tags
 
@@ -38,5 +40,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("tag", "tag of today's networks", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

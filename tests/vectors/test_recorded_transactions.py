@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth import transaction
 from iexec_lite.eth.codec import address_to_bytes, checksum_address, from_hex, to_hex
 from iexec_lite.eth.crypto import PrivateKey
@@ -59,5 +61,6 @@ def parse(case: dict[str, Any]) -> object:
 TABLE = {"signed": (signed, "raw"), "parse": (parse, None)}
 
 
+@pytest.mark.witness("transaction, *", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

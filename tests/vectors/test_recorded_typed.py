@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.eth.codec import checksum_address, from_hex, to_hex
 from iexec_lite.eth.crypto import PrivateKey, public_key_to_address, recover_public_key
 from iexec_lite.eth.eip712 import TypedData, hash_typed_data
@@ -30,5 +32,8 @@ GROUPS = ("random", "order", "operation", "challenge", "document")
 TABLE = dict.fromkeys(GROUPS, (document, "digest"))
 
 
+@pytest.mark.witness(
+    "EIP-712 document", "EIP-712 digest of an order operation", "market: challenge", by="recorded"
+)
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from iexec_lite.protocol.columns import UINT256
 from iexec_lite.protocol.units import format_eth, format_rlc, parse_eth, parse_rlc
 
@@ -33,5 +35,6 @@ TABLE = {
 }
 
 
+@pytest.mark.witness("amount", by="recorded")
 def test_recorded(recorded: Any) -> None:
     recorded.run(TABLE)

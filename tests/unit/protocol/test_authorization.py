@@ -42,6 +42,9 @@ def document(service: str, chain_id: Any, text: Any, **domain: Any) -> dict[str,
     }
 
 
+@pytest.mark.witness(
+    "market: challenge", "market: authorization", "result proxy: challenge", by="recorded"
+)
 @pytest.mark.parametrize(
     ("service", "answer", "digest", "signature"),
     [

@@ -32,6 +32,7 @@ def digest(computed: object, files: dict[str, str], *, callback: bool = False) -
         return archive_digest(opened, callback=callback)
 
 
+@pytest.mark.witness("result digest of files", by="recorded")
 @pytest.mark.parametrize(
     ("path", "files", "expected"),
     [
@@ -60,6 +61,7 @@ def test_unusable_computed_file_is_unchecked(computed: object) -> None:
     assert digest(computed, {"a": "b"}) is None
 
 
+@pytest.mark.witness("result digest of callback data", by="recorded")
 def test_callback_digest() -> None:
     data = {"callback-data": "0x" + "00" * 31 + "2a"}
     assert digest(data, {}, callback=True) == CALLBACK
