@@ -113,8 +113,10 @@ def up(
         if running.running:
             bridged = BRIDGED in running.chains
             if running.flavour != flavour or bridged != bridge or fresh:
-                what = f"{running.flavour} sandbox with{'' if bridged else 'out'} a bridge"
-                raise SandboxError(f"a {what} is running: stop it first (down)")
+                what = " with a bridge" if bridged else ""
+                raise SandboxError(
+                    f"a {running.flavour} sandbox is running{what}: stop it first (down)"
+                )
             return running
         _clean(folder)
         ensure(progress)

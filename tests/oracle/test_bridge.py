@@ -71,6 +71,7 @@ def js(oracle: Any) -> Ask:
     return ask
 
 
+@pytest.mark.witness("transfer to the bridge", "events of the bridge", by="js")
 def test_both_ways(ends: tuple[Sandbox, Sandbox], js: Ask) -> None:
     """What JavaScript sends is paid out by our relay, and JavaScript sees it by our event."""
     token, native = ends
@@ -97,6 +98,7 @@ def test_both_ways(ends: tuple[Sandbox, Sandbox], js: Ask) -> None:
         assert receipt["status"] == "0x1"
 
 
+@pytest.mark.witness("view: bridge limits", by="js")
 def test_both_refuse_the_same(ends: tuple[Sandbox, Sandbox], js: Ask) -> None:
     token, native = ends
     for here, there, name, ours in (

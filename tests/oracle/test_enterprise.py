@@ -50,6 +50,7 @@ def standard(sandbox: Sandbox) -> Iterator[IExec]:
         yield iexec
 
 
+@pytest.mark.witness("calldata: eRLC wrap and unwrap", by="js")
 def test_each_wraps_and_the_other_sees_it(py: Any, js: Ask, standard: IExec) -> None:
     enterprise = py("requester")
 

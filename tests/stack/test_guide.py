@@ -90,7 +90,6 @@ def test_the_programs(home: dict[str, str], tmp_path: Path) -> None:
     text = "\n".join(told)
     assert re.search(r"published 0x\w{64} open for 100 tasks", text)
     assert "category S: 5 tasks at 35 RLC" in text
-    assert "UNSET" in text
     assert "COMPLETED" in text
     assert re.search(r"RESULT \d+ bytes", text)
     assert re.search(r"deal 0x\w{64}", text)
