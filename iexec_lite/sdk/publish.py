@@ -32,7 +32,6 @@ from ..protocol.orders import (
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as authorize
 from .context import Context
-from .market import fetch_order, hashes, member, wrong
 
 if TYPE_CHECKING:
     from ..protocol.detached import SigningRequest
@@ -109,6 +108,8 @@ class Publishing:
                 raise
             self._look_up(order, order_hash, error)
             return order_hash
+        from .market import member, wrong
+
         published = answer.get("published")
         if not isinstance(published, Mapping):
             raise MarketCallError("An error occured while publishing order")
@@ -118,6 +119,8 @@ class Publishing:
 
     def _look_up(self, order: SignedOrder, order_hash: str, error: MarketCallError) -> None:
         """After a lost answer: nothing if the order is there, else what is known."""
+        from .market import fetch_order
+
         error.details["orderHash"] = order_hash
         try:
             fetch_order(self._context, type(order), order_hash)
@@ -196,6 +199,8 @@ class Publishing:
         body = {"target": "unpublish_orderHash", "orderHash": wanted}
         found = self._unpublished(kind, body, read_given(authorization))
         if found != [wanted]:
+            from .market import wrong
+
             raise wrong(f"unpublished {', '.join(found[:3])} where {wanted} was to be")
         return wanted
 
@@ -227,6 +232,8 @@ class Publishing:
             ) from error
         if "unpublished" not in answer:
             raise MarketCallError("An error occured while unpublishing order")
+        from .market import hashes, wrong
+
         found = hashes(answer, "unpublished")
         if not found:
             raise wrong("nothing was unpublished")

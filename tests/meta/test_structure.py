@@ -226,6 +226,7 @@ def test_offline_signing_loads_no_network() -> None:
     )
     found = loaded_after(code)
     assert not found & {"urllib3", "eth_utils", "pydantic", "Crypto.PublicKey", "sqlite3", "ssl"}
+    assert "iexec_lite.sdk.market" not in found  # publishing is for those who are on line
     assert not {name for name in found if name.startswith("iexec_lite.net")}
 
 
@@ -245,6 +246,13 @@ def test_lower_layers_alone_are_an_offline_signer(planted: Path) -> None:
     for name in ("net", "sdk", "sandbox", "cli"):
         shutil.rmtree(planted / name)
     assert re.fullmatch("0x[0-9a-f]{64}", run(SIGN, path=planted.parent))
+
+
+def test_the_sandbox_tells_of_all_its_rooms() -> None:
+    from iexec_lite import sandbox
+
+    rooms = {path.stem for path in Path(sandbox.__file__).parent.glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"``(\w+)``", str(sandbox.__doc__))) == rooms
 
 
 def test_library_works_without_cli_and_sandbox(planted: Path) -> None:
