@@ -254,9 +254,11 @@ class BridgeError(IExecError):
 
     code = "bridge"
 
-    def __init__(self, send_tx_hash: str, cause: BaseException | None = None) -> None:
+    def __init__(
+        self, send_tx_hash: str, cause: BaseException | None = None, why: str = ""
+    ) -> None:
         super().__init__(
-            f"Failed to get bridged chain confirmation for transaction {send_tx_hash}",
+            f"Failed to get bridged chain confirmation for transaction {send_tx_hash}{why}",
             cause=cause,
             tx_hash=send_tx_hash,
         )

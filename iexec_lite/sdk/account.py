@@ -8,6 +8,7 @@ from ..protocol.contracts import HUB, TOKEN
 from ..protocol.orders import NULL_ADDRESS
 from .context import Context
 from .enterprise import require_kyc
+from .funds import require_funds
 from .records import AccountBalance, Transfer
 from .wallet import Wallet
 
@@ -46,12 +47,7 @@ class Account:
         def check() -> None:
             require_kyc(context, context.address)
             balance = Wallet(context).check_balances(context.address).nrlc
-            if nrlc > balance:
-                raise StateError(
-                    f"Deposit amount exceed wallet balance ({nrlc} nRLC wanted, {balance} "
-                    "available)",
-                    details={"amount": str(nrlc), "balance": str(balance)},
-                )
+            require_funds("Deposit amount", nrlc, balance)
 
         sent = context.send(
             "deposit",

@@ -27,6 +27,7 @@ from ..protocol import chains, units
 from ..protocol.chains import CHAINS, Chain
 from ..protocol.contracts import BRIDGE, TOKEN, EventSpec
 from ..protocol.values import parse_bytes32
+from .funds import require_funds
 from .records import BridgeTransfer
 from .watch import Watch
 
@@ -137,8 +138,7 @@ def _send(
     **call: Any,
 ) -> BridgeTransfer:
     """Send, and wait for the other side where it is known."""
-    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or timeout < 0:
-        raise ValidationError(f"timeout must be a number of seconds, got {timeout!r}")
+    _check_timeout(timeout)
     received: list[str] = []
     watched = context.has_bridged
     note: dict[str, object] = {"since": _head(context.bridged)} if watched else {}
@@ -163,6 +163,7 @@ def _send(
 def wait(context: Context, send_tx_hash: str, *, timeout: float) -> BridgeTransfer:
     """Wait for a transfer of which only the transaction is known. BridgeError as when sending."""
     tx_hash = parse_bytes32(send_tx_hash, "send_tx_hash")
+    _check_timeout(timeout)
     transfer, sent_at = _look_up(context, tx_hash)
     since = _block_at(context.bridged, sent_at - SKEW)
     return BridgeTransfer(
@@ -173,16 +174,15 @@ def wait(context: Context, send_tx_hash: str, *, timeout: float) -> BridgeTransf
 # --- what is checked before -----------------------------------------------------------------------
 
 
+def _check_timeout(timeout: float) -> None:
+    if type(timeout) not in (int, float) or not timeout >= 0:  # no bool, no NaN
+        raise ValidationError(f"timeout must be a number of seconds from 0, got {timeout!r}")
+
+
 def _afford(context: Context, nrlc: int) -> None:
     from .wallet import Wallet
 
-    balance = Wallet(context).check_balances(context.address).nrlc
-    if nrlc > balance:
-        raise StateError(
-            f"Amount to bridge exceed wallet balance ({units.format_rlc(nrlc)} RLC wanted, "
-            f"{units.format_rlc(balance)} available)",
-            details={"amount": str(nrlc), "balance": str(balance)},
-        )
+    require_funds("Amount to bridge", nrlc, Wallet(context).check_balances(context.address).nrlc)
 
 
 def _limits(context: Context, bridge: str) -> list[int]:
@@ -259,13 +259,12 @@ def _received(context: Context, transfer: _Transfer, since: int, timeout: float)
         for tx_hash in Watch(poll, interval=bridged.interval):
             return tx_hash
     except IExecError as error:
-        failed = BridgeError(transfer.tx_hash, cause=error)
-        failed.message += (
+        raise BridgeError(
+            transfer.tx_hash,
+            error,
             f": {error.message}. Nothing is lost: the same call, or "
-            f"wait_for_bridge({transfer.tx_hash!r}), goes on waiting"
-        )
-        failed.args = (failed.message,)
-        raise failed from error
+            f"wait_for_bridge({transfer.tx_hash!r}), goes on waiting",
+        ) from error
     raise AssertionError("a watch ends with an answer or an error")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError, StateError
-from ..protocol import units
 from ..protocol.chains import CHAINS
 from ..protocol.contracts import ERLC, HUB, TOKEN
 from .context import Context
+from .funds import require_funds
 
 __all__ = ["is_authorized", "require_kyc", "unwrap", "wrap"]
 
@@ -76,12 +76,7 @@ def unwrap(context: Context, nrlc: int, *, new: bool) -> str:
 
 def _afford(context: Context, token: str, nrlc: int, verb: str) -> None:
     balance = int(str(context.read(token, TOKEN.balanceOf, context.address)))
-    if nrlc > balance:
-        raise StateError(
-            f"Amount to {verb} exceed wallet balance ({units.format_rlc(nrlc)} wanted, "
-            f"{units.format_rlc(balance)} available)",
-            details={"amount": str(nrlc), "balance": str(balance)},
-        )
+    require_funds(f"Amount to {verb}", nrlc, balance)
 
 
 def _twin_hub(context: Context) -> str:

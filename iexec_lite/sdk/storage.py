@@ -35,7 +35,7 @@ class Storage:
         proof = prove(self._context, RESULT_PROXY, proxy.challenge, authorization)
         return proxy.login(str(proof))
 
-    def login_challenge(self, *, address: str | None = None) -> SigningRequest:
+    def login_challenge(self, address: str | None = None) -> SigningRequest:
         """What ``address`` (the wallet) has to sign for :meth:`default_storage_login`."""
         return login_challenge(self._context, RESULT_PROXY, self._proxy().challenge, address)
 

@@ -14,6 +14,7 @@ from ..protocol.contracts import TOKEN
 from .bridge import to_mainchain, to_sidechain, wait
 from .context import Context
 from .enterprise import is_authorized, require_kyc, unwrap, wrap
+from .funds import require_funds
 from .records import Balances, BridgeTransfer, Sweep
 
 __all__ = ["Wallet"]
@@ -58,7 +59,9 @@ class Wallet:
             {"amount": str(wei), "to": receiver},
             receiver,
             value=wei,
-            check=lambda: _require(wei, self.check_balances(context.address).wei, "wei"),
+            check=lambda: require_funds(
+                "Amount to send", wei, self.check_balances(context.address).wei, "wei"
+            ),
             new=new,
         ).tx_hash
 
@@ -74,7 +77,7 @@ class Wallet:
 
         def check() -> None:
             require_kyc(context, context.address, receiver)
-            _require(nrlc, self.check_balances(context.address).nrlc, "nRLC")
+            require_funds("Amount to send", nrlc, self.check_balances(context.address).nrlc)
 
         token = context.token
         if context.chain.native:
@@ -217,15 +220,6 @@ class Wallet:
         if not context.chain.enterprise:
             raise StateError("Cannot check authorized eRLC holders on current chain")
         return is_authorized(context, context.token, person)
-
-
-def _require(needed: int, available: int, unit: str) -> None:
-    if needed > available:
-        raise StateError(
-            f"Amount to send exceed wallet balance ({needed} {unit} wanted, "
-            f"{available} {unit} available)",
-            details={"amount": str(needed), "balance": str(available)},
-        )
 
 
 def _amount(value: int, name: str) -> int:

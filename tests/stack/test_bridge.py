@@ -177,6 +177,8 @@ def test_directions_and_options(
         wrong_chain.wallet.bridge_to_sidechain(RLC)
     with pytest.raises(ValidationError, match="timeout"):
         rich.wallet.bridge_to_sidechain(RLC, timeout=-1)
+    with pytest.raises(ValidationError, match="timeout"):
+        rich.wallet.wait_for_bridge("0x" + "12" * 32, timeout=float("nan"))
 
 
 @pytest.mark.parametrize("side", ["token", "native"])
@@ -190,16 +192,28 @@ def test_limits_of_one_transfer(side: str, rich: IExec, back: IExec) -> None:
         send(10**18)
 
 
+def new_day(sandbox: Sandbox) -> None:
+    """The chain's next midnight, UTC: so no test runs into one."""
+    rpc = sandbox.node.rpc
+    now = quantity(rpc.request("eth_getBlockByNumber", ("latest", False))["timestamp"])
+    rpc.request("evm_setNextBlockTimestamp", ((now // 86_400 + 1) * 86_400,))
+    rpc.request("evm_mine")
+
+
 def test_todays_limit_counts_this_one(rich: IExec, token: Sandbox, relay: Any) -> None:
-    """50,000 RLC are there from the beginning, and count; 250,000 more may come today."""
-    for _ in range(2):
-        rich.wallet.bridge_to_sidechain(MOST)
+    """What came yesterday does not count, but it does count whoever sent it."""
+    rich.wallet.bridge_to_sidechain(MOST)
+    new_day(token)
+    assert token.chain.bridge_contract
+    with IExec(token.chain, accounts.signer("admin")) as admin:
+        admin.wallet.send_rlc(DAILY - 50_000 * RLC, token.chain.bridge_contract)
     with pytest.raises(StateError, match=r"daily limit\. 250000\.0/300000\.0 RLC already bridged"):
-        rich.wallet.bridge_to_sidechain(DAILY - 250_000 * RLC + 1)
-    rich.wallet.bridge_to_sidechain(DAILY - 250_000 * RLC)  # just what is left
+        rich.wallet.bridge_to_sidechain(50_000 * RLC + 1)
+    rich.wallet.bridge_to_sidechain(50_000 * RLC)  # just what is left
 
 
-def test_todays_limit_of_the_other_way(back: IExec, token: Sandbox) -> None:
+def test_todays_limit_of_the_other_way(back: IExec, native: Sandbox) -> None:
+    new_day(native)
     for _ in range(3):
         with pytest.raises(BridgeError):
             back.wallet.bridge_to_mainchain(MOST, timeout=0, new=True)
