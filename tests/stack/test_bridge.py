@@ -209,7 +209,9 @@ def test_todays_limit_counts_this_one(rich: IExec, token: Sandbox, relay: Any) -
     for _ in range(2):
         rich.wallet.bridge_to_sidechain(MOST)
     spent = spent_today(token)
-    if DAILY - spent >= MOST:  # it is just after midnight: what the bridge was given is of yesterday
+    if (
+        DAILY - spent >= MOST
+    ):  # it is just after midnight: what the bridge was given is of yesterday
         rich.wallet.bridge_to_sidechain(MOST // 2)
         spent += MOST // 2
     with pytest.raises(StateError, match=rf"daily limit\. {spent // RLC}\.0/300000\.0 RLC already"):
