@@ -32,7 +32,6 @@ from ..protocol.orders import (
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as authorize
 from .context import Context
-from .market import fetch_order, hashes, member, wrong
 
 if TYPE_CHECKING:
     from ..protocol.detached import SigningRequest
@@ -95,6 +94,8 @@ class Publishing:
         return self._publish(order, authorization)
 
     def _publish(self, order: SignedOrder, authorization: Given) -> str:
+        from .market import member, wrong  # not for who only signs
+
         context = self._context
         order_hash = orders.order_hash(order, context.domain)
         signed = read_given(authorization)
@@ -118,6 +119,8 @@ class Publishing:
 
     def _look_up(self, order: SignedOrder, order_hash: str, error: MarketCallError) -> None:
         """After a lost answer: nothing if the order is there, else what is known."""
+        from .market import fetch_order
+
         error.details["orderHash"] = order_hash
         try:
             fetch_order(self._context, type(order), order_hash)
@@ -192,6 +195,8 @@ class Publishing:
         return self._unpublish(Requestorder, "unpublish_all", None, authorization)
 
     def _unpublish_one(self, kind: type[Order], order_hash: str, authorization: Given) -> str:
+        from .market import wrong
+
         wanted = parse_bytes32(order_hash, "order_hash")
         body = {"target": "unpublish_orderHash", "orderHash": wanted}
         found = self._unpublished(kind, body, read_given(authorization))
@@ -213,6 +218,8 @@ class Publishing:
     def _unpublished(
         self, kind: type[Order], body: Loose, signed: SignedRequest | None
     ) -> list[str]:
+        from .market import hashes, wrong
+
         try:
             answer = self._write("PUT", kind, body, signed)
         except MarketCallError as error:
