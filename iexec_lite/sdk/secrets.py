@@ -78,6 +78,10 @@ def check_result_key(value: object) -> str:
             pem = base64.b64decode(text, validate=True).decode("ascii")
         except ValueError:
             pem = ""
+    if "PRIVATE KEY" in text + pem:
+        raise ValidationError(
+            "this is a private key: give the public one, and keep this one to yourself"
+        )
     if not pem.startswith(_PEM):
         raise ValidationError(
             f"a result encryption key is an RSA public key: PEM text beginning with {_PEM}, "
