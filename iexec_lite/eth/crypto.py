@@ -414,7 +414,9 @@ def _rsa_key(pem: str | bytes, kind: str) -> RsaKey:
 def check_public_key(public_pem: str | bytes) -> None:
     """Nothing for an RSA public key that ``rsa_encrypt`` can use, else ``ValidationError``."""
     if _rsa_key(public_pem, "public").has_private():
-        raise ValidationError("this is a private key: give the public one, and keep this to you")
+        raise ValidationError(
+            "this is a private key: give the public one, and keep this one to yourself"
+        )
 
 
 def rsa_encrypt(public_pem: str | bytes, data: bytes) -> bytes:

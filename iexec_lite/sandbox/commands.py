@@ -7,6 +7,7 @@ disturbs nobody. All errors are SandboxError (or another IExecError) with what t
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -32,7 +33,7 @@ from .processes import (
 )
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
-from .stack import FLAVOURS, saved_chain
+from .stack import FLAVOURS, require_packages, saved_chain
 
 __all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
 
@@ -106,6 +107,7 @@ def up(
         raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
     if bridge and flavour != "token":
         raise SandboxError(f"a bridge begins on a token chain, not on a {flavour} one")
+    require_packages()
     progress = progress or Progress()
     folder = private_dir(sandbox_folder())
     with terminable(), _alone(folder):
@@ -294,4 +296,5 @@ def _last_words(folder: Path) -> str:
         lines = (folder / LOG).read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1][-500:] if lines else f"no reason was given, see {folder / LOG}"
+    last = re.sub(r"^\S+ \S+ ERROR ", "", lines[-1]) if lines else ""  # not when, but why
+    return last[-500:] or f"no reason was given, see {folder / LOG}"

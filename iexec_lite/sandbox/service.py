@@ -25,7 +25,7 @@ from typing import Any
 from ..errors import IExecError, SandboxError
 from ..sdk.files import FileLock, private_dir
 from .folders import write_json
-from .stack import FLAVOURS, Sandbox, require_packages
+from .stack import FLAVOURS, Sandbox
 
 __all__ = ["LOCK", "LOG", "STATE", "STOP_PATH", "TOKEN_HEADER", "main"]
 
@@ -86,7 +86,6 @@ def _held(path: Path) -> Iterator[None]:
 
 
 def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> None:
-    require_packages()
     from .server import new_app
 
     token = secrets.token_hex(16)

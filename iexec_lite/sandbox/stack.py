@@ -14,6 +14,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -54,15 +55,17 @@ def saved_chain(folder: Path, flavour: str) -> Path:
 
 
 def require_packages() -> None:
-    """SandboxError where the packages of the ``sandbox`` extra are missing."""
-    try:
-        from . import gateway, market_api, result_proxy, sms  # noqa: F401
-    except ImportError as error:
-        raise SandboxError(
-            f"the sandbox needs {error.name}: install the sandbox extra "
-            "(pip install 'iexec-lite[sandbox]')",
-            cause=error,
-        ) from error
+    """SandboxError where a package of the ``sandbox`` extra is missing. Loads none of them."""
+    for name in ("falcon", "waitress"):
+        if find_spec(name) is None:
+            raise SandboxError(
+                f"the sandbox needs {name}: install the sandbox extra "
+                "(pip install 'iexec-lite[sandbox]')"
+            )
+
+
+def _load_services() -> None:
+    from . import gateway, market_api, result_proxy, sms  # noqa: F401
 
 
 class Sandbox:
@@ -119,6 +122,7 @@ class Sandbox:
             raise
 
     def _start(self) -> None:
+        require_packages()
         private_dir(self.folder)
         if self._fresh:
             self._forget()
@@ -133,9 +137,9 @@ class Sandbox:
         )
         self._closing.callback(self.node.stop)
         with ThreadPoolExecutor(1) as pool:  # both take a tenth of a second
-            packages = pool.submit(require_packages)
+            services = pool.submit(_load_services)
             self.node.start()
-            packages.result()
+            services.result()
         self._remove_leftovers()
         self.deployment = self._restore()
         # The newest block of a kept chain is of last time, and blocks are asked for the time.

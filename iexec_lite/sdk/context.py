@@ -185,6 +185,10 @@ class Context:
         def make() -> Http:
             from ..net.http import Http
 
+            if self.offline:
+                raise ConfigurationError(
+                    "This client is offline: build it with a node (provider=) to reach a service"
+                )
             return Http(**self._http_options)  # type: ignore[arg-type]
 
         return self.once("http", make)
@@ -196,11 +200,6 @@ class Context:
         def make() -> Market:
             from ..net.market import Market
 
-            if self.offline:
-                raise ConfigurationError(
-                    "This client is offline: build it with a node (provider=) to reach the "
-                    "marketplace"
-                )
             url = self.service("iexec_gateway", "iexec_gateway_url")
             return Market(self.http, url, self.chain.id)
 

@@ -26,7 +26,6 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from .authorize import read_given
 from .facts import match_facts
 from .publish import Publishing
 from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
@@ -197,8 +196,9 @@ class Orders(Publishing):
         SignatureError for a signature by anybody but the address that was asked, ValidationError
         for an order of another chain or hub.
         """
-        found = read_given(document)
-        assert found is not None  # noqa: S101  # only None gives None
+        found = (
+            document if isinstance(document, SignedRequest) else SignedRequest.from_dict(document)
+        )
         return detached.signed_order(found, self._context.domain)
 
     def _owned(self, order: O) -> O:

@@ -262,8 +262,7 @@ def _category(_: str, value: object, __: Rules) -> object:
 
 
 def _tag(_: str, value: object, rules: Rules) -> object:
-    names = value if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-    return parse_tag(names, rules, use=AGNOSTIC)
+    return parse_tag(value, rules, use=AGNOSTIC)
 
 
 def _number(name: str, value: object, _: Rules) -> object:

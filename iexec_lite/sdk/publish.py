@@ -94,6 +94,8 @@ class Publishing:
         return self._publish(order, authorization)
 
     def _publish(self, order: SignedOrder, authorization: Given) -> str:
+        from .market import member, wrong  # not for who only signs
+
         context = self._context
         order_hash = orders.order_hash(order, context.domain)
         signed = read_given(authorization)
@@ -108,8 +110,6 @@ class Publishing:
                 raise
             self._look_up(order, order_hash, error)
             return order_hash
-        from .market import member, wrong
-
         published = answer.get("published")
         if not isinstance(published, Mapping):
             raise MarketCallError("An error occured while publishing order")
@@ -195,12 +195,12 @@ class Publishing:
         return self._unpublish(Requestorder, "unpublish_all", None, authorization)
 
     def _unpublish_one(self, kind: type[Order], order_hash: str, authorization: Given) -> str:
+        from .market import wrong
+
         wanted = parse_bytes32(order_hash, "order_hash")
         body = {"target": "unpublish_orderHash", "orderHash": wanted}
         found = self._unpublished(kind, body, read_given(authorization))
         if found != [wanted]:
-            from .market import wrong
-
             raise wrong(f"unpublished {', '.join(found[:3])} where {wanted} was to be")
         return wanted
 
@@ -218,6 +218,8 @@ class Publishing:
     def _unpublished(
         self, kind: type[Order], body: Loose, signed: SignedRequest | None
     ) -> list[str]:
+        from .market import hashes, wrong
+
         try:
             answer = self._write("PUT", kind, body, signed)
         except MarketCallError as error:
@@ -232,8 +234,6 @@ class Publishing:
             ) from error
         if "unpublished" not in answer:
             raise MarketCallError("An error occured while unpublishing order")
-        from .market import hashes, wrong
-
         found = hashes(answer, "unpublished")
         if not found:
             raise wrong("nothing was unpublished")

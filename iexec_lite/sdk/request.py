@@ -35,7 +35,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             "Beneficiary result encryption key is not set in the SMS. "
-            f"Result encryption will fail. (beneficiary {order.beneficiary})"
+            f"Result encryption will fail. (beneficiary {order.beneficiary}: "
+            "result.push_result_encryption_key sets it)"
         )
     provider = str(wanted.get("iexec_result_storage_provider", ""))
     if provider in rules.token_providers and not sms.exists(
@@ -43,7 +44,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             f'Requester storage token is not set for selected provider "{provider}". '
-            f"Result archive upload will fail. (requester {order.requester})"
+            f"Result archive upload will fail. (requester {order.requester}: "
+            "storage.push_storage_token sets it)"
         )
     if (
         rules.dataset_secret_check
@@ -53,7 +55,7 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             f"Dataset encryption key is not set for dataset {order.dataset} in the SMS. "
-            "Dataset decryption will fail."
+            "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it)"
         )
     if not rules.app_mrenclave and context.read(order.app, RESOURCE["app"]["appMREnclave"]):
         raise StateError(f"App {order.app} has an MREnclave, which is no longer supported")

@@ -16,6 +16,7 @@ from ..eth.codec import to_hex
 from ..eth.crypto import check_public_key
 from ..protocol.authorization import web2_secret_digest, web3_secret_digest
 from ..protocol.detached import SignedRequest, SigningRequest
+from ..protocol.units import shown
 from .authorize import given_signature
 from .records import SecretPush
 
@@ -46,12 +47,12 @@ _PEM = "-----BEGIN PUBLIC KEY-----"
 
 def token_name(provider: str) -> str:
     """What a storage provider's token is called in the SMS; ``default`` is ``ipfs``."""
-    name = STORAGE_TOKENS.get("ipfs" if provider == "default" else provider)
-    if name is None:
+    known = {"default": STORAGE_TOKENS["ipfs"], **STORAGE_TOKENS}
+    if not isinstance(provider, str) or provider not in known:
         raise ValidationError(
-            f'"{provider}" not supported: a storage provider is default, ipfs or dropbox'
+            f'"{shown(provider)}" not supported: a storage provider is {", ".join(known)}'
         )
-    return name
+    return known[provider]
 
 
 def check_secret(value: object, what: str) -> str:
@@ -77,6 +78,10 @@ def check_result_key(value: object) -> str:
             pem = base64.b64decode(text, validate=True).decode("ascii")
         except ValueError:
             pem = ""
+    if "PRIVATE KEY" in text + pem:
+        raise ValidationError(
+            "this is a private key: give the public one, and keep this one to yourself"
+        )
     if not pem.startswith(_PEM):
         raise ValidationError(
             f"a result encryption key is an RSA public key: PEM text beginning with {_PEM}, "

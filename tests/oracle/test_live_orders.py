@@ -36,7 +36,8 @@ def create_input(make: Any, kind: str, signer: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, column in ORDER_KINDS[kind].fields():
         if name == "params":
-            fields[name] = make.pick([{}, make.text(), {"iexec_args": make.text(60)}])
+            # JavaScript refuses text that happens to be JSON of another kind, such as "2"
+            fields[name] = make.pick([{}, f"say {make.text()}", {"iexec_args": make.text(60)}])
         elif name == "requester":
             fields[name] = signer
         elif column.abi == "address":

@@ -116,4 +116,4 @@ def test_a_broken_block_is_seen() -> None:
         ("sh", True, "x\n"),
     ]
     assert len(README) >= 4
-    assert len(PAGES["embedding"]) == 4
+    assert len(PAGES["embedding"]) == 5

@@ -277,11 +277,11 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
 MISSING = """
 import sys
 from iexec_lite.errors import SandboxError
-from iexec_lite.sandbox import commands, stack  # status and down need no server
+from iexec_lite.sandbox import commands  # status and down need no server
 assert not {"falcon", "waitress"} & set(sys.modules)
 sys.modules[sys.argv[1]] = None
 try:
-    stack.require_packages()
+    commands.up()  # before anything is fetched
 except SandboxError as error:
     print(error.message)
 """

@@ -302,8 +302,8 @@ def test_unusable_tokens(service: Service, value: Any) -> None:
 def test_unusable_result_keys(service: Service, rsa: tuple[str, str]) -> None:
     private, public = rsa
     bad = {
-        private: "RSA public key",
-        base64.b64encode(private.encode()).decode(): "RSA public key",
+        private: "this is a private key",
+        base64.b64encode(private.encode()).decode(): "this is a private key",
         "foo": "RSA public key",
         public.replace("M", "!", 5): "unusable RSA public key",
         "-----BEGIN PUBLIC KEY-----\n": "unusable RSA public key",
@@ -313,6 +313,22 @@ def test_unusable_result_keys(service: Service, rsa: tuple[str, str]) -> None:
             with pytest.raises(ValidationError, match=message) as caught:
                 iexec.result.push_result_encryption_key(value)
             assert private[100:140] not in str(caught.value)
+    assert not service.asked
+
+
+def test_an_offline_client_asks_no_service(service: Service) -> None:
+    chain = Chain(id=133, name="here", hub=HUB, sms=service.url, result_proxy=service.url, rules=V6)
+    with IExec.offline(KEY, chain=chain) as iexec:
+        for call in (
+            iexec.storage.default_storage_login,
+            iexec.storage.login_challenge,
+            lambda: iexec.storage.push_storage_token("foo"),
+            lambda: iexec.storage.check_storage_token_exists(ME),
+            lambda: iexec.result.check_result_encryption_key_exists(ME),
+        ):
+            with pytest.raises(ConfigurationError, match="This client is offline"):
+                call()
+        assert iexec.storage.push_storage_token_request("foo").sign(SIGNER)
     assert not service.asked
 
 
