@@ -26,11 +26,12 @@ from ..protocol.order_kinds import NULL_ADDRESS, SIGNED_ORDER_KINDS
 from ..protocol.orders import domain
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
+from ..sdk.context import Read
 from .database import Database
 from .market_book import DEAD, OPEN, Book
 from .market_input import LAST, ONE, Refusal
 from .market_tables import KINDS, SCHEMA
-from .watcher import Read, Watcher, iso, needed_stake, read_each, sure
+from .watcher import Watcher, iso, needed_stake, read_each, sure
 
 __all__ = ["SCHEMA", "VERSION", "Market"]
 

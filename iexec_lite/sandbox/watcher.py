@@ -23,17 +23,17 @@ from ..eth.codec import address_to_bytes, checksum_address
 from ..net.rpc import Rpc, quantity
 from ..protocol.chains import Chain
 from ..protocol.columns import address_from_int
-from ..protocol.contracts import ENTRY, EVENTS, HUB, EventSpec, Method
+from ..protocol.contracts import ENTRY, EVENTS, HUB, EventSpec
 from ..protocol.order_kinds import NULL_ADDRESS, SIGNED_ORDER_KINDS
+from ..sdk.context import Read
 from .market_book import CANCELED, DEAD, FILLED, Book, Cursor, StoredOrder
 from .market_tables import KINDS
 
-__all__ = ["Head", "Read", "Watcher", "iso", "needed_stake", "read_each", "sure"]
+__all__ = ["Head", "Watcher", "iso", "needed_stake", "read_each", "sure"]
 
 WINDOW = 10_000  # blocks asked for at once
 STAKE_PERCENT = 30  # of a workerpool order's price that the pool's owner must have staked
 
-Read = tuple[str, Method, tuple[object, ...]]  # contract, function, arguments
 _Logged = tuple[Mapping[str, Any], Mapping[str, Any]]  # the arguments of an event, its log
 _RESOURCES = ("app", "dataset", "workerpool")
 _CLOSED: Mapping[str, EventSpec] = {

@@ -118,11 +118,6 @@ class Context:
         return self._signer.address if local else type(self._signer).__name__
 
     @property
-    def has_signer(self) -> bool:
-        """Whether this client can sign."""
-        return self._signer is not None
-
-    @property
     def chain(self) -> chains.Chain:
         """The chain record; asks the node for its id only where a bare URL was given."""
         return self.once("chain", self._find_chain)

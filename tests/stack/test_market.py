@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import urlencode
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
@@ -29,6 +27,7 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.database import Database
 from iexec_lite.sandbox.market import SCHEMA, Market
 from iexec_lite.sandbox.market_api import market_app
+from iexec_lite.sandbox.server import WSGI, Server
 from iexec_lite.sandbox.stack import Sandbox
 
 PEOPLE = accounts.addresses()
@@ -43,32 +42,18 @@ TEE, GPU = f"0x{1:064x}", f"0x{1 << 8:064x}"
 Answer = tuple[int, dict[str, Any]]
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def serve() -> Iterator[Callable[[Any], str]]:
-    """``serve(app)``: a WSGI app on a loopback port; its URL."""
-    running = []
+def serve() -> Iterator[Callable[[WSGI], str]]:
+    """``serve(app)``: an app on a loopback port; its URL."""
+    with contextlib.ExitStack() as stack:
 
-    def start(app: Any) -> str:
-        server = make_server("127.0.0.1", 0, app, Server, Quiet)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
+        def start(app: WSGI) -> str:
+            server = Server({"": app})
+            stack.callback(server.stop)
+            server.start()
+            return server.url
 
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 @dataclass

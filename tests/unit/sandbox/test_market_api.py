@@ -12,10 +12,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import urlencode
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 
@@ -28,6 +26,7 @@ from iexec_lite.sandbox.database import Database
 from iexec_lite.sandbox.market import SCHEMA, Market
 from iexec_lite.sandbox.market_api import MAX_BODY, market_app
 from iexec_lite.sandbox.market_tables import KINDS
+from iexec_lite.sandbox.server import WSGI, Server
 
 CHAIN = 65535
 HUB = "0xC129e7917b7c7DeDfAa5Fff1FB18d5D7050fE8ca"
@@ -37,15 +36,6 @@ SIGNER = KeySigner.from_key(b"\x11" * 32)
 JSON_TYPE = "application/json; charset=utf-8"
 HINT = '\n If "null" is intended as an empty value be sure to mark the schema as `.nullable()`'
 Ask = Callable[..., tuple[int, Any]]
-
-
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @pytest.fixture
@@ -62,22 +52,17 @@ def market(tmp_path: Path) -> Iterator[Market]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Any], int]]:
-    """``serve(app)``: a WSGI app on a loopback port; the port."""
-    running = []
+def serve() -> Iterator[Callable[[WSGI], int]]:
+    """``serve(app)``: an app on a loopback port; the port."""
+    with contextlib.ExitStack() as stack:
 
-    def start(app: Any) -> int:
-        server = make_server("127.0.0.1", 0, app, Server, Quiet)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        running.append((server, thread))
-        return server.server_port
+        def start(app: WSGI) -> int:
+            server = Server({"": app})
+            stack.callback(server.stop)
+            server.start()
+            return int(server.url.rpartition(":")[2])
 
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 def request(port: int, method: str, path: str, body: Any = None, **headers: str) -> Any:
