@@ -32,6 +32,8 @@ def unresolved(name: str, why: str) -> ValidationError:
 
 def namehash(name: str) -> str:
     """The node of a name, ``0x`` bytes32. Raises ValidationError for names that are not plain."""
+    if not isinstance(name, str):
+        raise ValidationError(f"{shown(name)} is not an ENS name")
     node = bytes(32)
     labels = name.lower().split(".") if name.isascii() and len(name) <= MAX_NAME else [""]
     for label in reversed(labels):

@@ -26,7 +26,6 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from .authorize import read_given
 from .facts import match_facts
 from .publish import Publishing
 from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
@@ -197,9 +196,9 @@ class Orders(Publishing):
         SignatureError for a signature by anybody but the address that was asked, ValidationError
         for an order of another chain or hub.
         """
-        found = read_given(document)
-        assert found is not None  # noqa: S101  # only None gives None
-        return detached.signed_order(found, self._context.domain)
+        if not isinstance(document, SignedRequest):
+            document = SignedRequest.from_dict(document)
+        return detached.signed_order(document, self._context.domain)
 
     def _owned(self, order: O) -> O:
         """The order, if the wallet owns what it offers."""

@@ -262,7 +262,7 @@ def _category(_: str, value: object, __: Rules) -> object:
 
 
 def _tag(_: str, value: object, rules: Rules) -> object:
-    names = value if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+    names = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
     return parse_tag(names, rules, use=AGNOSTIC)
 
 

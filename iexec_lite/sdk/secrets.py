@@ -16,6 +16,7 @@ from ..eth.codec import to_hex
 from ..eth.crypto import check_public_key
 from ..protocol.authorization import web2_secret_digest, web3_secret_digest
 from ..protocol.detached import SignedRequest, SigningRequest
+from ..protocol.units import shown
 from .authorize import given_signature
 from .records import SecretPush
 
@@ -46,10 +47,11 @@ _PEM = "-----BEGIN PUBLIC KEY-----"
 
 def token_name(provider: str) -> str:
     """What a storage provider's token is called in the SMS; ``default`` is ``ipfs``."""
-    name = STORAGE_TOKENS.get("ipfs" if provider == "default" else provider)
+    known = {"default": STORAGE_TOKENS["ipfs"], **STORAGE_TOKENS}
+    name = known.get(provider) if isinstance(provider, str) else None
     if name is None:
         raise ValidationError(
-            f'"{provider}" not supported: a storage provider is default, ipfs or dropbox'
+            f'"{shown(provider)}" not supported: a storage provider is default, ipfs or dropbox'
         )
     return name
 
