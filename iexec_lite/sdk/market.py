@@ -33,6 +33,7 @@ Json = Mapping[str, object]
 
 ANY = "any"  # in the place of an address: no filter (services.md §9.2)
 MAX_PAGE = 1 << 32
+MAX_TEXT = 1000  # characters of an error
 MAX_WORD = 64  # characters of a status or a time
 
 log = logging.getLogger("iexec_lite")
@@ -50,7 +51,7 @@ def wrong(text: str, *, retryable: bool = False) -> MarketCallError:
 
 def _plain(text: str) -> str:
     """Text in which others have words, safe to print."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
 
 
 # --- lists ----------------------------------------------------------------------------------------
