@@ -146,6 +146,27 @@ def test_another_token_is_put(service: Service) -> None:
     assert service.methods() == ["HEAD", "PUT"]  # that it is set is known by then
 
 
+class Turns(dict[tuple[str, str], tuple[int, bytes]]):
+    """Answers by method, each given once."""
+
+    def __init__(self, **turns: list[int]) -> None:
+        self.turns = turns
+
+    def get(self, key: tuple[str, str], default: Any = None) -> Any:
+        return self.turns[key[0]].pop(0), b""
+
+
+def test_a_token_that_another_program_sets_meanwhile(service: Service) -> None:
+    with client(service) as iexec:
+        service.answers = Turns(HEAD=[404, 204], POST=[409], PUT=[204])
+        pushed = iexec.storage.push_storage_token("foo", force_update=True)
+        assert pushed.to_dict() == {"isPushed": True, "isUpdated": True}
+    with client(service) as iexec:
+        service.answers = Turns(HEAD=[404, 404], POST=[401])
+        with pytest.raises(StateError, match="not allowed"):
+            iexec.storage.push_storage_token("foo", force_update=True)
+
+
 def test_dropbox_has_a_name_of_its_own(service: Service) -> None:
     path = TOKEN_PATH.replace("iexec-ipfs", "dropbox")
     service.answers["HEAD", path] = 204, b""
