@@ -53,25 +53,36 @@ class Market:
         authorize: Callable[[], str],
         *,
         again: bool = True,
+        check: Callable[[dict[str, object]], object] = bool,
     ) -> dict[str, object]:
         """POST or PUT ``body``. ``authorize`` fetches and signs a challenge.
+
+        ``check`` raises for an answer that does not say what was done: then nobody knows.
 
         Two requests of one wallet may be handed the same challenge; the second is refused, and with
         ``again`` tried once more with a new one.
         """
         with self._writing:
             try:
-                return self._write_once(method, path, body, authorize())
+                return self._write_once(method, path, body, authorize(), check)
             except MarketCallError as error:
-                if not again or error.details.get("error") != UNAUTHORIZED:
+                refused = error.details.get("error") == UNAUTHORIZED
+                if not (again and refused) or error.details.get("outcome") == "unknown":
                     raise
-            return self._write_once(method, path, body, authorize())
+            return self._write_once(method, path, body, authorize(), check)
 
     def _write_once(
-        self, method: str, path: str, body: Mapping[str, object], authorization: str
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object],
+        authorization: str,
+        check: Callable[[dict[str, object]], object],
     ) -> dict[str, object]:
         try:
-            return self._call(method, path, {}, body, authorization)
+            answer = self._call(method, path, {}, body, authorization)
+            check(answer)
+            return answer
         except MarketCallError as error:
             status = error.details.get("status", 0)
             if not (isinstance(status, int) and 400 <= status < 500):

@@ -9,7 +9,8 @@ from .http import Response, Transport
 
 __all__ = ["ResultProxy"]
 
-_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")  # opaque, but it will travel in a header
+# Opaque, but it will travel in a header (RFC 6750); a page or a JSON error is none.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8192}=*")
 
 
 class ResultProxy:

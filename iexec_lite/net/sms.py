@@ -14,6 +14,7 @@ from .http import Response, Transport
 
 __all__ = ["Sms"]
 
+UNKNOWN = " It is not known whether the secret is set: look, or push the same again."
 MAX_KNOWN = 4096  # secrets remembered as set
 
 
@@ -65,9 +66,7 @@ class Sms:
                 headers={"authorization": signature, "content-type": "text/plain"},
             )
         except TransportError as error:
-            raise _unanswered(
-                error, " It is not known whether the secret is set: look, or push the same again."
-            ) from error
+            raise _unanswered(error, UNKNOWN) from error
         if answer.status == 401:
             raise StateError(f"The wallet is not allowed to set the secret for {owner}")
         if answer.status == 409:
@@ -75,7 +74,7 @@ class Sms:
         if answer.status == 413:
             raise SmsCallError(f"The SMS at {answer.host} finds the secret too long")
         if not answer.ok:
-            raise _unexpected(answer)
+            raise _unexpected(answer, f".{UNKNOWN}" if answer.status >= 500 else "")
         self._remember(url)
 
     def _address(self, path: str, names: dict[str, str]) -> str:
@@ -93,9 +92,10 @@ def _unanswered(error: TransportError, advice: str = "") -> SmsCallError:
     )
 
 
-def _unexpected(answer: Response) -> SmsCallError:
+def _unexpected(answer: Response, advice: str = "") -> SmsCallError:
     return SmsCallError(
-        f"SMS at {answer.host} answered with unexpected status: {answer.status}: {answer.advice}",
+        f"SMS at {answer.host} answered with unexpected status: {answer.status}: {answer.advice}"
+        f"{advice}",
         details={"status": answer.status},
         retryable=answer.status == 429 or answer.status >= 500,
     )

@@ -82,7 +82,10 @@ def wei_to_nrlc(wei: int) -> int:
 
 
 def shown(value: object) -> str:
-    """``value`` as V6 prints it in messages, cut to a readable length. Never raises."""
+    """``value`` as V6 prints it in messages, cut to a readable length. Never raises.
+
+    What is not printable is escaped: an escape sequence could rewrite what a person sees.
+    """
     if isinstance(value, (list, tuple)):
         text = " ".join(_shown_one(item) for item in value[:10])
     else:
@@ -92,7 +95,8 @@ def shown(value: object) -> str:
 
 def _shown_one(value: object) -> str:
     if isinstance(value, str):
-        return value[: MAX_SHOWN + 1]
+        text = value[: MAX_SHOWN + 1]
+        return text if text.isprintable() else "".join(map(_printable, text))
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -100,6 +104,10 @@ def _shown_one(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 512:
         return f"a number of {value.bit_length()} bits"
     return str(value) if isinstance(value, (int, float)) else f"<{type(value).__name__}>"
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def _parse(value: object, default_unit: str, units: dict[str, int], name: str) -> int:

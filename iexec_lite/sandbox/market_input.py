@@ -10,6 +10,7 @@ Spec: market.md, "Validation"; services.md §1.3, §1.6.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def _text(value: object) -> str:
 
 
 def _js_number(value: float) -> str:
+    if math.isinf(value):  # 1e400 in JSON
+        return "-Infinity" if value < 0 else "Infinity"
     return stringify(value if abs(value) <= MAX_INTEGER + 1 else float(value))
 
 

@@ -37,6 +37,7 @@ __all__ = ["ResultProxy"]
 
 CHALLENGE_LIFE = 3600  # seconds
 ACTIVE, REVEALED = 1, 2  # of a task, of a contribution
+MAX_ID = 2**256 - 1  # of a chain
 MAX_TOKEN = 4096  # bytes of an authorization
 TASK = re.compile(r"0x[0-9a-f]{64}\Z")
 
@@ -198,7 +199,7 @@ def _text(response: Any, text: str) -> None:
 
 class _Challenge(_Resource):
     def on_get(self, request: Any, response: Any) -> None:
-        chain_id = request.get_param_as_int("chainId", required=True, min_value=1)
+        chain_id = request.get_param_as_int("chainId", required=True, min_value=1, max_value=MAX_ID)
         response.media = self._proxy.challenge(chain_id)
 
 

@@ -32,6 +32,8 @@ Query = Mapping[str, object]
 Json = Mapping[str, object]
 
 ANY = "any"  # in the place of an address: no filter (services.md §9.2)
+MAX_PAGE = 1 << 32
+MAX_TEXT = 1000  # characters of an error
 MAX_WORD = 64  # characters of a status or a time
 
 log = logging.getLogger("iexec_lite")
@@ -49,7 +51,7 @@ def wrong(text: str, *, retryable: bool = False) -> MarketCallError:
 
 def _plain(text: str) -> str:
     """Text in which others have words, safe to print."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
 
 
 # --- lists ----------------------------------------------------------------------------------------
@@ -144,8 +146,8 @@ def _paging(context: Context, page: int, page_size: int | None) -> dict[str, int
     rules = context.chain.rules
     size = rules.market_page_size if page_size is None else page_size
     for name, value in (("page", page), ("page_size", size)):
-        if type(value) is not int or value < 0:
-            raise ValidationError(f"{name} must be an integer greater than or equal to 0")
+        if type(value) is not int or not 0 <= value <= MAX_PAGE:
+            raise ValidationError(f"{name} must be an integer from 0 to {MAX_PAGE}")
     if rules.market_paging == "index":
         if not 10 <= size <= 1000:
             raise ValidationError("page_size must be from 10 to 1000")

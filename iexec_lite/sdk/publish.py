@@ -8,7 +8,7 @@ answer is lost is looked up by its hash and never sent again by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import IExecError, MarketCallError, SignatureError
@@ -29,6 +29,7 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
     Workerpoolorder,
 )
+from ..protocol.units import shown
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as authorize
 from .context import Context
@@ -103,18 +104,21 @@ class Publishing:
         owner = self._owner(order)
         if sender != owner:
             raise SignatureError(f"only order signer {owner} can publish an order, not {sender}")
+
+        def check(answer: Loose) -> None:
+            published = answer.get("published")
+            if not answer.get("ok") or not isinstance(published, Mapping):
+                raise MarketCallError("An error occured while publishing order")
+            found = member(published, "orderHash", str)
+            if found.lower() != order_hash:
+                raise wrong(f"orderHash {shown(found)}, {order_hash} was published")
+
         try:
-            answer = self._write("POST", order, {"order": order.to_dict()}, signed)
+            self._write("POST", order, {"order": order.to_dict()}, signed, check)
         except MarketCallError as error:
             if error.details.get("outcome") != "unknown":
                 raise
             self._look_up(order, order_hash, error)
-            return order_hash
-        published = answer.get("published")
-        if not isinstance(published, Mapping):
-            raise MarketCallError("An error occured while publishing order")
-        if member(published, "orderHash", str).lower() != order_hash:
-            raise wrong(f"orderHash {published['orderHash']}, {order_hash} was published")
         return order_hash
 
     def _look_up(self, order: SignedOrder, order_hash: str, error: MarketCallError) -> None:
@@ -220,8 +224,16 @@ class Publishing:
     ) -> list[str]:
         from .market import hashes, wrong
 
+        def read(answer: Loose) -> list[str]:
+            if not answer.get("ok") or "unpublished" not in answer:
+                raise MarketCallError("An error occured while unpublishing order")
+            found = hashes(answer, "unpublished")
+            if not found:
+                raise wrong("nothing was unpublished")
+            return found
+
         try:
-            answer = self._write("PUT", kind, body, signed)
+            return read(self._write("PUT", kind, body, signed, read))
         except MarketCallError as error:
             if error.details.get("outcome") != "unknown":
                 raise
@@ -232,17 +244,16 @@ class Publishing:
                 details=error.details,
                 cause=error,
             ) from error
-        if "unpublished" not in answer:
-            raise MarketCallError("An error occured while unpublishing order")
-        found = hashes(answer, "unpublished")
-        if not found:
-            raise wrong("nothing was unpublished")
-        return found
 
     # -- shared -------------------------------------------------------------------------------
 
     def _write(
-        self, method: str, kind: Order | type[Order], body: Loose, signed: SignedRequest | None
+        self,
+        method: str,
+        kind: Order | type[Order],
+        body: Loose,
+        signed: SignedRequest | None,
+        check: Callable[[Loose], object],
     ) -> dict[str, object]:
         """One authorized write. A challenge that was signed elsewhere serves for one attempt."""
         context = self._context
@@ -251,11 +262,8 @@ class Publishing:
         def prove() -> str:
             return str(authorize(context, MARKET, market.challenge, signed))
 
-        answer = market.write(method, f"/{kind.name}s", body, prove, again=signed is None)
-        if not answer.get("ok"):
-            what = "publishing" if method == "POST" else "unpublishing"
-            raise MarketCallError(f"An error occured while {what} order")
-        return answer
+        again = signed is None
+        return market.write(method, f"/{kind.name}s", body, prove, again=again, check=check)
 
     def _owner(self, order: Order) -> str:
         """Whose order this is: the requester's, or whoever owns now what it offers."""

@@ -147,7 +147,13 @@ def push_account_secret(
             f'Secret "{name}" already exists for {owner}: replace it with force_update=True'
         )
     signature = _signature(context, wanted, given)
-    context.sms.push(path, value, signature, replace=known, address=owner, name=name)
+    try:
+        context.sms.push(path, value, signature, replace=known, address=owner, name=name)
+    except StateError:  # another program of the owner may have set it since
+        if known or not replace or not is_set(context, owner, name):
+            raise
+        known = True
+        context.sms.push(path, value, signature, replace=True, address=owner, name=name)
     return SecretPush(is_pushed=True, is_updated=known)
 
 

@@ -286,6 +286,7 @@ BODIES: list[tuple[str, Any, str]] = [
     ("POST", {"order": '{"app":1}'}, NEEDED.format("order.sign")),
     ("POST", {"order": {"app": None}}, TEXT.format("order.app")),
     ("POST", {"order": {"sign": "zz"}}, "order.sign must be a valid signature"),
+    ("POST", {"order": {"sign": 10**400}}, "order.sign must be a valid signature"),
     (
         "POST",
         {"order": {"sign": ["\ud800é"]}},

@@ -140,7 +140,14 @@ def test_refused_logins(ask: Ask, signer: KeySigner) -> None:
     assert login(ask, b"")[0] == 400
     assert ask("POST", "/results/login", body)[0] == 400
     assert login(ask, f"{digest}_{signature}_{address.lower()}".encode())[0] == 200
-    for query in ("", "?chainId=", "?chainId=x", "?chainId=0", "?address=0x12"):
+    for query in (
+        "",
+        "?chainId=",
+        "?chainId=x",
+        "?chainId=0",
+        f"?chainId={2**256}",
+        "?address=0x12",
+    ):
         assert ask("GET", f"/results/challenge{query}")[0] == 400
 
 
