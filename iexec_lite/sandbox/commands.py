@@ -32,7 +32,7 @@ from .processes import (
 )
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
-from .stack import FLAVOURS, saved_chain
+from .stack import FLAVOURS, require_packages, saved_chain
 
 __all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
 
@@ -106,6 +106,7 @@ def up(
         raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
     if bridge and flavour != "token":
         raise SandboxError(f"a bridge begins on a token chain, not on a {flavour} one")
+    require_packages()  # before anything is fetched
     progress = progress or Progress()
     folder = private_dir(sandbox_folder())
     with terminable(), _alone(folder):
@@ -115,7 +116,8 @@ def up(
             if running.flavour != flavour or bridged != bridge or fresh:
                 what = " with a bridge" if bridged else ""
                 raise SandboxError(
-                    f"a {running.flavour} sandbox is running{what}: stop it first (down)"
+                    f"a {running.flavour} sandbox is running{what}: stop it first, "
+                    "with iexec-lite sandbox down"
                 )
             return running
         _clean(folder)
@@ -177,6 +179,7 @@ def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:
     """A whole purchase in a sandbox of its own, told step by step; the app's result file."""
     from .demo import run_demo
 
+    require_packages()
     return run_demo(flavour, progress or Progress())
 
 

@@ -131,7 +131,7 @@ COMMAND_HELP = {
     "sandbox up": (
         "[options]",
         "start a local iExec in the background",
-        ["--port", "--fresh", "--flavour"],
+        ["--port", "--fresh", "--bridge", "--flavour"],
         "sandbox up --port 8545",
     ),
     "sandbox down": ("[options]", "stop it; its data is kept", [], "sandbox down"),
