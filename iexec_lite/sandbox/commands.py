@@ -7,6 +7,7 @@ disturbs nobody. All errors are SandboxError (or another IExecError) with what t
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ START_LIMIT = 60.0  # seconds for a deployment on a slow machine
 STOP_LIMIT = 30.0
 BUSY_LIMIT = 90.0  # seconds for an ``up`` or ``down`` of somebody else
 SERVICE = "iexec_lite.sandbox.service"
+_STAMP = re.compile(r"\S+ \S+ ERROR ")  # time and level of a line of the log
 BRIDGED = "sandbox-native"  # the record at the other end of a bridge
 
 
@@ -297,4 +299,5 @@ def _last_words(folder: Path) -> str:
         lines = (folder / LOG).read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1][-500:] if lines else f"no reason was given, see {folder / LOG}"
+    said = _STAMP.sub("", lines[-1])[-500:] if lines else "no reason was given"
+    return f"{said} (see {folder / LOG})"

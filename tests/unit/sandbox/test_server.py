@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from iexec_lite.errors import SandboxError
+from iexec_lite.sandbox import commands
 from iexec_lite.sandbox.gateway import gateway_app
 from iexec_lite.sandbox.server import CONNECTIONS, Server, new_app, spring_error
 from iexec_lite.sandbox.store import Store
@@ -297,6 +298,21 @@ def test_without_the_extra(name: str) -> None:
     words = f"the sandbox needs {name}: install the sandbox extra"
     told = found.stdout.splitlines()
     assert [line.startswith(words) for line in told] == [True] * 3, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("1 INFO x\n2026-11-27 23:17:41,109 ERROR port 1 is in use\n", "port 1 is in use"),
+        ("Traceback\nMemoryError\n", "MemoryError"),
+        ("", "no reason was given"),
+        (None, "no reason was given"),
+    ],
+)
+def test_why_the_service_did_not_start(tmp_path: Path, log: str | None, words: str) -> None:
+    if log is not None:
+        (tmp_path / "service.log").write_text(log)
+    assert commands._last_words(tmp_path) == f"{words} (see {tmp_path / 'service.log'})"
 
 
 def test_a_file_is_closed_when_its_reader_goes(tmp_path: Path) -> None:
