@@ -403,9 +403,11 @@ def _rsa_key(pem: str | bytes, kind: str) -> RsaKey:
         raise ValidationError(f"unusable RSA {kind} key: longer than {_MAX_PEM} characters")
     try:
         key = RSA.import_key(pem)
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError):
         # The cause may quote what it read, and that may be the private key: leave it out.
-        raise ValidationError(f"unusable RSA {kind} key: {type(error).__name__}") from None
+        raise ValidationError(
+            f"unusable RSA {kind} key: no PEM of RSA, or a part of it is missing"
+        ) from None
     if not _RSA_BITS[0] <= key.size_in_bits() <= _RSA_BITS[1]:
         raise ValidationError(f"unusable RSA {kind} key: {key.size_in_bits()} bits")
     return key

@@ -83,7 +83,7 @@ def parse_target(url: str, *, allow_plain: bool = False) -> Target:
     if target.scheme == "http" and not target.loopback and not allow_plain:
         raise ConfigurationError(
             f"{target.label} would send everything unprotected: use https://, "
-            "or allow_plain=True if the network itself is trusted"
+            "or allow_plain_http=True (--allow-plain-http) if the network itself is trusted"
         )
     return target
 

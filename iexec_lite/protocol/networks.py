@@ -9,6 +9,7 @@ An unknown *id* is a network of the user's own: it has the gateways of its flavo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
@@ -362,6 +363,8 @@ _NETWORKS = (
     ),
 )
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
 CHAINS: Mapping[str, Chain] = MappingProxyType({chain.name: chain for chain in _NETWORKS})
 
 
@@ -374,9 +377,11 @@ def resolve(name_or_id: str | int, flavour: str = "standard") -> Chain:
     if isinstance(name_or_id, str) and not name_or_id.isdigit():
         named = CHAINS.get(name_or_id)
         if named is None:
+            # What is no name may be a key, or a URL with one in it: it is not repeated.
+            what = f" {name_or_id!r}" if _NAME.fullmatch(name_or_id) else ", the text is no name"
             raise ConfigurationError(
-                f"unknown network {name_or_id!r}: known are {', '.join(CHAINS)}; "
-                "for another network give its chain id, or the URL of a node"
+                f"unknown network{what}: known are {', '.join(CHAINS)}, and sandbox where one "
+                "runs; for another network give its chain id, or a node's URL with its https://"
             )
         if flavour in ("standard", named.flavour):  # "enterprise" is a name of its own
             return named

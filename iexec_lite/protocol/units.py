@@ -120,7 +120,9 @@ def _parse(value: object, default_unit: str, units: dict[str, int], name: str) -
     else:
         result = _exact(amount, decimals)
     if not 0 <= result <= MAX_UINT256:
-        raise _refused(value, f"Invalid {name} amount")
+        whole, *_, coin = units
+        why = f'a whole number of {whole}, or text like "1.5 {coin}"'
+        raise _refused(value, f"Invalid {name} amount: give {why}")
     return result
 
 

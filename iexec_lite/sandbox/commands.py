@@ -42,6 +42,7 @@ START_LIMIT = 60.0  # seconds for a deployment on a slow machine
 STOP_LIMIT = 30.0
 BUSY_LIMIT = 90.0  # seconds for an ``up`` or ``down`` of somebody else
 SERVICE = "iexec_lite.sandbox.service"
+_STAMP = re.compile(r"\S+ \S+ ERROR ")  # time and level of a line of the log
 BRIDGED = "sandbox-native"  # the record at the other end of a bridge
 
 
@@ -107,7 +108,7 @@ def up(
         raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
     if bridge and flavour != "token":
         raise SandboxError(f"a bridge begins on a token chain, not on a {flavour} one")
-    require_packages()
+    require_packages()  # before anything is fetched
     progress = progress or Progress()
     folder = private_dir(sandbox_folder())
     with terminable(), _alone(folder):
@@ -117,7 +118,8 @@ def up(
             if running.flavour != flavour or bridged != bridge or fresh:
                 what = " with a bridge" if bridged else ""
                 raise SandboxError(
-                    f"a {running.flavour} sandbox is running{what}: stop it first (down)"
+                    f"a {running.flavour} sandbox is running{what}: stop it first, "
+                    "with iexec-lite sandbox down"
                 )
             return running
         _clean(folder)
@@ -179,6 +181,7 @@ def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:
     """A whole purchase in a sandbox of its own, told step by step; the app's result file."""
     from .demo import run_demo
 
+    require_packages()
     return run_demo(flavour, progress or Progress())
 
 
@@ -296,5 +299,5 @@ def _last_words(folder: Path) -> str:
         lines = (folder / LOG).read_text("utf-8", "replace").strip().splitlines()
     except OSError:
         lines = []
-    last = re.sub(r"^\S+ \S+ ERROR ", "", lines[-1]) if lines else ""  # not when, but why
-    return last[-500:] or f"no reason was given, see {folder / LOG}"
+    said = _STAMP.sub("", lines[-1])[-500:] if lines else "no reason was given"
+    return f"{said} (see {folder / LOG})"

@@ -345,7 +345,7 @@ def _check_options(
     if type(confirms) is not int or confirms < 1:  # no bool
         raise ConfigurationError(f"invalid confirms {confirms!r}: it must be an integer >= 1")
     if type(timeout) not in (int, float) or not 0 < timeout < math.inf:
-        raise ConfigurationError(f"invalid timeout {timeout!r}: it is a number of seconds")
+        raise ConfigurationError(f"invalid timeout {timeout!r}: it is a number of seconds above 0")
     if gas_price is not None and (type(gas_price) is not int or gas_price < 0):
         raise ConfigurationError("Invalid gasPrice option: gas_price is wei, an integer >= 0")
     if count is not None and not callable(count):
@@ -433,10 +433,14 @@ def _require_http(url: str) -> None:
 
 
 def _signer(value: Signer | str | None) -> Signer | None:
+    wanted = "signer must be a Signer or a private key of 64 hex digits"
     if not isinstance(value, str):
+        if value is not None and not hasattr(value, "sign_typed_data"):
+            raise ValidationError(f"{wanted}, not {type(value).__name__}")
         return value
     from ..eth.signer import KeySigner
 
     if not _KEY.match(value):
-        raise ValidationError("signer must be a Signer or a private key of 64 hex digits")
+        digits = len(value) - 2 * value.startswith(("0x", "0X"))
+        raise ValidationError(f"{wanted}, not text of {digits} characters (without 0x)")
     return KeySigner.from_key(value if value[:2] in ("0x", "0X") else "0x" + value)

@@ -12,7 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, SignatureError, ValidationError, Web3ProviderCallError
+from ..errors import (
+    ConfigurationError,
+    SignatureError,
+    TransportError,
+    ValidationError,
+    Web3ProviderCallError,
+)
 from ..eth.codec import to_hex
 from ..protocol import chains
 from ..protocol.columns import Record, parse_address
@@ -75,6 +81,7 @@ class Context:
         self._bridged_conf = bridged_conf
         self._lock = threading.RLock()
         self._made: dict[str, object] = {}
+        self._closed = False
         self.offline = not self._urls
 
     def __repr__(self) -> str:
@@ -186,6 +193,7 @@ class Context:
                 )
             return Http(**self._http_options)  # type: ignore[arg-type]
 
+        self._require_open()
         return self.once("http", make)
 
     @property
@@ -217,6 +225,7 @@ class Context:
                 return connect(self._urls, http=InProcess(self._call))
             return connect(self._urls, quorum=self._quorum, http=self.http)
 
+        self._require_open()
         return self.once("rpc", make)
 
     @property
@@ -290,6 +299,7 @@ class Context:
                 journal=None,
             )
 
+        self._require_open()
         return self.once("bridged", make)
 
     def send(
@@ -353,12 +363,17 @@ class Context:
         return 0.2 if local else 5.0
 
     def close(self) -> None:
-        """Close the connections. The client cannot be used afterwards."""
+        """Close the connections, opened already or not. What needs one fails from now on."""
         with self._lock:
+            self._closed = True
             for name in ("bridged", "rpc", "http"):
                 made = self._made.get(name)
                 if made is not None:
                     made.close()  # type: ignore[attr-defined]
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise TransportError("this client is closed; build a new client")
 
     # -- reads --------------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ def sandbox_chain(name: str = SANDBOX) -> Chain:
     folder = user_data_dir() / "sandbox"
     path = record_path(folder, name)
     if not name.replace("-", "").isalnum() or not path.exists():
-        running = record_path(folder, SANDBOX).exists()
+        running = ", ".join(sandbox_records())
         raise ConfigurationError(
-            f"The running sandbox has no chain {name!r}: it depends on its flavour"
+            f"The running sandbox has no chain {name!r}, only {running}: others come with "
+            '"iexec-lite sandbox up" and --flavour or --bridge'
             if running
             else 'No sandbox is running: start one with "iexec-lite sandbox up" '
             "(python -m iexec_lite sandbox up)"

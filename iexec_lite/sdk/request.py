@@ -35,8 +35,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             "Beneficiary result encryption key is not set in the SMS. "
-            f"Result encryption will fail. (beneficiary {order.beneficiary}: "
-            "result.push_result_encryption_key sets it)"
+            f"Result encryption will fail. (beneficiary {order.beneficiary}, who has to push one: "
+            "result.push_result_encryption_key)"
         )
     provider = str(wanted.get("iexec_result_storage_provider", ""))
     if provider in rules.token_providers and not sms.exists(
@@ -44,8 +44,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             f'Requester storage token is not set for selected provider "{provider}". '
-            f"Result archive upload will fail. (requester {order.requester}: "
-            "storage.push_storage_token sets it)"
+            f"Result archive upload will fail. (requester {order.requester}, who has to push one: "
+            "storage.push_storage_token)"
         )
     if (
         rules.dataset_secret_check

@@ -77,15 +77,12 @@ def check_result_key(value: object) -> str:
         try:
             pem = base64.b64decode(text, validate=True).decode("ascii")
         except ValueError:
-            pem = ""
-    if "PRIVATE KEY" in text + pem:
-        raise ValidationError(
-            "this is a private key: give the public one, and keep this one to yourself"
-        )
+            pem = text
     if not pem.startswith(_PEM):
+        private = "; this is a private key, keep it to yourself" if "PRIVATE KEY" in pem else ""
         raise ValidationError(
             f"a result encryption key is an RSA public key: PEM text beginning with {_PEM}, "
-            "or base64 of it"
+            f"or base64 of it{private}"
         )
     check_public_key(pem)
     return check_secret(text, "the result encryption key")

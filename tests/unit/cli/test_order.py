@@ -375,8 +375,9 @@ def test_online_checks_come_before_the_password(run, config: Path, chain) -> Non
     assert failures[1] == (
         "requestorder: Request requirements check failed: Requester storage token is not set for "
         'selected provider "ipfs". Result archive upload will fail. (requester '
-        f"{ADDRESS}: storage.push_storage_token sets it) (If you consider this is not an issue, "
-        "use --skip-request-check to skip request requirement check)"
+        f"{ADDRESS}, who has to push one: storage.push_storage_token) "
+        "(If you consider this is not an issue, use --skip-request-check to skip "
+        "request requirement check)"
     )
     assert chain.asked[-1].startswith("/sms/")
     chain.owner = ADDRESS

@@ -110,6 +110,7 @@ def test_plain_http_needs_a_word(run, project: Path) -> None:
     (project / "chain.json").write_text(json.dumps({"default": "m", "chains": {"m": chain}}))
     message = run("wallet", "show", ADDRESS, "--raw").json["error"]["message"]
     assert "would send everything unprotected" in message
+    assert "--allow-plain-http" in message
 
 
 def test_no_node_there(run, project: Path) -> None:

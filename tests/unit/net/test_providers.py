@@ -167,9 +167,10 @@ def test_no_key_is_ever_shown(
         return {"error": {"code": -32000, "message": words}} if status == 401 else status
 
     iexec, _ = nodes(echoing, {**KEYS, "quorum": 2})
+    rpc = iexec._context.node
     with iexec, pytest.raises(IExecError) as caught:
-        iexec._context.node.request("eth_getBalance", (WHO, "latest"))
-    texts = [repr(iexec), repr(iexec._context.rpc), repr(iexec.chain), caplog.text]
+        rpc.request("eth_getBalance", (WHO, "latest"))
+    texts = [repr(iexec), repr(rpc), repr(iexec.chain), caplog.text]
     error: BaseException | None = caught.value
     while error is not None:
         texts += [repr(error), str(getattr(error, "details", ""))]

@@ -240,7 +240,7 @@ def test_impossible_id(value: object) -> None:
 
 @pytest.mark.parametrize("value", ["", "Mainnet", "foo", "-1", "1.0", " 1"])
 def test_unknown_name(value: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"unknown network .*arbitrum-mainnet"):
+    with pytest.raises(ConfigurationError, match=r"unknown network.*arbitrum-mainnet"):
         resolve(value)
 
 

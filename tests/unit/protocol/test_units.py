@@ -67,7 +67,11 @@ def test_bad_amounts(value: object) -> None:
 
 def test_messages_show_the_value_and_the_reason() -> None:
     for value, text in (
-        ("1.5", "1.5 is not a valid amount. Invalid token amount"),
+        (
+            "1.5",
+            "1.5 is not a valid amount. Invalid token amount: "
+            'give a whole number of nRLC, or text like "1.5 RLC"',
+        ),
         (["5", "rlc"], "5 rlc is not a valid amount. Invalid token unit: use nRLC, RLC"),
         ("5 ", "5  is not a valid amount. Invalid token unit: use nRLC, RLC"),
     ):
@@ -76,7 +80,9 @@ def test_messages_show_the_value_and_the_reason() -> None:
         assert info.value.message == text
     with pytest.raises(ValidationError, match=r"Invalid ether unit: use wei, .*, ether, eth$"):
         parse_eth("5 RLC")
-    with pytest.raises(ValidationError, match=r"foo is not a valid amount\. Invalid ether amount"):
+    with pytest.raises(
+        ValidationError, match=r'foo is not a valid amount\. Invalid ether amount: .*"1.5 eth"$'
+    ):
         parse_eth("foo")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from iexec_lite.errors import SandboxError
+from iexec_lite.sandbox import commands
 from iexec_lite.sandbox.gateway import gateway_app
 from iexec_lite.sandbox.server import CONNECTIONS, Server, new_app, spring_error
 from iexec_lite.sandbox.store import Store
@@ -277,13 +278,15 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
 MISSING = """
 import sys
 from iexec_lite.errors import SandboxError
-from iexec_lite.sandbox import commands  # status and down need no server
+from iexec_lite.sandbox import commands, stack  # status and down need no server
 assert not {"falcon", "waitress"} & set(sys.modules)
 sys.modules[sys.argv[1]] = None
-try:
-    commands.up()  # before anything is fetched
-except SandboxError as error:
-    print(error.message)
+commands.ensure = commands.private_dir = None  # nothing is fetched or made
+for act in (stack.require_packages, commands.up, commands.demo):
+    try:
+        act()
+    except SandboxError as error:
+        print(error.message)
 """
 
 
@@ -293,7 +296,23 @@ def test_without_the_extra(name: str) -> None:
         [sys.executable, "-c", MISSING, name], capture_output=True, text=True, check=False
     )
     words = f"the sandbox needs {name}: install the sandbox extra"
-    assert found.stdout.startswith(words), found.stderr
+    told = found.stdout.splitlines()
+    assert [line.startswith(words) for line in told] == [True] * 3, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("1 INFO x\n2026-11-27 23:17:41,109 ERROR port 1 is in use\n", "port 1 is in use"),
+        ("Traceback\nMemoryError\n", "MemoryError"),
+        ("", "no reason was given"),
+        (None, "no reason was given"),
+    ],
+)
+def test_why_the_service_did_not_start(tmp_path: Path, log: str | None, words: str) -> None:
+    if log is not None:
+        (tmp_path / "service.log").write_text(log)
+    assert commands._last_words(tmp_path) == f"{words} (see {tmp_path / 'service.log'})"
 
 
 def test_a_file_is_closed_when_its_reader_goes(tmp_path: Path) -> None:

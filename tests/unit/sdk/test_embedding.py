@@ -152,6 +152,17 @@ def test_a_closed_client_asks_nobody(node: Any, proxy: Any) -> None:
     assert len(node.paths) == 1
 
 
+def test_a_client_closed_before_its_first_use_asks_nobody(node: Any, proxy: Any) -> None:
+    asked: list[str] = []
+    for provider in (NODE, lambda method, params: asked.append(method)):
+        iexec = IExec(provider, chain=134, ca_file=CA)
+        iexec.close()
+        with pytest.raises(TransportError, match="closed; build a new client"):
+            iexec.hub.count_category()
+    assert not node.paths
+    assert not asked
+
+
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": "5"}, {"ca_file": "/no/ca.pem"}])
 def test_options_that_cannot_work(options: dict[str, Any]) -> None:
     with (

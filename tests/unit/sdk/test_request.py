@@ -97,6 +97,7 @@ def test_the_storage_token_of_the_requester(client: Any, sms: Sms) -> None:
         "Result archive upload will fail."
     )
     assert ME in caught.value.message
+    assert "storage.push_storage_token" in caught.value.message
     sms.known = {token}
     check(iexec, beneficiary=OTHER)
     assert sms.asked == [token, token]
@@ -119,6 +120,7 @@ def test_the_result_key_of_the_beneficiary(client: Any, sms: Sms) -> None:
     assert caught.value.message.startswith(
         "Beneficiary result encryption key is not set in the SMS. Result encryption will fail."
     )
+    assert "result.push_result_encryption_key" in caught.value.message
     sms.known |= {web2(OTHER, KEY_OF_RESULTS)}
     check(iexec, beneficiary=OTHER, params={"iexec_result_encryption": True})
     check(iexec, beneficiary=OTHER, params={"iexec_result_encryption": False})
