@@ -34,7 +34,9 @@ def problems(names: list[str], metadata: str) -> list[str]:
     package = {name for name in names if name.startswith("iexec_lite/")}
     other = [n for n in names if n not in package and ".dist-info/" not in n]
     found += [f"not of the package: {name}" for name in other]
-    allowed = re.compile(r"iexec_lite/([a-z0-9_]+/)*([A-Za-z0-9_]+\.py|py\.typed|[a-z_]+\.json)\Z")
+    allowed = re.compile(
+        r"iexec_lite/([a-z0-9_]+/)*([A-Za-z0-9_]+\.(py|sol)|py\.typed|[a-z_]+\.json)\Z"
+    )
     found += [f"unexpected: {name}" for name in sorted(package) if not allowed.match(name)]
     source = {
         path.relative_to(ROOT).as_posix()

@@ -26,6 +26,7 @@ from ..eth.codec import from_hex
 from ..protocol import chains, units
 from ..protocol.chains import CHAINS, Chain
 from ..protocol.contracts import BRIDGE, TOKEN, EventSpec
+from ..protocol.units import shown
 from ..protocol.values import parse_bytes32
 from .funds import require_funds
 from .records import BridgeTransfer
@@ -176,7 +177,7 @@ def wait(context: Context, send_tx_hash: str, *, timeout: float) -> BridgeTransf
 
 def _check_timeout(timeout: float) -> None:
     if type(timeout) not in (int, float) or not timeout >= 0:  # no bool, no NaN
-        raise ValidationError(f"timeout must be a number of seconds from 0, got {timeout!r}")
+        raise ValidationError(f"timeout must be a number of seconds from 0, got {shown(timeout)}")
 
 
 def _afford(context: Context, nrlc: int) -> None:
@@ -288,18 +289,21 @@ def _look_up(context: Context, tx_hash: str) -> tuple[_Transfer, int]:
     receipt = context.node.request("eth_getTransactionReceipt", (tx_hash,))
     if not isinstance(found, dict) or not isinstance(receipt, dict):
         raise StateError(f"transaction {tx_hash} is not mined on chain {context.chain.id}")
+    if found.get("hash") != tx_hash:
+        raise Web3ProviderCallError(f"the node has given another transaction than {tx_hash}")
     if context.chain.native:
-        to, nrlc = found["to"], units.wei_to_nrlc(quantity(found["value"]))
+        to, nrlc = found.get("to"), units.wei_to_nrlc(quantity(found.get("value")))
     else:
-        to, nrlc = _tokens_to(context, from_hex(found["input"]), found["to"])
-    if str(to).lower() != bridge.lower() or quantity(receipt["status"]) != 1:
+        data = from_hex(found.get("input"), name="input")
+        to, nrlc = _tokens_to(context, data, found.get("to"))
+    if str(to).lower() != bridge.lower() or quantity(receipt.get("status")) != 1:
         raise StateError(f"transaction {tx_hash} has sent nothing to the bridge {bridge}")
-    block = context.node.request("eth_getBlockByNumber", (receipt["blockNumber"], False))
-    sender = context.resolve(found["from"])
-    return _Transfer(tx_hash, sender, nrlc), quantity(block["timestamp"])
+    number = quantity(receipt.get("blockNumber"), "blockNumber")
+    sender = context.resolve(found.get("from"), "from")
+    return _Transfer(tx_hash, sender, nrlc), _time_of(context, number)
 
 
-def _tokens_to(context: Context, data: bytes, contract: str) -> tuple[str, int]:
+def _tokens_to(context: Context, data: bytes, contract: object) -> tuple[str, int]:
     call = TOKEN.transfer
     if str(contract).lower() != context.token.lower() or len(data) != 68:
         return "", 0
@@ -322,20 +326,22 @@ def _settled(context: Context) -> int:
     return block if isinstance(block, int) else _head(context)
 
 
-def _block_at(context: Context, moment: int) -> int:
-    """The first block that is not older than ``moment`` (seconds), else the one after the last."""
+def _time_of(context: Context, number: int) -> int:
     from ..net.rpc import quantity
 
-    def time_of(number: int) -> int:
-        block = context.node.request("eth_getBlockByNumber", (hex(number), False))
-        if not isinstance(block, dict):
-            raise Web3ProviderCallError(f"the node has no block {number}", retryable=True)
-        return quantity(block.get("timestamp"), "timestamp")
+    block = context.node.request("eth_getBlockByNumber", (hex(number), False))
+    if not isinstance(block, dict):
+        raise Web3ProviderCallError(f"the node has no block {number}", retryable=True)
+    return quantity(block.get("timestamp"), "timestamp")
 
+
+def _block_at(context: Context, moment: int) -> int:
+    """The first block that is not older than ``moment`` (seconds), else the one after the last."""
     low, high = 0, _head(context) + 1
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if time_of(middle) >= moment else (middle + 1, high)
+        older = _time_of(context, middle) < moment
+        low, high = (middle + 1, high) if older else (low, middle)
     return low
 
 

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from iexec_lite import IExec
-from iexec_lite.errors import BridgeError, ConfigurationError, StateError, ValidationError
+from iexec_lite.errors import (
+    BridgeError,
+    ConfigurationError,
+    IExecError,
+    StateError,
+    ValidationError,
+)
 from iexec_lite.eth import abi
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.net.rpc import Rpc, quantity
@@ -295,6 +301,32 @@ def test_waiting_for_a_transaction(
     other = back.wallet.send_rlc(1, OTHER)
     with pytest.raises(StateError, match="sent nothing to the bridge"):
         back.wallet.wait_for_bridge(other)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to": None},
+        {"input": None},
+        {"input": "0xzz"},
+        {"input": 5},
+        {"from": None},
+        {"hash": "0x" + "22" * 32},
+    ],
+)
+def test_a_node_that_gives_nonsense(
+    rich: IExec, relay: Any, monkeypatch: Any, changes: dict[str, object]
+) -> None:
+    tx_hash = rich.wallet.bridge_to_sidechain("2 RLC").send_tx_hash
+    request = Rpc.request
+
+    def lying(self: Rpc, method: str, params: Any = ()) -> Any:
+        found = request(self, method, params)
+        return {**found, **changes} if method == "eth_getTransactionByHash" else found
+
+    monkeypatch.setattr(Rpc, "request", lying)
+    with pytest.raises(IExecError):
+        rich.wallet.wait_for_bridge(tx_hash, timeout=0)
 
 
 def pay(native: Sandbox, contract: str, recipient: str, wei: int, tx_hash: str) -> None:
