@@ -36,11 +36,11 @@ class Echo:
 
 class Broken:
     def on_get(self, request: Any, response: Any) -> None:
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is planted")
 
 
 def raw_app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    raise RuntimeError("the secret is 42")
+    raise RuntimeError("the secret is planted")
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_an_app_that_fails(server: Server, path: str, caplog: pytest.LogCaptureF
         status, headers, body = ask(server, "GET", f"{path}?secretName=x")
     assert (status, headers["Content-Type"]) == (500, "application/json")
     assert json.loads(body)
-    assert b"42" not in body
+    assert b"planted" not in body
     assert b"Traceback" not in body
     assert "RuntimeError" in caplog.text
     assert "secretName" not in caplog.text
