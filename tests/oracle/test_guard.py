@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from . import conftest
+
 PINNED = {"iexec": "6.0.1", "ethers": "ethers/5.3.1", "typed": "ethers/5.8.0"}
 
 
@@ -26,6 +28,18 @@ def test_refusals_are_told(oracle: Any) -> None:
         oracle.ask("toString")
     with pytest.raises(AssertionError, match="Unknown tag foo"):
         oracle.values("encodeTag", [{"names": []}, {"names": ["foo"]}])
+
+
+def test_silence_ends(oracle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watchdog kills node itself: a question without an answer fails and does not hang."""
+    node, packages = conftest.node_program(), conftest.npm_folder()
+    assert node
+    assert packages
+    monkeypatch.setattr(conftest, "PATIENCE", 1)
+    silent = conftest.Oracle(node, packages)
+    with pytest.raises(AssertionError, match="did not answer in time"):
+        silent.ask("hang")
+    silent.close()
 
 
 @pytest.mark.parametrize("ci", ["", "1"])

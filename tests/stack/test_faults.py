@@ -201,10 +201,16 @@ def test_a_node_that_goes_while_waiting(brittle: NamedChain, client: Client) -> 
     assert caught.value.retryable
 
 
+def halt(pid: int) -> None:
+    """Stop a child, and return when it stands: until then it may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+
+
 def test_a_node_that_does_not_answer(brittle: NamedChain, client: Client) -> None:
     iexec = client(brittle, "requester", timeout=0.5)
     iexec.hub.count_category()
-    os.kill(brittle.node.pid, signal.SIGSTOP)
+    halt(brittle.node.pid)
     for act in (iexec.hub.count_category, lambda: iexec.account.deposit(5)):
         started = time.monotonic()
         with pytest.raises(RequestTimeoutError, match=r"0\.5 s|in time"):
@@ -219,7 +225,7 @@ def test_a_watch_is_patient(brittle: NamedChain, client: Client, buy: Buy) -> No
     iexec = client(brittle, "requester", timeout=0.3)
     watch = iexec.deal.obs_deal(match.dealid, patience=30)
     assert next(watch).message == "DEAL_UPDATED"
-    os.kill(brittle.node.pid, signal.SIGSTOP)
+    halt(brittle.node.pid)
 
     def go_on() -> None:
         os.kill(brittle.node.pid, signal.SIGCONT)
