@@ -18,6 +18,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ PATIENCE = 60  # seconds for one batch of questions
 BATCH = 100  # questions under way at once: small enough for the buffers of the pipes
 
 T = TypeVar("T")
+H = TypeVar("H", bound=HTTPServer)
 
 
 def node_program() -> str | None:
@@ -232,6 +234,42 @@ def js_chain(sandbox: Sandbox, name: str) -> dict[str, Any]:
         "ipfsGateway": sandbox.chain.ipfs_gateway,
         "iexecGateway": sandbox.chain.iexec_gateway,
     }
+
+
+def order_terms(goods: dict[str, str], kind: str, price: int) -> dict[str, Any]:
+    """What an order for these resources says, beside its volume and its defaults."""
+    terms: dict[str, dict[str, Any]] = {
+        "apporder": {"app": goods["app"], "appprice": price},
+        "datasetorder": {"dataset": goods["dataset"], "datasetprice": price},
+        "workerpoolorder": {
+            "workerpool": goods["workerpool"],
+            "workerpoolprice": price,
+            "category": 0,
+        },
+        "requestorder": {
+            "app": goods["app"],
+            "appmaxprice": price,
+            "dataset": goods["dataset"],
+            "datasetmaxprice": price,
+            "workerpoolmaxprice": price,
+            "category": 0,
+            "params": {"iexec_args": "Alïce 'and ☂'"},
+        },
+    }
+    return terms[kind]
+
+
+@contextlib.contextmanager
+def serving(server: H) -> Iterator[H]:
+    """A server of a test's own, answering from a thread."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture

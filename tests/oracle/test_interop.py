@@ -17,6 +17,8 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
 
+from .conftest import order_terms
+
 PEOPLE = accounts.addresses()
 PRICE, VOLUME = 1000, 2
 CHECKSUM = "0x" + "0a" * 32
@@ -52,25 +54,7 @@ def goods(py: Py) -> dict[str, str]:
 
 def fields(goods: dict[str, str], kind: str) -> dict[str, Any]:
     """What an order says, beside its defaults."""
-    terms: dict[str, dict[str, Any]] = {
-        "apporder": {"app": goods["app"], "appprice": PRICE},
-        "datasetorder": {"dataset": goods["dataset"], "datasetprice": PRICE},
-        "workerpoolorder": {
-            "workerpool": goods["workerpool"],
-            "workerpoolprice": PRICE,
-            "category": 0,
-        },
-        "requestorder": {
-            "app": goods["app"],
-            "appmaxprice": PRICE,
-            "dataset": goods["dataset"],
-            "datasetmaxprice": PRICE,
-            "workerpoolmaxprice": PRICE,
-            "category": 0,
-            "params": {"iexec_args": "Alïce 'and ☂'"},
-        },
-    }
-    return {**terms[kind], "volume": VOLUME}
+    return {**order_terms(goods, kind, PRICE), "volume": VOLUME}
 
 
 def publish_here(py: Py, goods: dict[str, str], kind: str) -> str:

@@ -25,7 +25,7 @@ from iexec_lite.sandbox.market_input import (
 )
 from iexec_lite.sandbox.stack import Sandbox
 
-from .conftest import isolated
+from .conftest import isolated, order_terms
 
 PEOPLE = accounts.addresses()
 OWNERS = {
@@ -66,24 +66,7 @@ def goods(js: Ask) -> dict[str, str]:
 
 
 def signed(js: Ask, goods: dict[str, str], kind: str, **changes: Any) -> dict[str, Any]:
-    values = {
-        "apporder": {"app": goods["app"], "appprice": PRICE},
-        "datasetorder": {"dataset": goods["dataset"], "datasetprice": PRICE},
-        "workerpoolorder": {
-            "workerpool": goods["workerpool"],
-            "workerpoolprice": PRICE,
-            "category": 0,
-        },
-        "requestorder": {
-            "app": goods["app"],
-            "appmaxprice": PRICE,
-            "dataset": goods["dataset"],
-            "datasetmaxprice": PRICE,
-            "workerpoolmaxprice": PRICE,
-            "category": 0,
-            "params": {"iexec_args": "Alïce 'and ☂'"},
-        },
-    }[kind] | {"volume": VOLUME, **changes}
+    values = order_terms(goods, kind, PRICE) | {"volume": VOLUME, **changes}
     name = kind.capitalize()
     created = js(OWNERS[kind], f"order.create{name}", values)
     options = [{"checkRequest": False}] if kind == "requestorder" else []

@@ -7,7 +7,6 @@ node beside it knows who owns everything. Signatures are deterministic, so autho
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,6 +17,8 @@ from iexec_lite import IExec, KeySigner
 from iexec_lite.errors import MarketCallError
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.authorization import MARKET, new_challenge
+
+from .conftest import serving
 
 CHAIN_ID, HUB = 134, "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
@@ -178,13 +179,8 @@ class Market(ThreadingHTTPServer):
 
 @pytest.fixture
 def market() -> Iterator[Market]:
-    server = Market()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Market()) as server:
+        yield server
 
 
 @pytest.fixture

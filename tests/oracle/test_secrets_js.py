@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,6 +21,8 @@ from iexec_lite.eth.crypto import rsa_generate
 from iexec_lite.protocol.authorization import RESULT_PROXY, new_challenge
 from iexec_lite.protocol.chains import resolve
 from iexec_lite.protocol.contracts import REGISTRY, RESOURCE
+
+from .conftest import serving
 
 CHAIN = resolve(134)
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
@@ -100,13 +101,8 @@ class Services(ThreadingHTTPServer):
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    server = Services()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Services()) as server:
+        yield server
 
 
 @pytest.fixture
