@@ -1,6 +1,7 @@
 """Make the pages of docs/ that follow from code and tests: ``python tools/make_docs.py``.
 
 ``methods.md``: every method of the JavaScript SDK V6 (``v6_methods.json``) and ours for it.
+``cli.md``: every command and its options.
 ``witness.md``: who, besides us, has seen each message (``tests/witness.py``). ``README.md``: an
 index of the pages. A test makes them anew and compares.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import os
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 RULE = "|---|---|---|---|"
@@ -135,6 +138,35 @@ def _cell(tests: list[str]) -> str:
     return "<br>".join(f"`{test}`" for test in tests)
 
 
+# --- cli.md ---------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """docs/cli.md: the help of the program, of each group and of each command, as it is shown."""
+    from iexec_lite.cli import parser
+
+    with patch.dict(os.environ, COLUMNS="96", NO_COLOR="1"):  # argparse looks at the terminal
+        return "\n".join(_cli_lines(parser))
+
+
+def _cli_lines(parser: ModuleType) -> list[str]:
+    lines = [
+        "# The command line\n",
+        "Every command of `iexec-lite` with its options, as `--help` shows them.",
+        MADE,
+        f"```text\n{parser.top_help()}```",
+    ]
+    for name, text in parser.GROUPS.items():
+        group = parser.load(name)
+        lines += [f"\n## {name}\n", f"{text[0].upper()}{text[1:]}."]
+        for command, found in group.commands.items():
+            others = [alias for alias, own in group.aliases.items() if own == command]
+            also = f"\nAlso as {', '.join(f'`{alias}`' for alias in others)}." if others else ""
+            title = [f"\n### {name} {command}\n"] if command else [""]
+            lines += [*title, f"```text\n{found.format_help()}```", *([also] if also else [])]
+    return [*lines, ""]
+
+
 # --- README.md ------------------------------------------------------------------------------------
 
 
@@ -156,6 +188,7 @@ def pages() -> dict[str, str]:
     made = {
         "methods.md": methods_page(v6, methods),
         "witness.md": witness_page(load(tests / "witness.py"), tests),
+        "cli.md": cli_page(),
     }
     written = {path.name: path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")}
     written.pop("README.md", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import output, project, wallets
+from . import flags, output, project, wallets
 from .parser import Group
 
 __all__ = ["register"]
@@ -16,8 +16,8 @@ def register(group: Group) -> None:
         "", init, "start a project: iexec.json, chain.json and a wallet", example="init"
     )
     wallets.add_create_options(parser)
-    project.add_force_option(parser)
-    project.add_ignored_chain_option(parser)
+    flags.add_force(parser)
+    flags.add_ignored_chain(parser)
     parser.add_argument(
         "--skip-wallet", action="store_true", help="write the project files, create no wallet"
     )

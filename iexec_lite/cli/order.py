@@ -18,7 +18,7 @@ from ..errors import (
     StateError,
     ValidationError,
 )
-from . import output, project, wallets
+from . import flags, output, project, wallets
 from .parser import Group
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def register(group: Group) -> None:
     )
     _add_kinds(init)
     wallets.add_load_options(init)
-    project.add_chain_option(init)
+    flags.add_chain(init)
 
     sign = group.command(
         "sign",
@@ -57,8 +57,8 @@ def register(group: Group) -> None:
         "--skip-request-check", action="store_true", help="do not ask the SMS about the request"
     )
     wallets.add_load_options(sign)
-    project.add_node_options(sign)
-    project.add_force_option(sign)
+    flags.add_node(sign)
+    flags.add_force(sign)
 
 
 def _add_kinds(parser: argparse.ArgumentParser) -> None:

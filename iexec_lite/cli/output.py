@@ -18,7 +18,7 @@ from typing import TextIO
 
 from ..errors import EXIT_FAILURE, IExecError
 
-__all__ = ["Result", "fail", "info", "render", "show", "warn"]
+__all__ = ["Result", "fail", "info", "narrate", "render", "show", "warn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,27 @@ def warn(text: str, options: argparse.Namespace) -> None:
     """A warning on stderr, for people."""
     if not options.raw:
         _marked("⚠", "33", text)
+
+
+def narrate(options: argparse.Namespace) -> None:
+    """Show what the library tells of its progress: what was sent, confirmed, resumed.
+
+    Where ``DEBUG`` holds ``iexec`` also each request.
+    """
+    import logging
+
+    class Narrator(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.WARNING:
+                warn(record.getMessage(), options)
+            else:
+                info(record.getMessage(), options)
+
+    log = logging.getLogger("iexec_lite")
+    log.handlers[:] = [h for h in log.handlers if type(h).__name__ != "Narrator"]
+    if not options.raw:
+        log.addHandler(Narrator())
+    log.setLevel(logging.DEBUG if "iexec" in os.environ.get("DEBUG", "") else logging.INFO)
 
 
 def render(value: object, indent: int = 0) -> str:

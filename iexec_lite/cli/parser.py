@@ -20,10 +20,10 @@ from .. import __version__
 from ..errors import EXIT_FAILURE, IExecError
 from . import output
 
-__all__ = ["CommandParser", "Group", "Handler", "UsageError", "main"]
+__all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", "main"]
 
 PROG = "iexec-lite"
-GROUPS = {
+GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
     "wallet": "create, import and show wallets",
     "order": "write and sign orders",
@@ -39,6 +39,9 @@ _HELP = ("-h", "--help", "help")
 _MISSING = r"missing required argument '\1'"
 _OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]{0,30}\Z")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}\Z")
+_NUMBER = re.compile(r"[0-9.]+\Z")
+_UNIT = re.compile(r"[A-Za-z]+\Z")
+_ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}\Z|.+\.eth\Z")
 
 Handler = Callable[[argparse.Namespace], output.Result]
 
@@ -61,6 +64,8 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.amounts: set[str] = set()  # options that take an amount, with or without a unit
+        self.lists: set[str] = set()  # options that take several words
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
@@ -69,13 +74,46 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The options of these words. What nobody asked for is refused, not repeated."""
-        options, extra = self.parse_known_args(words)
+        # The intermixed form loses "--"; the plain one wants the arguments in one place.
+        parse = self.parse_known_args if "--" in words else self.parse_known_intermixed_args
+        options, extra = parse(self._joined(words))
         if extra:
             name = extra[0].split("=", 1)[0]
             if _OPTION.match(name):
                 self.error(f"unknown option '{name}'")
             self.error("too many arguments" if not name.startswith("-") else "unknown option")
         return options
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """``1 RLC`` as one word where an amount stands, ``tee gpu`` as ``tee,gpu`` for a list.
+
+        An amount takes one word that can be a unit and no more, a list no address (cli.md B22).
+        """
+        rest, joined = list(words), []
+        while rest:
+            word = rest.pop(0)
+            joined.append(word)
+            if word == "--":
+                return joined + rest
+            if word in self.amounts and rest:
+                joined.append(_amount(rest))
+            elif "amount" in self.amounts and _NUMBER.match(word):
+                rest.insert(0, joined.pop())
+                joined.append(_amount(rest))
+            elif word in self.lists:
+                values = []
+                while rest and not rest[0].startswith("-") and not _ADDRESS.match(rest[0]):
+                    values.append(rest.pop(0))
+                joined += [",".join(values)] if values else []
+        return joined
+
+
+def _amount(words: list[str]) -> str:
+    """The amount that ``words`` begin with, taken out of them."""
+    unit = len(words) > 1 and _UNIT.match(words[1])
+    found = " ".join(words[: 2 if unit else 1])
+    del words[: 2 if unit else 1]
+    return found
 
 
 class Group:
@@ -84,14 +122,22 @@ class Group:
     def __init__(self, name: str) -> None:
         self.name = name
         self.commands: dict[str, CommandParser] = {}
+        self.aliases: dict[str, str] = {}
 
     def command(
-        self, name: str, handler: Handler, text: str, *, arguments: str = "", example: str
+        self,
+        name: str,
+        handler: Handler,
+        text: str,
+        *,
+        arguments: str = "",
+        example: str,
+        aliases: Sequence[str] = (),
     ) -> CommandParser:
         """The parser of a new command, to add options to; ``text`` is its line of help.
 
         ``arguments`` are shown in its usage, ``example`` after its help. An empty ``name`` is for
-        a group without commands.
+        a group without commands. ``aliases`` are other names, which V6 or its documents use.
         """
         words = f"{self.name} {name}".strip()
         usage = f"{arguments} [options]".strip()
@@ -100,13 +146,25 @@ class Group:
             parser.add_argument(option, action="store_true", help=meaning)
         parser.set_defaults(handler=handler)
         self.commands[name] = parser
+        self.aliases.update(dict.fromkeys(aliases, name))
         return parser
+
+    def find(self, word: str) -> CommandParser | None:
+        """The command of this name or alias."""
+        return self.commands.get(self.aliases.get(word, word))
 
     def format_help(self) -> str:
         """Help of the group: its commands, and the example of the first."""
         lines = _table({name: str(parser.description) for name, parser in self.commands.items()})
         example = next(iter(self.commands.values())).epilog
         return f"usage: {PROG} {self.name} COMMAND\n\n{GROUPS[self.name]}\n\n{lines}\n\n{example}\n"
+
+
+def load(name: str) -> Group:
+    """A group with its commands."""
+    group = Group(name)
+    import_module(f".{name}", __package__).register(group)
+    return group
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,23 +195,24 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
     if word is None:
         return _no_command(top_help(), PROG, raw=raw)
     if word not in GROUPS:
-        raise UsageError(f"{_unknown(word)} (see {PROG} --help)")
+        swapped = f"{rest[0]} {word}" if rest and rest[0] in GROUPS and _WORD.match(word) else ""
+        hint = f": did you mean {PROG} {swapped}?" if swapped else ""
+        raise UsageError(f"{_unknown(word)}{hint} (see {PROG} --help)")
     command.append(word)
-    group = Group(word)
-    import_module(f".{word}", __package__).register(group)
-    if "" not in group.commands:
+    group = load(word)
+    parser = group.find("")
+    if parser is None:
         more, word, rest = _next(rest)
         flags += more
         if word in _HELP:
             return _print(group.format_help())
         if word is None:
             return _no_command(group.format_help(), " ".join(command), raw=raw)
-        if word not in group.commands:
+        parser = group.find(word)
+        if parser is None:
             raise UsageError(f"{_unknown(word)} (see {' '.join(command)} --help)")
         command.append(word)
-    else:
-        word = ""
-    options = group.commands[word].parse([*flags, *rest])
+    options = parser.parse([*flags, *rest])
     result: output.Result = options.handler(options)
     return output.show(result, raw=options.raw)
 

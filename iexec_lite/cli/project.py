@@ -8,6 +8,7 @@ is refused and stays as it is.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import math
 import os
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..sdk import files
-from . import output, prompts
+from . import flags, output, prompts
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
@@ -30,16 +31,15 @@ __all__ = [
     "CONFIG_TEMPLATE",
     "DEPLOYED_FILE",
     "ORDERS_FILE",
-    "add_chain_option",
-    "add_force_option",
-    "add_ignored_chain_option",
-    "add_node_options",
     "connect",
     "deployed_address",
     "load",
     "may_write",
     "member",
+    "resource_address",
     "save",
+    "save_deployed",
+    "say_chain",
     "selected_chain",
 ]
 
@@ -55,36 +55,6 @@ CONFIG_TEMPLATE: Mapping[str, object] = {
     "social": {"website": "?", "github": "?"},
     "logo": "logo.png",
 }
-
-
-# -- options ----------------------------------------------------------------------------------
-
-
-def add_chain_option(parser: argparse.ArgumentParser) -> None:
-    """``--chain``."""
-    parser.add_argument(
-        "--chain", metavar="NAME", help="chain name or id (default: that of chain.json)"
-    )
-
-
-def add_node_options(parser: argparse.ArgumentParser) -> None:
-    """``--chain``, and what commands that contact a node take besides."""
-    add_chain_option(parser)
-    parser.add_argument(
-        "--allow-plain-http",
-        action="store_true",
-        help="let http:// leave this machine: everybody on the way can read and change it",
-    )
-
-
-def add_ignored_chain_option(parser: argparse.ArgumentParser) -> None:
-    """``--chain`` where the documents list it and nothing depends on it (cli.md §9)."""
-    parser.add_argument("--chain", help=argparse.SUPPRESS)
-
-
-def add_force_option(parser: argparse.ArgumentParser) -> None:
-    """``--force``."""
-    parser.add_argument("--force", action="store_true", help="answer yes to every question")
 
 
 # -- files ------------------------------------------------------------------------------------
@@ -169,6 +139,21 @@ def deployed_address(kind: str, chain_id: int) -> str | None:
     return checksum_address(address_to_bytes(found, name=where))
 
 
+def resource_address(kind: str, given: str | None, chain_id: int) -> str | None:
+    """The address of an ``app``, ``dataset`` or ``workerpool`` that a command is about.
+
+    ``given`` is what the person wrote; without, or with ``deployed``, it is the last one deployed.
+    """
+    return deployed_address(kind, chain_id) if given in (None, "deployed") else given
+
+
+def save_deployed(kind: str, chain_id: int, address: str) -> None:
+    """Make ``address`` the last one deployed of its kind; the rest of deployed.json is kept."""
+    content = load(DEPLOYED_FILE, missing={})
+    own = {**member(content, kind, DEPLOYED_FILE), str(chain_id): address}
+    save(DEPLOYED_FILE, {**content, kind: own})
+
+
 # -- chains -----------------------------------------------------------------------------------
 
 
@@ -189,18 +174,36 @@ def selected_chain(options: argparse.Namespace) -> Selection:
 def connect(
     selection: Selection, options: argparse.Namespace, signer: Signer | None = None
 ) -> IExec:
-    """A client for the chain, and the line that says which one it is."""
+    """A client for the chain, and the line that says which one it is.
+
+    With a signer it sends by the journal in the user's data folder, so that a command that was cut
+    off can be given again.
+    """
     from ..protocol.chains import node_urls
     from ..sdk.client import IExec, SigningProvider
+    from ..sdk.journal import FileJournal
 
-    chain = selection.chain
+    chain, bridged, twin = selection.chain, selection.bridged, selection.twin
+    more: dict[str, Any] = dict(flags.send_options(options))
+    if bridged is not None:
+        more["bridged_network_conf"] = {
+            "rpc_url": bridged.host,
+            "chain_id": bridged.id,
+            "hub_address": bridged.hub,
+            "bridge_address": bridged.bridge_contract,
+        }
+    if twin is not None and twin.hub is not None:
+        more["enterprise_swap_conf"] = {"hub_address": twin.hub}
     urls, quorum = node_urls(str(chain.host), selection.providers)
     say_chain(chain, options)
+    output.narrate(options)
     plain = options.allow_plain_http
     if signer is None:
-        return IExec(urls, chain=chain, quorum=quorum, allow_plain_http=plain)
+        return IExec(urls, chain=chain, quorum=quorum, allow_plain_http=plain, **more)
     provider = SigningProvider(chain, signer, urls=urls, quorum=quorum)
-    return IExec(provider, allow_plain_http=plain)
+    journal = FileJournal()
+    atexit.register(journal.close)
+    return IExec(provider, allow_plain_http=plain, journal=journal, **more)
 
 
 def say_chain(chain: Chain, options: argparse.Namespace) -> None:

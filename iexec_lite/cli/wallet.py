@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import ConfigurationError
-from . import output, project, prompts, wallets
+from . import flags, output, project, prompts, wallets
 from .parser import Group
 
 __all__ = ["register"]
@@ -31,8 +31,8 @@ def register(group: Group) -> None:
     )
     for parser in (create, imported):
         wallets.add_create_options(parser)
-        project.add_force_option(parser)
-        project.add_ignored_chain_option(parser)
+        flags.add_force(parser)
+        flags.add_ignored_chain(parser)
 
     show = group.command(
         "show",
@@ -46,7 +46,7 @@ def register(group: Group) -> None:
     )
     show.add_argument("--show-private-key", action="store_true", help="show the key in clear")
     wallets.add_load_options(show)
-    project.add_node_options(show)
+    flags.add_node(show)
 
 
 def create_wallet(options: argparse.Namespace) -> output.Result:

@@ -169,6 +169,10 @@ class ApiCoverage:
 
     # -- pytest -------------------------------------------------------------------------------
 
+    def is_whole(self) -> bool:
+        """Whether all tests of the folder were run, so that what is missing is missing."""
+        return bool(self._whole) and all(self._whole)
+
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self._left_out |= bool(items)
 
@@ -176,7 +180,7 @@ class ApiCoverage:
         files = {item.path for item in session.items}
         parts = any("::" in argument for argument in session.config.args)
         self._whole.append(
-            set(self._folder.glob("test_*.py")) <= files and not parts and not self._left_out
+            set(self._folder.rglob("test_*.py")) <= files and not parts and not self._left_out
         )
 
     @pytest.hookimpl(optionalhook=True)
@@ -193,7 +197,7 @@ class ApiCoverage:
             name: {end: sorted(sent) for end, sent in sorted(ends.items())}
             for name, ends in sorted(self._record.items())
         }
-        whole = bool(self._whole) and all(self._whole)
+        whole = self.is_whole()
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["api"] = whole, record
             return

@@ -23,13 +23,16 @@ from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.records import MatchResult
 
 from .api_coverage import ApiCoverage
+from .cli.coverage import CliCoverage
 
 Client = Callable[..., IExec]
 Buy = Callable[..., MatchResult]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(ApiCoverage(config, Path(__file__).parent))
+    api = ApiCoverage(config, Path(__file__).parent)
+    config.pluginmanager.register(api)
+    config.pluginmanager.register(CliCoverage(config, api.is_whole))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -23,173 +24,103 @@ def test_version(run) -> None:
         assert (done.status, done.out, done.err) == (0, f"{iexec_lite.__version__}\n", "")
 
 
-TOP = """\
-usage: iexec-lite GROUP COMMAND [options]
-
-The iExec SDK for Python: sell, buy and run computing.
-
-groups:
-  init     start a project: iexec.json, chain.json and a wallet
-  wallet   create, import and show wallets
-  order    write and sign orders
-  sandbox  a whole local iExec: start, stop, and see the main job done
-
-options:
-  --version, -V  show the version
-  --help, -h     show this help, or that of a group or command
-  --raw          one JSON document, no question
-  --quiet        no progress, no information
-
-examples:
-  iexec-lite sandbox demo          see a whole purchase, from an empty folder to its result
-  iexec-lite init                  start a project here
-  iexec-lite GROUP --help          the commands of a group
-"""
-GROUP_HELP = {
-    "wallet": """\
-usage: iexec-lite wallet COMMAND
-
-create, import and show wallets
-
-commands:
-  create  a new random key
-  import  a key you have
-  show    address and balances
-
-example:
-  iexec-lite wallet create --password-file pw.txt
-""",
-    "order": """\
-usage: iexec-lite order COMMAND
-
-write and sign orders
-
-commands:
-  init  write orders to fill in into iexec.json
-  sign  sign the orders of iexec.json into orders.json
-
-example:
-  iexec-lite order init --app --dataset
-""",
-    "sandbox": """\
-usage: iexec-lite sandbox COMMAND
-
-a whole local iExec: start, stop, and see the main job done
-
-commands:
-  up      start a local iExec in the background
-  down    stop it; its data is kept
-  status  is it running, and where
-  demo    a whole purchase in a sandbox of its own, step by step
-
-example:
-  iexec-lite sandbox up --port 8545
-""",
+COMMANDS = {
+    f"{name} {command}".strip(): options
+    for name in parser.GROUPS
+    for command, options in parser.load(name).commands.items()
 }
-CREATE = ["--password", "--password-file", "--keystoredir", "--unencrypted", "--force"]
-LOAD = ["--password", "--password-file", "--keystoredir", "--wallet-file", "--wallet-address"]
-KINDS = ["--app", "--dataset", "--workerpool", "--request"]
-NODE = ["--chain", "--allow-plain-http"]
-# command: (usage, text, options but --help and the shared ones, in order, example)
-COMMAND_HELP = {
-    "init": (
-        "[options]",
-        "start a project: iexec.json, chain.json and a wallet",
-        [*CREATE, "--skip-wallet"],
-        "init",
-    ),
-    "wallet create": (
-        "[options]",
-        "a new random key",
-        CREATE,
-        "wallet create --password-file pw.txt",
-    ),
-    "wallet import": (
-        "[PRIVATE_KEY] [options]",
-        "a key you have",
-        ["--private-key-file", *CREATE],
-        "wallet import --private-key-file key.txt --password-file pw.txt",
-    ),
-    "wallet show": (
-        "[ADDRESS] [options]",
-        "address and balances",
-        ["--show-private-key", *LOAD, *NODE],
-        "wallet show --chain arbitrum-mainnet",
-    ),
-    "order init": (
-        "[options]",
-        "write orders to fill in into iexec.json",
-        [*KINDS, *LOAD, "--chain"],
-        "order init --app --dataset",
-    ),
-    "order sign": (
-        "[options]",
-        "sign the orders of iexec.json into orders.json",
-        [*KINDS, "--offline", "--skip-request-check", *LOAD, *NODE, "--force"],
-        "order sign --app --offline",
-    ),
-    "sandbox up": (
-        "[options]",
-        "start a local iExec in the background",
-        ["--port", "--fresh", "--bridge", "--flavour"],
-        "sandbox up --port 8545",
-    ),
-    "sandbox down": ("[options]", "stop it; its data is kept", [], "sandbox down"),
-    "sandbox status": (
-        "[options]",
-        "is it running, and where",
-        [],
-        "sandbox status --raw",
-    ),
-    "sandbox demo": (
-        "[options]",
-        "a whole purchase in a sandbox of its own, step by step",
-        ["--flavour"],
-        "sandbox demo",
-    ),
-}
+GROUPS = [name for name in parser.GROUPS if name not in COMMANDS]
+
+
+def listed(title: str, text: str) -> list[str]:
+    """The names in the block of a help text."""
+    block = text.split(f"\n{title}:\n")[1].split("\n\n", maxsplit=1)[0]
+    return [line.split()[0].rstrip(",") for line in block.splitlines() if line[2] != " "]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
 def test_help_of_the_program(run, words: list[str]) -> None:
     done = run(*words)
-    assert (done.status, done.out, done.err) == (0, TOP, "")
+    assert (done.status, done.out, done.err) == (0, parser.top_help(), "")
+    assert done.out.startswith("usage: iexec-lite GROUP COMMAND [options]\n\nThe iExec SDK")
+    assert listed("groups", done.out) == list(parser.GROUPS)
+    assert listed("options", done.out) == ["--version", "--help", "--raw", "--quiet"]
+    assert listed("examples", done.out)
 
 
-@pytest.mark.parametrize("group", GROUP_HELP)
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("form", ["{} --help", "{} -h", "help {}", "{} help", "--raw {} --help"])
 def test_help_of_a_group(run, group: str, form: str) -> None:
     done = run(*form.format(group).split())
-    assert (done.status, done.out, done.err) == (0, GROUP_HELP[group], "")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(
+        f"usage: iexec-lite {group} COMMAND\n\n{parser.GROUPS[group]}\n\ncommands:\n"
+    )
+    assert listed("commands", done.out) == list(parser.load(group).commands)
+    assert f"\n\nexample:\n  iexec-lite {group} " in done.out
 
 
-@pytest.mark.parametrize("command", COMMAND_HELP)
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("form", ["{} --help", "help {}"])
 def test_help_of_a_command(run, command: str, form: str) -> None:
-    usage, text, options, example = COMMAND_HELP[command]
     done = run(*form.format(command).split())
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert lines[:3] == [f"usage: iexec-lite {command} {usage}", "", text]
-    assert lines[-2:] == ["example:", f"  iexec-lite {example}"]
-    named = [line.split()[0].rstrip(",") for line in lines if line.startswith("  -")]
-    assert named == ["-h", "--raw", "--quiet", *options]
+    assert lines[0].startswith(f"usage: iexec-lite {command} ")
+    assert lines[0].endswith("[options]")
+    assert lines[2] == COMMANDS[command].description
+    assert lines[-2] == "example:"
+    assert lines[-1].startswith(f"  iexec-lite {command}")
+    assert listed("options", done.out)[:3] == ["-h", "--raw", "--quiet"]
+    silent = [a.dest for a in COMMANDS[command]._actions if a.help is None]
+    assert silent == [], "an option without a word of help"
 
 
-def test_help_covers_every_command() -> None:
-    found = []
-    for name in parser.GROUPS:
-        group = parser.Group(name)
-        __import__(f"iexec_lite.cli.{name}", fromlist=["register"]).register(group)
-        found += [f"{name} {command}".strip() for command in group.commands]
-    assert found == list(COMMAND_HELP)
-    assert [name for name in parser.GROUPS if name not in COMMAND_HELP] == list(GROUP_HELP)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_parse(run, command: str) -> None:
+    words = str(COMMANDS[command].epilog).split("iexec-lite ", 1)[1]
+    done = run(*shlex.split(words), "--no-such-option", "--raw")
+    assert "unknown option '--no-such-option'" in done.json["error"]["message"]
 
 
-def test_examples_parse(run) -> None:
-    for *_, example in COMMAND_HELP.values():
-        done = run(*example.split(), "--no-such-option", "--raw")
-        assert "unknown option '--no-such-option'" in done.json["error"]["message"]
+def test_aliases(run) -> None:
+    group = parser.Group("wallet")
+    made = group.command("get-it", print, "text", example="wallet get-it", aliases=["getIt"])
+    assert group.find("get-it") is group.find("getIt") is made
+    assert group.find("getit") is None
+    assert "getIt" not in group.format_help()
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [
+        (["5", "RLC", "x.eth"], ["5 RLC", "x.eth"]),
+        ([".5", "--price", "1", "gwei", "0xab"], [".5", "--price", "1 gwei", "0xab"]),
+        (
+            ["--price", "1", "--tag", "tee", "gpu", "--x"],
+            ["--price", "1", "--tag", "tee,gpu", "--x"],
+        ),
+        (["--tag", "tee", "0x" + "ab" * 20], ["--tag", "tee", "0x" + "ab" * 20]),
+        (["--tag", "--x"], ["--tag", "--x"]),
+        (["--price"], ["--price"]),
+        (["--", "5", "RLC"], ["--", "5", "RLC"]),
+        (["show", "RLC"], ["show", "RLC"]),
+    ],
+)
+def test_amounts_and_lists_are_joined(words: list[str], joined: list[str]) -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    command.amounts |= {"amount", "--price"}
+    command.lists |= {"--tag"}
+    assert command._joined(words) == joined
+
+
+def test_options_and_arguments_mix(run) -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    command.add_argument("a", nargs="?")
+    command.add_argument("b", nargs="?")
+    command.add_argument("--x")
+    found = command.parse(["1", "--x", "2", "3"])
+    assert (found.a, found.b, found.x) == ("1", "3", "2")
 
 
 # -- usage errors ------------------------------------------------------------------------------
@@ -211,6 +142,7 @@ USAGE = {
     ),
     "sandbox up --port 0": "argument --port: a port is a number from 1 to 65535",
     "sandbox up --port \u0664\u00b2": "argument --port: a port is a number from 1 to 65535",
+    "create wallet": "unknown command 'create': did you mean iexec-lite wallet create?",
     "help foo": "unknown command 'foo'",
     "help wallet foo": "unknown command 'foo'",
     "init extra": "too many arguments",
@@ -227,7 +159,7 @@ def test_usage_error(run, line: str) -> None:
     plain = run(*line.split())
     assert (plain.status, plain.out) == (1, "")
     if USAGE[line] == "missing command":
-        assert plain.err == (GROUP_HELP[line] if line else TOP)
+        assert plain.err == (parser.load(line).format_help() if line else parser.top_help())
     else:
         assert plain.err == f'✖ Command "{raw.json["command"]}" failed: {error["message"]}\n'
 

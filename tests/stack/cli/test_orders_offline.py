@@ -1,26 +1,18 @@
-"""The command line as its users run it: own processes, a running sandbox, real contracts."""
+"""Wallet, status and order signing: what is signed without a network, the real contracts accept."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from iexec_lite import Chain, IExec
+from iexec_lite import IExec
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sandbox import accounts
-from iexec_lite.sandbox.packages import Kit
-from iexec_lite.sdk.files import PRIVATE, atomic_write
 
-ROOT = Path(__file__).resolve().parents[2]
+from .machine import Machine
+
 NO_SOCKETS = """
 import sys
 
@@ -30,95 +22,6 @@ def hook(event, args):
 
 sys.addaudithook(hook)
 """
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Somebody's home and environment."""
-
-    env: dict[str, str]
-
-    def run(self, *words: str, folder: Path, path: str = "") -> subprocess.CompletedProcess[str]:
-        """A command in a folder; ``path`` goes before everything on the import path."""
-        return subprocess.run(
-            [sys.executable, "-m", "iexec_lite", *words],
-            cwd=folder,
-            env={
-                **self.env,
-                "PYTHONPATH": os.pathsep.join([path, str(ROOT)]) if path else str(ROOT),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def raw(self, *words: str, folder: Path, **options: str) -> Any:
-        """The document of a command that succeeds."""
-        done = self.run(*words, "--raw", folder=folder, **options)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return json.loads(done.stdout)
-
-    def failure(self, *words: str, folder: Path, **options: str) -> Any:
-        """The document of a command that fails."""
-        done = self.run(*words, "--raw", folder=folder, **options)
-        assert (done.returncode, done.stdout) == (1, ""), done.stdout
-        return json.loads(done.stderr)
-
-    def chain(self) -> Chain:
-        """What ``--chain sandbox`` stands for."""
-        file = Path(self.env["IEXEC_LITE_HOME"], "sandbox", "chain.json")
-        return Chain.from_dict(json.loads(file.read_text("utf-8")))
-
-
-@pytest.fixture(scope="module")
-def machine(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A home of its own, in which ``sandbox up`` was run."""
-    home = tmp_path_factory.mktemp("home")
-    names = ("HOME", "USERPROFILE", "IEXEC_LITE_HOME")
-    cache = os.environ.get("IEXEC_LITE_CACHE", str(Path.home() / ".cache" / "iexec_lite"))
-    env = {**os.environ, **dict.fromkeys(names, str(home)), "IEXEC_LITE_CACHE": cache}
-    env.pop("IEXEC_LITE_PASSWORD", None)
-    found = Machine(env)
-    assert found.raw("sandbox", "status", folder=home)["running"] is False
-    up = found.raw("sandbox", "up", folder=home)
-    assert up["running"] is True
-    yield found
-    assert found.raw("sandbox", "down", folder=home) == {"ok": True, "stopped": True}
-    assert found.raw("sandbox", "down", folder=home) == {"ok": True, "stopped": False}
-
-
-@pytest.fixture
-def client(machine: Machine) -> Iterator[Callable[[str], IExec]]:
-    """``client("requester")``: the library, on the same chain."""
-    made: list[IExec] = []
-
-    def make(name: str) -> IExec:
-        made.append(IExec(machine.chain(), accounts.signer(name)))
-        return made[-1]
-
-    yield make
-    for iexec in made:
-        iexec.close()
-
-
-@pytest.fixture
-def project(machine: Machine, tmp_path: Path) -> Callable[[str], Path]:
-    """``project("requester")``: a project folder with that account's wallet."""
-
-    def make(name: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        machine.raw("init", "--skip-wallet", folder=folder)
-        key = tmp_path / f"{name}.key"
-        atomic_write(key, accounts.secret(name).hex(), mode=PRIVATE)
-        words = ["wallet", "import", "--private-key-file", str(key), "--unencrypted"]
-        wallet = machine.raw(*words, folder=folder)
-        assert wallet["address"] == accounts.signer(name).address
-        return folder
-
-    return make
 
 
 def write_order(folder: Path, **order: object) -> None:

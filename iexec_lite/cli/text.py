@@ -1,0 +1,114 @@
+"""How values look to a person: amounts with units, times in words, tables that fit the terminal.
+
+Everything here is text for stdout; ``--raw`` never passes here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from .output import render
+
+if TYPE_CHECKING:
+    from ..protocol.rules import Rules
+
+__all__ = ["bars", "duration", "moment", "rlc", "size", "table", "tag_names"]
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def rlc(nrlc: int) -> str:
+    """``1500000000`` → ``1.5 RLC``."""
+    from ..protocol.units import format_rlc
+
+    return f"{format_rlc(nrlc)} RLC"
+
+
+def tag_names(tag: str, rules: Rules) -> str:
+    """``tee, gpu``; a bit without a name by its number; ``none``."""
+    from ..protocol.tag import bit_name, to_mask
+
+    mask = to_mask(tag)
+    names = [bit_name(bit, rules) for bit in range(256) if mask >> bit & 1]
+    return ", ".join(names) or "none"
+
+
+def duration(seconds: float) -> str:
+    """``2 hours``, ``1 minute``: the greatest unit that fits, rounded down."""
+    for name, length in _UNITS:
+        count = int(abs(seconds) // length)
+        if count or length == 1:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    raise AssertionError
+
+
+def moment(seconds: int, now: float) -> str:
+    """Seconds since 1970 as ``2026-11-28 09:30:00 UTC (in 2 hours)``."""
+    try:
+        at = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999: only a node says such
+        return f"{seconds} seconds after 1970"
+    away = seconds - now
+    words = f"in {duration(away)}" if away >= 1 else f"{duration(away)} ago"
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({words})"
+
+
+def size(count: int) -> str:
+    """Bytes as ``12.3 MB``."""
+    value, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of the same keys under a head line; too wide for the terminal, as a record per row.
+
+    Columns that are empty in every row are left out. Numbers are aligned to the right.
+    """
+    if not rows:
+        return ""
+    names = [name for name in rows[0] if any(str(row[name]) for row in rows)]
+    cells = [[str(row[name]) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    right = [all(not cell or cell[0].isdigit() for cell in c) for c in zip(*cells, strict=True)]
+    if sum(widths) + 2 * len(widths) > _width():
+        kept = ({name: row[name] for name in names if str(row[name])} for row in rows)
+        return "\n\n".join(render(row) for row in kept)
+    lines = [
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in (names, *cells)
+    ]
+    return "\n".join(lines)
+
+
+def bars(rows: Sequence[tuple[str, int]]) -> str:
+    """A bar per row: its label, a bar in proportion to its number, the number."""
+    if not rows:
+        return ""
+    greatest = max(number for _, number in rows)
+    wide = max(len(label) for label, _ in rows)
+    digits = max(len(str(number)) for _, number in rows)
+    room = max(8, min(60, _width() - wide - digits - 4))
+    # One at least for what is there at all; integers, as a volume may pass what a float holds.
+    return "\n".join(
+        f"{label:>{wide}}  {'█' * (max(1, number * room // greatest) if number else 0)} {number}"
+        for label, number in rows
+    )
+
+
+def _width() -> int:
+    """Columns of the terminal; a file or a pipe takes any line."""
+    if "COLUMNS" in os.environ or (sys.stdout is not None and sys.stdout.isatty()):
+        return shutil.get_terminal_size().columns
+    return 1 << 20

@@ -1,0 +1,192 @@
+"""A person's machine: the command line in processes of its own, at a pipe or at a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iexec_lite import Chain
+
+from . import coverage
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT = 120  # seconds for one command
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Somebody's home and environment; ``record`` is where :mod:`coverage` notes what was run."""
+
+    env: dict[str, str]
+    record: Path
+
+    def run(
+        self,
+        *words: str,
+        folder: Path,
+        path: str = "",
+        stdin: str | None = None,
+        env: Mapping[str, str] = {},
+    ) -> subprocess.CompletedProcess[str]:
+        """A command in a folder; ``path`` goes before everything on the import path."""
+        done = subprocess.run(
+            [sys.executable, "-m", "iexec_lite", *words],
+            cwd=folder,
+            env={**self._environment(path), **env},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        coverage.note(self.record, words, done.returncode)
+        return done
+
+    def shown(self, *words: str, folder: Path, **options: Any) -> str:
+        """What a command that succeeds shows a person as its result."""
+        done = self.run(*words, folder=folder, **options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *words: str, folder: Path, **options: Any) -> str:
+        """What a person is told by a command that fails: its stderr."""
+        done = self.run(*words, folder=folder, **options)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    def raw(self, *words: str, folder: Path, **options: Any) -> Any:
+        """The document of a command that succeeds."""
+        done = self.run(*words, "--raw", folder=folder, **options)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert done.stdout.count("\n") == 1
+        document = json.loads(done.stdout)
+        assert document["ok"] is True
+        return document
+
+    def failure(self, *words: str, folder: Path, **options: Any) -> Any:
+        """The document of a command that fails."""
+        done = self.run(*words, "--raw", folder=folder, **options)
+        assert (done.returncode, done.stdout) == (1, ""), done.stdout
+        assert done.stderr.count("\n") == 1
+        document = json.loads(done.stderr)
+        assert document["ok"] is False
+        return document
+
+    def message(self, *words: str, folder: Path, **options: Any) -> str:
+        """The message of a command that fails as a whole."""
+        return str(self.failure(*words, folder=folder, **options)["error"]["message"])
+
+    def terminal(self, *words: str, folder: Path, env: Mapping[str, str] = {}) -> Terminal:
+        """A command at a pseudo-terminal."""
+        return Terminal(self, words, folder, {**self._environment(), **env})
+
+    def chain(self) -> Chain:
+        """What ``--chain sandbox`` stands for."""
+        file = Path(self.env["IEXEC_LITE_HOME"], "sandbox", "chain.json")
+        return Chain.from_dict(json.loads(file.read_text("utf-8")))
+
+    def _environment(self, path: str = "") -> dict[str, str]:
+        return {**self.env, "PYTHONPATH": os.pathsep.join(filter(None, [path, str(ROOT)]))}
+
+
+class Terminal:
+    """A command with a person before it: read what appears, answer, see how it ends."""
+
+    def __init__(
+        self, machine: Machine, words: tuple[str, ...], folder: Path, env: Mapping[str, str]
+    ) -> None:
+        self._machine, self._words = machine, words
+        self.master, slave = os.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "iexec_lite", *words],
+            cwd=folder,
+            env={"NO_COLOR": "1", "TERM": "dumb", **env},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+        self._position = 0  # where the last text that was waited for ends
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.master)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(30)
+
+    def read(self, until: str | None = None) -> str:
+        """What appears up to a text, or to the end."""
+        end = time.monotonic() + LIMIT
+        start = self._position
+        while until is None or until not in self.seen[start:]:
+            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"{until!r} does not come: {self.seen!r}")
+            try:
+                data = os.read(self.master, 4096)
+            except OSError:  # Linux: everybody has closed the other side
+                data = b""
+            if not data:
+                assert until is None, f"{until!r} did not come: {self.seen!r}"
+                break
+            self.seen += data.decode().replace("\r\n", "\n")
+        found = len(self.seen) if until is None else self.seen.index(until, start) + len(until)
+        self._position = found
+        return self.seen[start:found]
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait for a question and type ``text`` and a line end."""
+        self.read(question)  # which getpass shows once it has dropped what was typed before
+        os.write(self.master, f"{text}\n".encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str]:
+        """Exit status, and all that was on the terminal."""
+        self.read()
+        status = self.process.wait(30)
+        coverage.note(self._machine.record, self._words, status)
+        return status, self.seen
+
+
+_CHANGING = (
+    (re.compile(r"0x[0-9a-fA-F]{64}(?![0-9a-fA-F])"), "hash"),
+    (re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])"), "address"),
+    (re.compile(r"https?://127\.0\.0\.1:\d+"), "url"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "time"),
+    (re.compile(r"(?:in )?\d+ (?:day|hour|minute|second)s?(?: ago)?"), "duration"),
+)
+_FIXED = {"0x" + "0" * 40, "0x" + "0" * 64}
+
+
+def normal(text: str, folder: Path) -> str:
+    """A text with what changes from run to run named in the order it appears: ``<address 1>``."""
+    text = text.replace(str(folder), "<folder>")
+    for pattern, kind in _CHANGING:
+        seen: dict[str, int] = {}
+
+        def name(match: re.Match[str], seen: dict[str, int] = seen, kind: str = kind) -> str:
+            found = match[0]
+            if found in _FIXED:
+                return found
+            return f"<{kind} {seen.setdefault(found, len(seen) + 1)}>"
+
+        text = pattern.sub(name, text)
+    return text

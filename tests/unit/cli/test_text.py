@@ -1,0 +1,83 @@
+"""What values look like to a person."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+import pytest
+
+from iexec_lite.cli import flags, text
+from iexec_lite.errors import ConfigurationError, ValidationError
+from iexec_lite.protocol.rules import V6, V9
+
+
+def test_amounts_and_tags() -> None:
+    assert text.rlc(1_500_000_000) == "1.5 RLC"
+    assert text.rlc(0) == "0.0 RLC"
+    assert text.tag_names("0x" + "00" * 31 + "01", V6) == "tee"
+    assert text.tag_names("0x" + "00" * 30 + "0109", V9) == "tee, tdx, gpu"
+    assert text.tag_names("0x" + "00" * 32, V6) == "none"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 seconds"), (1, "1 second"), (59.9, "59 seconds"), (60, "1 minute"),
+     (7199, "1 hour"), (-7200, "2 hours"), (86400 * 3, "3 days")],
+)  # fmt: skip
+def test_duration(seconds: float, words: str) -> None:
+    assert text.duration(seconds) == words
+
+
+def test_moment() -> None:
+    assert text.moment(1_700_000_000, 1_700_000_090) == "2023-11-14 22:13:20 UTC (1 minute ago)"
+    assert text.moment(1_700_000_000, 1_699_990_000) == "2023-11-14 22:13:20 UTC (in 2 hours)"
+    assert text.moment(10**20, 0) == f"{10**20} seconds after 1970"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"),
+     (10**15, "1000.0 TB")],
+)  # fmt: skip
+def test_size(count: int, words: str) -> None:
+    assert text.size(count) == words
+
+
+ROWS = [
+    {"price": "0.5 RLC", "tasks": 10, "tag": "", "app": "0xab"},
+    {"price": "12.0 RLC", "tasks": 1000, "tag": "", "app": "0xcdef"},
+]
+
+
+def test_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert text.table(ROWS) == (
+        "   price  tasks     app\n 0.5 RLC     10    0xab\n12.0 RLC   1000  0xcdef"
+    )
+    assert text.table([]) == ""
+    monkeypatch.setenv("COLUMNS", "20")
+    assert text.table(ROWS).split("\n\n")[0] == "price: 0.5 RLC\ntasks: 10\napp:   0xab"
+    monkeypatch.delenv("COLUMNS")
+    assert text.table(ROWS).count("\n") == 2  # a pipe takes any line
+
+
+def test_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = text.bars([("0.5 RLC", 2), ("12.0 RLC", 10**30), ("20.0 RLC", 0)]).splitlines()
+    assert shown[0].startswith(" 0.5 RLC  █ 2")
+    assert shown[1].count("█") == 8
+    assert shown[2] == "20.0 RLC   0"
+    assert text.bars([]) == ""
+
+
+def test_send_options() -> None:
+    assert flags.send_options(Namespace()) == {}
+    found = flags.send_options(Namespace(gas_price="1.1 gwei", confirms="3"))
+    assert found == {"gas_price": 1_100_000_000, "confirms": 3}
+    for confirms, message in [("0", "greater than or equal to 1"), ("x", "`number` type")]:
+        with pytest.raises(ConfigurationError, match=message):
+            flags.send_options(Namespace(gas_price=None, confirms=confirms))
+    with pytest.raises(ValidationError, match="is not a valid amount"):
+        flags.send_options(Namespace(gas_price="1 gwei x", confirms=None))
+    assert flags.amount("5", "RLC") == "5 RLC"
+    assert flags.amount("5 nRLC", "RLC") == "5 nRLC"
