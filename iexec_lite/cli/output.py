@@ -26,13 +26,15 @@ class Result:
     """What a handler returns.
 
     ``payload`` is the raw JSON after ``"ok"``; ``text`` what a person reads; ``failures`` the parts
-    that did not work, one text each (then the command fails as a whole), under ``title``.
+    that did not work, one text each (then the command fails as a whole), under ``title``. With
+    ``listed=False`` the payload tells of them already, and ``--raw`` does not list them again.
     """
 
     payload: Mapping[str, object] = field(default_factory=dict)
     text: str = ""
     failures: Sequence[str] = ()
     title: str = "Failed"
+    listed: bool = True
 
 
 def show(result: Result, *, raw: bool) -> int:
@@ -40,7 +42,7 @@ def show(result: Result, *, raw: bool) -> int:
     ok = not result.failures
     if raw:
         document: dict[str, object] = {"ok": ok, **result.payload}
-        if not ok:
+        if not ok and result.listed:
             document["fail"] = list(result.failures)
         _write(_json(document), sys.stdout if ok else sys.stderr)
     else:

@@ -36,6 +36,9 @@ def test_partial_failure(capsys) -> None:
     assert capsys.readouterr() == ("", '{"ok":false,"a":1,"fail":["b: bad","c: worse"]}\n')
     assert output.show(PARTLY, raw=False) == 1
     assert capsys.readouterr() == ("one\n", "✖ Failed to sign:\n  - b: bad\n  - c: worse\n")
+    told = output.Result(payload={"failedTasks": [1]}, failures=["task 1"], listed=False)
+    assert output.show(told, raw=True) == 1
+    assert capsys.readouterr() == ("", '{"ok":false,"failedTasks":[1]}\n')
 
 
 def test_failure(capsys) -> None:
