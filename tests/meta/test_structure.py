@@ -278,6 +278,8 @@ PUBLIC = {
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
     "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
+    "DatasetBulk", "OwnershipTransfer", "ReplicateInfo", "ReplicateLogs", "StatusChange",
+    "TaskInfo",
 }  # fmt: skip
 
 
