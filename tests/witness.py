@@ -113,6 +113,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "sms: HEAD web2",
         "sms: POST web2",
         "sms: PUT web2",
+        "sms: digest signed for an app's secret",
+        "sms: HEAD app",
+        "sms: POST app",
+        "sms: HEAD requester",
+        "sms: POST requester",
     ),
     "Result proxy and gateway": (
         "result proxy: challenge",
@@ -120,6 +125,15 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "result proxy: upload",
         "result proxy: download",
         "gateway: download of a result",
+    ),
+    "Beyond the chain, today": (
+        "ipfs: upload",
+        "ipfs: look at the gateway",
+        "bulk of datasets",
+        "compass: URL of a workerpool",
+        "workerpool: task",
+        "workerpool: challenge",
+        "workerpool: logs",
     ),
 }
 NAMES = tuple(name for names in MESSAGES.values() for name in names)
