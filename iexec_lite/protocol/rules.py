@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AGNOSTIC",
@@ -92,7 +93,7 @@ class Rules:
     storage_proxy: bool
     app_mrenclave: bool
     dataset_secret_check: bool
-    result_format: str
+    result_format: Literal["v6", "v9"]
     sms_dataset_path: str = "/secrets/web3?secretAddress={address}"
     sms_user_path: str = "/secrets/web2?ownerAddress={address}&secretName={name}"
     sms_app_path: str | None

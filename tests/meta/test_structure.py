@@ -136,7 +136,7 @@ def generation_violations(package: Path) -> list[str]:
     """Questions about a generation anywhere but in the tables that answer them."""
     bad = []
     for path, tree in modules(package).items():
-        if path == "protocol/rules.py":
+        if path in ("protocol/rules.py", "sandbox/kinds.py"):
             continue
         for node in ast.walk(tree):
             if isinstance(node, (ast.If, ast.IfExp, ast.Compare)):
