@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 FLAVOURS = ("token", "native", "enterprise")
+GENERATIONS = (5, 6)
 
 
 def register(group: Group) -> None:
@@ -44,6 +45,13 @@ def register(group: Group) -> None:
             default="token",
             help="RLC as a token (default), as the chain's own coin, or eRLC with a KYC",
         )
+        parser.add_argument(
+            "--generation",
+            type=int,
+            choices=GENERATIONS,
+            default=5,
+            help="of contracts and services: 5, as SDK V6 knew them (default), or 6, today's",
+        )
 
 
 def _port(text: str) -> int:
@@ -59,6 +67,7 @@ def start(options: argparse.Namespace) -> output.Result:
     status = commands.up(
         options.flavour,
         options.port,
+        generation=options.generation,
         fresh=options.fresh,
         bridge=options.bridge,
         progress=_progress(options, sys.stderr),
@@ -92,7 +101,8 @@ def run_demo(options: argparse.Namespace) -> output.Result:
     """The whole main job, told step by step on stdout: the story is the result."""
     from ..sandbox import commands
 
-    result = commands.demo(options.flavour, progress=_progress(options, sys.stdout))
+    progress = _progress(options, sys.stdout)
+    result = commands.demo(options.flavour, generation=options.generation, progress=progress)
     text = result.decode("utf-8", "replace")
     return output.Result(payload={"result": text}, text=text if options.quiet else "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AGNOSTIC",
@@ -95,7 +96,7 @@ class Rules:
     app_mrenclave: bool
     resource_views: bool
     dataset_secret_check: bool
-    result_format: str
+    result_format: Literal["v6", "v9"]
     sms_dataset_path: str = "/secrets/web3?secretAddress={address}"
     sms_user_path: str = "/secrets/web2?ownerAddress={address}&secretName={name}"
     sms_app_path: str | None

@@ -2,9 +2,11 @@
 
 Follows ``SchedulerNotice`` of every workerpool whose owner's key it holds. Each task goes the way
 of V6: initialize, then per worker compute, contribute, until the workers agree; reveal; a standard
-task's result is handed in by a worker that revealed it; finalize by the owner. What a run gave is
-written down before it is contributed, so a restart can reveal it. A task that fails is left alone,
-as on public networks: its requester may claim it after the deadline.
+task's result is handed in by a worker that revealed it; finalize by the owner. Workers of today
+contribute and finalize in one step where one worker is enough and the task is for an enclave. What
+a run gave is written down before it is contributed, so a restart can reveal it. A task that fails
+is left alone, as on public networks: its requester may claim it after the deadline. ``history``
+keeps what the scheduler's API tells of tasks.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import IExecError, SandboxError
+from ..errors import IExecError, SandboxError, ValidationError
 from ..eth.codec import address_to_bytes, from_hex, to_hex
 from ..eth.crypto import keccak, random_bytes
 from ..eth.signer import KeySigner
@@ -23,15 +25,19 @@ from ..net.rpc import Rpc, quantity
 from ..protocol import multiaddr
 from ..protocol.chains import Chain
 from ..protocol.contracts import EVENTS, HUB, RESOURCE, Method
-from ..protocol.orders import NULL_ADDRESS, task_id
+from ..protocol.orders import NULL_ADDRESS, SignedDatasetorder, task_id
 from ..protocol.params import read_params
 from ..sdk.journal import MemoryJournal
 from ..sdk.transactions import Intent, Transactions
-from .compute import Compute, Job, Outcome
+from .compute import BulkDataset, Compute, Job, Outcome
 from .folders import make_folder, read_json, write_json
+from .history import History
 from .inputs import DatasetFile
+from .market_tables import is_bulk
 from .result import authorisation_hash, link, result_hash, result_seal
-from .uploads import Uploads
+from .runner import Ran
+from .runtime import PAST, Runtime
+from .uploads import ResultStore
 
 __all__ = ["Worker"]
 
@@ -40,6 +46,10 @@ log = logging.getLogger("iexec_lite.sandbox")
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)  # of a task
 NOT_CONTRIBUTED, CONTRIBUTED = 0, 1  # of a contribution
 CONTRIBUTION_RATIO = 7  # times the category's reference: the last moment to contribute
+BEFORE_THE_RUN = (  # statuses of a worker's replicate
+    *("CREATED", "STARTING", "STARTED", "APP_DOWNLOADING", "APP_DOWNLOADED"),
+    *("DATA_DOWNLOADING", "DATA_DOWNLOADED", "COMPUTING"),
+)
 MAX_TASKS = 1000  # of one deal: orders without a price often have an all but endless volume
 
 
@@ -49,6 +59,14 @@ class _Task:
     index: int
     dealid: str
     deal: Mapping[str, Any]
+
+
+class _Proofs(NamedTuple):
+    seen: str  # result hash
+    seal: str
+    challenge: str  # address of the enclave's key, or the null address
+    proof: bytes  # its signature
+    permit: bytes  # the workerpool owner's signature
 
 
 class Worker:
@@ -63,12 +81,14 @@ class Worker:
         rpc: Rpc,
         chain: Chain,
         compute: Compute,
-        uploads: Uploads,
+        uploads: ResultStore,
         *,
         owners: Sequence[KeySigner],
         workers: Sequence[KeySigner],
         folder: Path,
         report: Callable[[str], None] | None = None,
+        runtime: Runtime = PAST,
+        history: History | None = None,
     ) -> None:
         self._rpc = rpc
         self._chain = chain
@@ -79,6 +99,8 @@ class Worker:
         self._workers = tuple(workers)
         self._folder = folder
         self._report = report or log.info
+        self._runtime = runtime
+        self._history = history
         self._journal = MemoryJournal()
         self._senders: dict[str, Transactions] = {}
         self._open: dict[str, _Task] = {}
@@ -102,6 +124,7 @@ class Worker:
                     log.warning("task %s: %s; will try again", task.taskid, error.message)
                     continue
                 self._report(f"task {task.taskid} is given up: {error.message}")
+                self._tell(task, "RUNNING_FAILED", "FAILED")
                 finished = False
             del self._open[task.taskid]
             completed += finished
@@ -150,6 +173,7 @@ class Worker:
             if self._status(taskid) not in (COMPLETED, FAILED):
                 self._open[taskid] = _Task(taskid, index, dealid, deal)
                 self._report(f"task {taskid} of deal {dealid} is taken on")
+                self._tell(self._open[taskid], "RECEIVED")
 
     # -- one task -----------------------------------------------------------------------------
 
@@ -178,25 +202,52 @@ class Worker:
             raise SandboxError("its contribution deadline has passed")
 
     def _initialize(self, task: _Task) -> None:
+        self._tell(task, "INITIALIZING")
         call = HUB.initialize.encode(task.dealid, task.index)
         self._send(self._owner(task), "initialize", task, call)
+        self._tell(task, "INITIALIZED")
         self._report(f"task {task.taskid} is initialized")
 
     def _contribute_until_consensus(self, task: _Task) -> None:
         job = self._job(task)
+        alone = self._runtime.one_step and job.tee and task.deal["trust"] <= 1
         for worker in self._workers:
             if self._contribution(task, worker)["status"] == NOT_CONTRIBUTED:
-                self._require_stake(task, worker)
-                self._report(f"task {task.taskid} runs for worker {worker.address}")
-                outcome = self._compute.run(job, self._archive(task, worker))
-                if outcome.trouble:
-                    self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
+                if not alone:
+                    self._require_stake(task, worker)
+                outcome = self._run(task, job, worker)
                 self._keep(task, worker, outcome)
-                self._contribute(task, worker, outcome.digest, tee=job.tee)
+                if alone:
+                    self._contribute_and_finalize(task, worker, outcome)
+                else:
+                    self._contribute(task, worker, outcome.digest, tee=job.tee)
             if self._status(task.taskid) != ACTIVE:
                 return
 
-    def _contribute(self, task: _Task, worker: KeySigner, digest: bytes, *, tee: bool) -> None:
+    def _run(self, task: _Task, job: Job, worker: KeySigner) -> Outcome:
+        """Compute, and tell what became of it."""
+        who = worker.address
+        self._report(f"task {task.taskid} runs for worker {who}")
+        self._tell(task, "RUNNING")
+        self._tell(task, *BEFORE_THE_RUN, worker=who)
+
+        def heard(ran: Ran) -> None:
+            if self._history is not None:
+                self._history.keep_run(task.taskid, who, ran.status, ran.stdout, ran.stderr)
+
+        try:
+            outcome = self._compute.run(job, self._archive(task, worker), heard)
+        except SandboxError as error:
+            if not error.retryable:
+                self._tell(task, "COMPUTE_FAILED", "ABORTED", worker=who)
+            raise
+        if outcome.trouble:
+            self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
+        self._tell(task, "COMPUTED", worker=who)
+        return outcome
+
+    def _proofs(self, task: _Task, worker: KeySigner, digest: bytes, *, tee: bool) -> _Proofs:
+        """What goes with a contribution: hash, seal, and who vouches for them."""
         taskid, address = from_hex(task.taskid), address_to_bytes(worker.address)
         seen, seal = result_hash(taskid, digest), result_seal(address, taskid, digest)
         challenge, proof = NULL_ADDRESS, bytes(32)  # 32 zero bytes: what workers send without one
@@ -204,18 +255,45 @@ class Worker:
             enclave = KeySigner.from_key(random_bytes(32))
             challenge, proof = enclave.address, enclave.sign_message(keccak(seen + seal))
         permit = authorisation_hash(address, taskid, address_to_bytes(challenge))
-        call = HUB.contribute.encode(
-            task.taskid,
-            to_hex(seen),
-            to_hex(seal),
-            challenge,
-            proof,
-            self._owner(task).sign_message(permit),
+        return _Proofs(
+            to_hex(seen), to_hex(seal), challenge, proof, self._owner(task).sign_message(permit)
         )
-        self._send(worker, "contribute", task, call)
+
+    def _contribute(self, task: _Task, worker: KeySigner, digest: bytes, *, tee: bool) -> None:
+        proofs = self._proofs(task, worker, digest, tee=tee)
+        self._tell(task, "CONTRIBUTING", worker=worker.address)
+        self._send(worker, "contribute", task, HUB.contribute.encode(task.taskid, *proofs))
+        self._tell(task, "CONTRIBUTED", worker=worker.address)
         self._report(f"task {task.taskid}: worker {worker.address} contributed")
 
+    def _contribute_and_finalize(self, task: _Task, worker: KeySigner, outcome: Outcome) -> None:
+        """All in one, by the only worker: the enclave vouches for the result."""
+        who = worker.address
+        self._tell(task, "CONTRIBUTE_AND_FINALIZE_ONGOING", worker=who)
+        results = self._link(task, worker, outcome)
+        proofs = self._proofs(task, worker, outcome.digest, tee=True)
+        call = HUB.contributeAndFinalize.encode(
+            task.taskid,
+            to_hex(outcome.digest),
+            results,
+            outcome.callback,
+            proofs.challenge,
+            proofs.proof,
+            proofs.permit,
+        )
+        self._send(worker, "contribute and finalize", task, call)
+        self._tell(task, "CONTRIBUTE_AND_FINALIZE_DONE", "COMPLETING", "COMPLETED", worker=who)
+        self._finish(task)
+
+    def _finish(self, task: _Task) -> None:
+        self._report(f"task {task.taskid} is completed")
+        self._tell(task, "FINALIZED", "COMPLETED")
+        for worker in self._workers:
+            self._note(task, worker).unlink(missing_ok=True)
+            self._archive(task, worker).unlink(missing_ok=True)
+
     def _reveal_and_finalize(self, task: _Task) -> None:
+        self._tell(task, "CONSENSUS_REACHED")
         agreed = self._read(self._hub, HUB.viewTask, task.taskid)["consensusValue"]
         final: tuple[bytes, bytes] | None = None
         for worker in self._workers:
@@ -229,17 +307,16 @@ class Worker:
             if found["status"] == CONTRIBUTED:
                 call = HUB.reveal.encode(task.taskid, to_hex(outcome.digest))
                 self._send(worker, "reveal", task, call)
+                self._tell(task, "REVEALING", "REVEALED", worker=worker.address)
                 self._report(f"task {task.taskid}: worker {worker.address} revealed")
             final = final or (outcome.callback, self._link(task, worker, outcome))
         if final is None:
             raise SandboxError("no result that was agreed on is kept here")
         callback, results = final
+        self._tell(task, "AT_LEAST_ONE_REVEALED", "RESULT_UPLOADED", "FINALIZING")
         call = HUB.finalize.encode(task.taskid, results, callback)
         self._send(self._owner(task), "finalize", task, call)
-        self._report(f"task {task.taskid} is completed")
-        for worker in self._workers:
-            self._note(task, worker).unlink(missing_ok=True)
-            self._archive(task, worker).unlink(missing_ok=True)
+        self._finish(task)
 
     def _link(self, task: _Task, worker: KeySigner, outcome: Outcome) -> bytes:
         """What the chain keeps of the result, which is handed in now if nobody did."""
@@ -261,13 +338,16 @@ class Worker:
         image = self._read(app, RESOURCE["app"]["appMultiaddr"])
         dataset = deal["dataset"]["pointer"]
         used = dataset != NULL_ADDRESS
+        params = read_params(deal["params"])
         return Job(
             taskid=task.taskid,
+            dealid=task.dealid,
             app=app,
             image=multiaddr.to_text(image),
             dataset=dataset if used else None,
             dataset_file=self._dataset_file(dataset) if used else None,
-            params=read_params(deal["params"]),
+            bulk=self._bulk(task, params),
+            params=params,
             tee=bool(from_hex(deal["tag"])[-1] & 1),
             requester=deal["requester"],
             beneficiary=deal["beneficiary"],
@@ -277,6 +357,29 @@ class Worker:
             index=task.index,
             limit=self._reference(task),
         )
+
+    def _bulk(self, task: _Task, params: Mapping[str, object]) -> list[BulkDataset] | None:
+        """The datasets of a task that has many; those the deal does not admit have no file."""
+        cid = params.get("bulk_cid")
+        if not self._runtime.bulk or not isinstance(cid, str):
+            return None
+        orders = self._compute.slice_of(cid, task.index)
+        return None if orders is None else [self._bulk_dataset(task, order) for order in orders]
+
+    def _bulk_dataset(self, task: _Task, order: Mapping[str, Any]) -> BulkDataset:
+        address = str(order.get("dataset"))
+        check = HUB.assertDatasetDealCompatibility
+        try:
+            signed = SignedDatasetorder.from_dict(order)
+            self._read(self._hub, check, signed, task.dealid)
+            if not is_bulk(signed.values()):
+                raise ValidationError("the order is not for bulk")
+            return BulkDataset(address, self._dataset_file(address))
+        except IExecError as error:
+            if error.retryable:
+                raise
+            self._report(f"task {task.taskid}: dataset {address} is left out: {error.message}")
+            return BulkDataset(address, None)
 
     def _dataset_file(self, address: str) -> DatasetFile:
         getters = RESOURCE["dataset"]
@@ -318,6 +421,10 @@ class Worker:
 
     def _owner(self, task: _Task) -> KeySigner:
         return self._owners[task.deal["workerpool"]["owner"]]
+
+    def _tell(self, task: _Task, *statuses: str, worker: str = "") -> None:
+        if self._history is not None:
+            self._history.note(task.taskid, *statuses, worker=worker)
 
     def _send(self, signer: KeySigner, operation: str, task: _Task, call: bytes) -> None:
         sender = self._senders.get(signer.address)

@@ -145,7 +145,7 @@ def generation_violations(package: Path) -> list[str]:
     """
     bad = []
     for path, tree in modules(package).items():
-        if path in {"protocol/rules.py", "protocol/networks.py"}:
+        if path in {"protocol/rules.py", "protocol/networks.py", "sandbox/kinds.py"}:
             continue
         ids = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in TODAYS_IDS]
         bad += [f"{path}:{node.lineno}: names network {node.value}" for node in ids]

@@ -28,6 +28,7 @@ from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result_file
 from iexec_lite.protocol.contracts import HUB, Method
 from iexec_lite.sandbox import accounts, commands, deploy
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.processes import command_of
@@ -115,7 +116,7 @@ def test_a_deployed_chain_is_loaded_next_time(kit: Kit, tmp_path: Path, flavour:
 
     hashes = []
     for expected in (1, 1):  # deployed once, then only loaded
-        node = Node(kit.anvil, flavour)
+        node = Node(kit.anvil, kind_of(flavour))
         node.start()
         try:
             found = deploy.prepare(node, kit, cache=tmp_path, progress=Listener())
@@ -142,9 +143,9 @@ def test_a_kept_chain_goes_by_the_clock(kit: Kit, tmp_path: Path) -> None:
 def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
     chains = tmp_path / "chains"
     chains.mkdir()
-    saved = chains / deploy.state_name("token")
+    saved = chains / deploy.state_name(kind_of("token"))
     saved.write_text("0x1234")
-    node = Node(kit.anvil, "token")
+    node = Node(kit.anvil, kind_of("token"))
     node.start()
     try:
         assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
@@ -155,7 +156,7 @@ def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "chains").touch()  # a file where a folder should be
-    node = Node(kit.anvil, "native")
+    node = Node(kit.anvil, kind_of("native"))
     node.start()
     try:
         assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
@@ -168,7 +169,7 @@ def test_other_contracts_are_noticed(kit: Kit) -> None:
     proxy = kit.contracts["ERC1538Proxy"]
     code = proxy.bytecode[:-2] + "00"  # its metadata only: works, but lies elsewhere
     changed.contracts["ERC1538Proxy"] = type(proxy)(proxy.abi, code)
-    node = Node(kit.anvil, "token")
+    node = Node(kit.anvil, kind_of("token"))
     node.start()
     try:
         with pytest.raises(SandboxError, match="the hub came out at"):
@@ -576,7 +577,7 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     other = "native" if flavour == "token" else "token"
     refused = cli("up", "--flavour", other)
     assert refused.returncode == 1
-    assert f"a {flavour} sandbox is running" in refused.stderr
+    assert f"a sandbox ({flavour}, PoCo 5) is running" in refused.stderr
     pids = [service(home)[name] for name in ("pid", "anvilPid")]
     assert all(command_of(pid) for pid in pids)
     assert raw("down")["stopped"] is True
@@ -681,7 +682,7 @@ def test_two_at_once(home: Path) -> None:
     assert sorted(child.returncode for child in both) == [0, 1], texts
     winner, loser = texts if both[0].returncode == 0 else reversed(texts)
     flavour = json.loads(winner)["flavour"]
-    assert f"a {flavour} sandbox is running" in loser
+    assert f"a sandbox ({flavour}, PoCo 5) is running" in loser
     assert raw("status")["flavour"] == flavour
 
 

@@ -17,7 +17,7 @@ from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.authorization import web2_secret_digest
-from iexec_lite.sandbox.sms import MAX_SECRET, WEB2, WEB3, Sms
+from iexec_lite.sandbox.sms import MAX_PAST, WEB2, WEB3, Sms
 
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
 OWNER = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -115,7 +115,7 @@ def test_other_refusals(ask: Ask) -> None:
     assert ask("POST", web2(), b"", Authorization=SIGNATURE)[0] == 400
     assert ask("PUT", web2(), None, Authorization=SIGNATURE)[0] == 400
     assert ask("POST", web2(), b"foo")[0] == 400
-    assert ask("POST", web2(), b"x" * (MAX_SECRET + 1), Authorization=SIGNATURE)[0] == 413
+    assert ask("POST", web2(), b"x" * (MAX_PAST + 1), Authorization=SIGNATURE)[0] == 413
     assert ask("GET", web2())[0] == 405
     assert ask("DELETE", web2(), Authorization=SIGNATURE)[0] == 405
     assert ask("GET", "/apps/x/secrets")[0] == 404
