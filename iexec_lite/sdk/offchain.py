@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ObjectNotFoundError, StateError, WorkerpoolCallError
 from ..protocol.authorization import WORKERPOOL
-from ..protocol.columns import parse_bytes32
+from ..protocol.columns import parse_bytes32, utc
 from ..protocol.units import shown
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as prove
@@ -107,7 +107,7 @@ def _replicate(value: Json) -> ReplicateInfo:
 def _change(value: Json) -> StatusChange:
     return StatusChange(
         status=_text(value, "status"),
-        date=_text(value, "date"),
+        date=_date(value),
         cause=None if value.get("cause") is None else _text(value, "cause"),
     )
 
@@ -125,6 +125,14 @@ def _text(value: Json, name: str) -> str:
     if not isinstance(found, str) or not found.isprintable() or len(found) > 200:
         raise _wrong(name, found)
     return found
+
+
+def _date(value: Json) -> str:
+    """ISO 8601; some schedulers give milliseconds since 1970."""
+    found = value.get("date")
+    if type(found) is int:  # no bool
+        return utc(found // 1000)
+    return _text(value, "date")
 
 
 def _list(value: Json, name: str, read: Callable[[Json], T]) -> tuple[T, ...]:
