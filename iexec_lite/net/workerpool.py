@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import ApiCallError, CompassCallError, TransportError, WorkerpoolCallError
+from ..errors import (
+    ApiCallError,
+    CompassCallError,
+    ConfigurationError,
+    TransportError,
+    WorkerpoolCallError,
+)
 from .http import Response, Transport
 from .rpc_error import shown
 from .target import parse_target, redirected
@@ -44,16 +50,15 @@ class Compass:
         if found is None:
             return None
         try:
-            if not isinstance(found, str) or not found.startswith(("http://", "https://")):
-                raise TransportError("it must begin with https://")
-            # One host sends us to another, so the same rules hold.
+            parse_target(found, allow_plain=True)  # whole, not relative
+            # One host sends us to another, so the rules of a redirect hold.
             redirected(parse_target(self._url, allow_plain=True), found)
-        except TransportError as error:
+        except (ConfigurationError, TransportError) as error:
             raise CompassCallError(
                 f"Compass gives an unusable URL for workerpool {address}: {error.message}",
                 cause=error,
             ) from error
-        return found
+        return str(found)
 
 
 class WorkerpoolApi:
@@ -91,14 +96,14 @@ _NAMES: Mapping[type[ApiCallError], str] = {
 def _get(
     http: Transport, url: str, headers: Mapping[str, str], kind: type[ApiCallError]
 ) -> Response:
-    """Any answer below 500."""
+    """Any answer below 500; 429 says nothing."""
     try:
         answer = http.request("GET", url, headers=headers, retry=True)
     except TransportError as error:
         raise kind(
             f"{_NAMES[kind]} didn't answer: {error.message}", cause=error, retryable=error.retryable
         ) from error
-    if answer.status >= 500:
+    if answer.status >= 500 or answer.status == 429:
         raise _bad(answer, kind)
     return answer
 
