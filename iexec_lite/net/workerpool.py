@@ -49,16 +49,17 @@ class Compass:
         found = _object(answer, CompassCallError).get("apiUrl")
         if found is None:
             return None
+        url = found if isinstance(found, str) else ""
         try:
-            parse_target(found, allow_plain=True)  # whole, not relative
+            parse_target(url, allow_plain=True)  # whole, not relative
             # One host sends us to another, so the rules of a redirect hold.
-            redirected(parse_target(self._url, allow_plain=True), found)
+            redirected(parse_target(self._url, allow_plain=True), url)
         except (ConfigurationError, TransportError) as error:
             raise CompassCallError(
                 f"Compass gives an unusable URL for workerpool {address}: {error.message}",
                 cause=error,
             ) from error
-        return str(found)
+        return url
 
 
 class WorkerpoolApi:
