@@ -310,7 +310,7 @@ class _Story:
             f"sha256 {cipher.checksum(encrypted)}",
             "its content is what the workers agreed on (digest on chain)",
             "result.txt says:",
-            *(f"  | {line}" for line in text.decode("utf-8", "replace").splitlines()),
+            *(f"  | {_shortened(line)}" for line in text.decode("utf-8", "replace").splitlines()),
         )
         return text
 

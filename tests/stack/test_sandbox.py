@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -587,6 +587,43 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     assert not (home / "chain.json").exists()
 
 
+def test_up_of_todays_generation(home: Path) -> None:
+    first = raw("up", "--generation", "6")
+    assert (first["generation"], first["flavour"]) == (6, "token")
+    assert "resultProxy" not in first
+    services = {first[name] for name in ("sms", "iexecGateway", "ipfsGateway", "ipfsNode")}
+    assert services == {first["compass"]}  # one root: clients of today keep the host only
+    assert raw("up", "--generation", "6") == first
+    for options in ((), ("--flavour", "native", "--generation", "5")):
+        refused = cli("up", *options)
+        assert refused.returncode == 1
+        assert "a sandbox (token, PoCo 6) is running: stop it first" in refused.stderr
+    with IExec("sandbox") as iexec:
+        assert iexec.chain.rules.name == "v9"
+        assert iexec.chain.result_proxy is None
+    assert raw("down")["stopped"] is True
+    assert (home / "token-6.state").exists()
+    assert raw("up", "--generation", "6")["chainId"] == first["chainId"]
+    with IExec("sandbox") as iexec:  # the chain of last time
+        assert iexec.hub.count_category() == len(deploy.CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--flavour", "native"), "there is no native chain of generation 6"),
+        (("--flavour", "enterprise"), "there is no enterprise chain of generation 6"),
+        (("--bridge",), "a bridge begins on a token chain"),
+    ],
+)
+def test_what_todays_generation_has_not(home: Path, options: Sequence[str], why: str) -> None:
+    for command in ("up", "demo") if options[0] == "--flavour" else ("up",):
+        refused = cli(command, "--generation", "6", *options)
+        assert refused.returncode == 1
+        assert why in refused.stderr
+    assert not home.exists()
+
+
 class Running:
     """Of the sandbox in the background, what the fixtures look at."""
 
@@ -766,10 +803,18 @@ def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
     assert raw("status")["running"] is True
 
 
-@pytest.mark.parametrize("flavour", ["token", "native", "enterprise"])
-def test_demo(home: Path, flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--flavour", "token"),
+        ("--flavour", "native"),
+        ("--flavour", "enterprise"),
+        ("--generation", "6"),
+    ],
+)
+def test_demo(home: Path, options: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")  # a pipe in a plain environment
-    found = cli("demo", "--flavour", flavour)
+    found = cli("demo", *options)
     assert found.returncode == 0, found.stderr
     story = found.stdout + found.stderr
     assert "Hello, Alice!" in story
