@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,32 +25,17 @@ from iexec_lite.protocol.contracts import HUB
 from iexec_lite.protocol.deployment import DIAMOND
 from iexec_lite.protocol.matching import OrderSet
 from iexec_lite.sandbox import accounts
-from iexec_lite.sandbox.packages import ensure
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.match import matches_on_deposit
 from iexec_lite.utils import DATASET_INFINITE_VOLUME
 
-from .conftest import Buy, Client, _isolated
+from .conftest import Buy, Client
 
 ADDRESSES = accounts.addresses()
 ME, OTHER = ADDRESSES["requester"], ADDRESSES["beneficiary"]
 NOBODY = "0x" + "77" * 20
 PRICE = 1000  # nRLC, of app and pool in `buy`
-
-
-@pytest.fixture(scope="module")
-def today_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """The sandbox of today's generation of this module; use ``today`` in tests."""
-    folder = tmp_path_factory.mktemp("today")
-    with Sandbox(folder, generation=6, kit=ensure(generation=6), fresh=True) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def today(today_chain: Sandbox) -> Iterator[Sandbox]:
-    """A sandbox of PoCo 6 and the services of today."""
-    yield from _isolated(today_chain)
 
 
 @pytest.fixture
