@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Workerpoolorder,
     )
     from .sdk.client import IExec
+    from .sdk.offchain import ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
     from .sdk.page import Page
     from .sdk.records import (
         AccountBalance,
@@ -50,14 +51,10 @@ if TYPE_CHECKING:
         Network,
         OwnershipTransfer,
         PublishedOrder,
-        ReplicateInfo,
-        ReplicateLogs,
         Resource,
         SecretPush,
-        StatusChange,
         Sweep,
         Task,
-        TaskInfo,
         TaskUpdate,
         Transfer,
     )
@@ -121,6 +118,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "sdk.client": ("IExec",),
+    "sdk.offchain": ("ReplicateInfo", "ReplicateLogs", "StatusChange", "TaskInfo"),
     "sdk.page": ("Page",),
     "sdk.watch": ("Watch",),
     "sdk.results": ("Results",),
@@ -140,14 +138,10 @@ _HOME = {
         "Network",
         "OwnershipTransfer",
         "PublishedOrder",
-        "ReplicateInfo",
-        "ReplicateLogs",
         "Resource",
         "SecretPush",
-        "StatusChange",
         "Sweep",
         "Task",
-        "TaskInfo",
         "TaskUpdate",
         "Transfer",
     ),

@@ -16,7 +16,7 @@ from ..errors import StateError, TransportError, Web3ProviderCallError, Web3Prov
 from ..eth.abi import decode_revert
 from ..eth.codec import to_hex
 from ..protocol import matching, orders
-from ..protocol.contracts import EVENTS, HUB, TOKEN, EventSpec, Method
+from ..protocol.contracts import EVENTS, HUB, TOKEN, EventSpec
 from ..protocol.ids import task_id
 from ..protocol.orders import (
     SignedApporder,
@@ -231,13 +231,13 @@ def matches_on_deposit(context: Context) -> bool:
     """
     if context.chain.native or context.chain.enterprise:
         return False
-    return context.once("matches_on_deposit", lambda: _probe(context, HUB.receiveApproval))
+    return context.once("matches_on_deposit", lambda: _probe(context))
 
 
-def _probe(context: Context, method: Method) -> bool:
+def _probe(context: Context) -> bool:
     from ..net.rpc_error import RpcError
 
-    data = method.encode(context.address, 0, context.token, NO_FUNCTION)
+    data = HUB.receiveApproval.encode(context.address, 0, context.token, NO_FUNCTION)
     call = {"from": context.token, "to": context.hub, "data": to_hex(data)}
     try:
         context.node.request("eth_call", (call, "latest"))

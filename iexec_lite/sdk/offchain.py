@@ -7,6 +7,7 @@ says is its own word: times, states and logs are checked for their form alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ObjectNotFoundError, StateError, WorkerpoolCallError
@@ -15,7 +16,7 @@ from ..protocol.columns import parse_bytes32, utc
 from ..protocol.units import shown
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as prove
-from .records import Deal, ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
+from .records import NUMBER, Deal, Record
 from .states import read_deal, read_task
 
 if TYPE_CHECKING:
@@ -23,10 +24,68 @@ if TYPE_CHECKING:
     from ..protocol.detached import SigningRequest
     from .context import Context
 
-__all__ = ["fetch_info", "fetch_logs", "logs_challenge", "workerpool_url"]
+__all__ = [
+    "ReplicateInfo",
+    "ReplicateLogs",
+    "StatusChange",
+    "TaskInfo",
+    "fetch_info",
+    "fetch_logs",
+    "logs_challenge",
+    "workerpool_url",
+]
 
 T = TypeVar("T")
 Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange(Record):
+    """When something took a status, in the words of the workerpool's scheduler (ISO 8601)."""
+
+    status: str
+    date: str
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicateInfo(Record):
+    """One worker's run of a task; ``exit_code`` of the app, None while it runs or where it is 0."""
+
+    worker: str
+    exit_code: int | None = field(default=None, metadata=NUMBER)
+    status: str
+    status_history: tuple[StatusChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInfo(Record):
+    """What a workerpool tells of a task beyond the chain: its own word, which nobody has checked.
+
+    The JSON is that of the newest JavaScript SDK: ``{"task": {…}, "replicates": […]}``.
+    """
+
+    status: str
+    status_history: tuple[StatusChange, ...]
+    replicates: tuple[ReplicateInfo, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """``{"task": {status, statusHistory}, "replicates": […]}``."""
+        found = Record.to_dict(self)
+        replicates = found.pop("replicates")
+        return {"task": found, "replicates": replicates}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicateLogs(Record):
+    """What one worker's run of the app wrote."""
+
+    worker: str
+    stdout: str
+    stderr: str
+
+
+# --- questions ------------------------------------------------------------------------------------
 
 
 def workerpool_url(context: Context, workerpool: str) -> str | None:

@@ -31,15 +31,11 @@ __all__ = [
     "Network",
     "OwnershipTransfer",
     "PublishedOrder",
-    "ReplicateInfo",
-    "ReplicateLogs",
     "Resource",
     "ResourceShare",
     "SecretPush",
-    "StatusChange",
     "Sweep",
     "Task",
-    "TaskInfo",
     "TaskUpdate",
     "Transfer",
 ]
@@ -376,52 +372,6 @@ class Task(Record):
     results_callback: str | None = None
     status_name: str
     task_timed_out: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange(Record):
-    """When something took a status, in the words of the workerpool's scheduler (ISO 8601)."""
-
-    status: str
-    date: str
-    cause: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicateInfo(Record):
-    """One worker's run of a task; ``exit_code`` of the app, None while it runs or where it is 0."""
-
-    worker: str
-    exit_code: int | None = field(default=None, metadata=NUMBER)
-    status: str
-    status_history: tuple[StatusChange, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskInfo(Record):
-    """What a workerpool tells of a task beyond the chain: its own word, which nobody has checked.
-
-    The JSON is that of the newest JavaScript SDK: ``{"task": {…}, "replicates": […]}``.
-    """
-
-    status: str
-    status_history: tuple[StatusChange, ...]
-    replicates: tuple[ReplicateInfo, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """``{"task": {status, statusHistory}, "replicates": […]}``."""
-        found = Record.to_dict(self)
-        replicates = found.pop("replicates")
-        return {"task": found, "replicates": replicates}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicateLogs(Record):
-    """What one worker's run of the app wrote."""
-
-    worker: str
-    stdout: str
-    stderr: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from ..protocol.detached import SigningRequest
 from . import offchain
 from .authorize import Given
 from .context import Context
-from .records import Deal, ReplicateLogs, Task, TaskInfo, TaskUpdate
+from .offchain import ReplicateLogs, TaskInfo
+from .records import Deal, Task, TaskUpdate
 from .results import Results
 from .states import COMPLETED, FAILED, read_deal, read_task, unset_task
 from .watch import Watch

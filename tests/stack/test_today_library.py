@@ -59,6 +59,7 @@ def emptied(iexec: IExec) -> None:
 # --- the account ----------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: allowance of stakes", by="contracts")
 def test_allowance(today: Sandbox, client: Client) -> None:
     me, other = client(today, "requester"), client(today, "beneficiary")
     me.account.deposit(100)
@@ -103,6 +104,7 @@ CONTENT["dataset"]["checksum"] = CHECKSUM
 
 
 @pytest.mark.parametrize("kind", CONTENT)
+@pytest.mark.witness("calldata: transfer of apps, datasets, workerpools", by="contracts")
 def test_predicted_deployed_handed_over(today: Sandbox, client: Client, kind: str) -> None:
     mine = getattr(client(today, "requester"), kind)
     theirs = getattr(client(today, "beneficiary"), kind)
@@ -134,6 +136,7 @@ def test_predicted_deployed_handed_over(today: Sandbox, client: Client, kind: st
         getattr(mine, deployed)("0x1")
 
 
+@pytest.mark.witness("view: app, dataset, workerpool (PoCo 6)", by="contracts")
 def test_all_of_a_resource_is_shown(today: Sandbox, client: Client) -> None:
     iexec = client(today, "requester")
     app = iexec.app.deploy_app({"owner": ME, **CONTENT["app"]}).address
@@ -284,6 +287,7 @@ def test_the_union_of_tags_counts(
 # --- matching -------------------------------------------------------------------------------------
 
 
+@pytest.mark.witness("calldata: sponsored match", by="contracts")
 def test_a_sponsor_pays(today: Sandbox, client: Client, orders: Callable[..., Any]) -> None:
     four = orders()
     sponsor = client(today, "beneficiary")
