@@ -27,6 +27,8 @@ GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
     "wallet": "create, import and show wallets",
     "order": "write and sign orders",
+    "deal": "show, watch and claim deals",
+    "task": "show, watch and claim tasks, download their results",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
 EXAMPLES = f"""examples:

@@ -107,6 +107,10 @@ class Networks:
         chain = self._context.chain
         return Network(chain_id=chain.id, is_sidechain=chain.native, is_native=chain.native)
 
+    def get_block_time(self) -> int:
+        """Time of the latest block, in seconds since 1970: what deadlines are compared with."""
+        return self._context.block_time()
+
     def resolve_name(self, name: str) -> str:
         """EIP-55 address that an ENS name stands for now: what methods that take names will use.
 
