@@ -217,12 +217,16 @@ def accounts_form(address: str) -> str:
     return checksum_address(address_to_bytes(address))
 
 
-def test_a_hostile_name_stays_on_its_line(machine: Machine, shop: Any, client: Any) -> None:
-    folder, _ = shop("app", "plain")
-    describe(folder, "app", "x\nowner: me\x1b[2J")
+def test_hostile_texts_stay_on_their_line(machine: Machine, project: Any) -> None:
+    folder = project("app-provider")
+    made = machine.raw("app", "init", "--tee", folder=folder)["app"]
+    enclave = {**made["mrenclave"], "version": "v\nowner: me"}
+    changed = {**made, "name": "x\nowner: me\x1b[2J", "mrenclave": enclave}
+    edit(folder, "iexec.json", app=changed)
     address = machine.raw("app", "deploy", folder=folder)["address"]
     shown = machine.shown("app", "show", address, folder=folder)
     assert r"  name:      x\nowner: me\x1b[2J" in shown
+    assert r"    version:     v\nowner: me" in shown
 
 
 # -- publish, unpublish ------------------------------------------------------------------------
