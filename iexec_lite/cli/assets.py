@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from ..sdk.client import IExec
     from ..sdk.records import Resource
 
-__all__ = ["TERMS", "add_commands", "address_of", "entry_of", "order_field", "write_template"]
+__all__ = [
+    "TERMS",
+    "add_address",
+    "add_commands",
+    "address_of",
+    "entry_of",
+    "order_field",
+    "write_template",
+]
 
 # What an offer may say: option of publish → help. Each is a field of the kind's order, see
 # order_field; a unit test compares them with the order classes.

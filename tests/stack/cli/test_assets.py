@@ -162,6 +162,34 @@ def test_nothing_is_sent_that_could_not_be_noted(
     assert count(PEOPLE["app-provider"]) == before
 
 
+FULL = """
+import os
+
+replace = os.replace
+
+def full(source, target):
+    if os.fspath(target).endswith("deployed.json"):
+        raise OSError(28, "No space left on device")
+    replace(source, target)
+
+os.replace = full
+"""
+
+
+def test_a_deployment_that_cannot_be_noted_is_told(machine: Machine, project: Any) -> None:
+    folder = project("app-provider")
+    (folder / "guard").mkdir()
+    (folder / "guard" / "sitecustomize.py").write_text(FULL)
+    machine.raw("app", "init", folder=folder)
+    describe(folder, "app", "disk full")
+    error = machine.failure("app", "deploy", folder=folder, path=str(folder / "guard"))["error"]
+    address = error["details"]["address"]
+    assert error["message"].startswith(f"Deployed new app at address {address}, but this could not")
+    assert error["message"].endswith("No space left on device")
+    assert len(error["txHash"]) == 66
+    assert machine.raw("app", "show", address, folder=folder)["address"] == address
+
+
 # -- show, count -------------------------------------------------------------------------------
 
 
