@@ -25,10 +25,16 @@ __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", 
 PROG = "iexec-lite"
 GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
-    "wallet": "create, import and show wallets",
-    "order": "write and sign orders",
+    "wallet": "create, import and show wallets, send, bridge and swap",
+    "app": "deploy, sell and run apps",
+    "dataset": "encrypt, deploy and sell datasets",
+    "workerpool": "deploy workerpools and sell their work",
+    "order": "write, sign, publish, fill and cancel orders",
     "deal": "show, watch and claim deals",
     "task": "show, watch and claim tasks, download their results",
+    "category": "kinds of tasks by their longest duration",
+    "registry": "check what the public registry asks for",
+    "info": "the contracts of a chain",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
 EXAMPLES = f"""examples:

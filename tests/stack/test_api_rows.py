@@ -357,6 +357,7 @@ def test_nobody_and_nowhere(shop: Shop) -> None:
         for call in (
             lost.network.get_network,
             lost.network.get_block_time,
+            lost.network.get_contracts,
             lost.hub.get_hub_address,
             lost.hub.get_timeout_ratio,
             lambda: lost.hub.longest(0),
