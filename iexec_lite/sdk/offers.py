@@ -9,7 +9,7 @@ costs more than the limit, as the books begin with the cheapest.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,8 +41,9 @@ __all__ = ["Offers", "require_deployed"]
 
 O = TypeVar("O", bound=Order)  # noqa: E741
 S = TypeVar("S", bound=SignedOrder)
+T = TypeVar("T")
 
-MAX_PAGES = 5  # of one book whose orders do not hold; a liar has no end of them
+MAX_PAGES = 5  # of one book that are looked through; a liar has no end of orders
 
 log = logging.getLogger("iexec_lite")
 
@@ -166,24 +167,19 @@ class Offers:
 
     def _first(self, page: Page[PublishedOrder[S]]) -> tuple[PlannedOrder[S] | None, str]:
         """The first order of a book that can be used; else why there is none, for a message."""
-        listed: Page[PublishedOrder[S]] | None = page
-        for _ in range(MAX_PAGES):
-            if listed is None:
-                return None, ""
-            for found in listed:
-                order, order_hash = found.order, found.order_hash
-                price, limit = _price(order), self.wish.limits[order.resource]
-                if limit is not None and price > limit:
-                    return None, (
-                        f" for at most {format_rlc(limit)} RLC: the next one costs "
-                        f"{format_rlc(price)} RLC"
-                    )
-                fault = self._fault(order)
-                if fault is None:
-                    return PlannedOrder(to_sign=False, order_hash=order_hash, order=order), ""
-                log.info("skipping %s %s: %s", order.name, order_hash, fault)
-            listed = listed.next()
-        return None, f": none of the first {MAX_PAGES} pages can be used"
+        for found in _first_pages(page):
+            order, order_hash = found.order, found.order_hash
+            price, limit = _price(order), self.wish.limits[order.resource]
+            if limit is not None and price > limit:
+                return None, (
+                    f" for at most {format_rlc(limit)} RLC: the next one costs "
+                    f"{format_rlc(price)} RLC"
+                )
+            fault = self._fault(order)
+            if fault is None:
+                return PlannedOrder(to_sign=False, order_hash=order_hash, order=order), ""
+            log.info("skipping %s %s: %s", order.name, order_hash, fault)
+        return None, ""
 
     def _fault(self, order: SignedOrder) -> str | None:
         """What keeps an order from being used, if anything."""
@@ -208,6 +204,17 @@ class Offers:
             if stake < needed:
                 return f"the stake of the workerpool's owner is {stake}, {needed} is needed"
         return None
+
+
+def _first_pages(page: Page[T]) -> Iterator[T]:
+    """The items of a page and of a few that follow."""
+    for _ in range(MAX_PAGES - 1):
+        yield from page
+        following = page.next()
+        if following is None:
+            return
+        page = following
+    yield from page
 
 
 def _some(address: str) -> str | None:
