@@ -188,6 +188,8 @@ class Offers:
             restrict = getattr(order, f"{kind}restrict", NULL_ADDRESS)
             if restrict not in (NULL_ADDRESS, getattr(request, kind)):
                 return f"it is restricted to {kind} {restrict}"
+        if isinstance(order, Workerpoolorder) and order.trust < request.trust:
+            return f"its trust is {order.trust}, {request.trust} is asked for"  # 0 is listed for 1
         if isinstance(order, Datasetorder):
             counted = to_mask(order.tag) & self.context.chain.rules.dataset_tag_mask
             if missing_bits(request.tag, from_mask(counted)):

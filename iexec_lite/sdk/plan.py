@@ -80,7 +80,7 @@ class RequestPlan(Record):
         """Raise MatchError with all reasons, if there is one."""
         if self.reasons:
             texts = [reason.text for reason in self.reasons]
-            details = {"reasons": _reasons(self.reasons)}
+            details = {"reasons": _reasons(self.reasons), "total": str(self.total)}
             raise MatchError("; ".join(texts), errors=texts, details=details)
 
     def to_dict(self) -> dict[str, object]:

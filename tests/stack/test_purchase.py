@@ -180,7 +180,7 @@ def test_a_plan_needs_no_key(mall: Mall) -> None:
     assert (plan.stake, plan.shortfall) == (0, 20)
     with pytest.raises(MatchError, match=r"token is not set.*; Cost per task") as caught:
         plan.raise_if_bad()
-    assert caught.value.details == {"reasons": plan.to_dict()["reasons"]}
+    assert caught.value.details == {"reasons": plan.to_dict()["reasons"], "total": "20"}
     with pytest.raises(IExecError, match="Missing Signer"):
         somebody.app.plan_run(mall.goods["app"])
     somebody.close()
