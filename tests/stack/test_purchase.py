@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from iexec_lite.errors import (
 )
 from iexec_lite.protocol.contracts import EVENTS
 from iexec_lite.protocol.orders import NULL_ADDRESS
+from iexec_lite.protocol.rules import V9
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.server import Server
@@ -427,6 +428,30 @@ def test_orders_that_do_not_hold_are_skipped(
     with pytest.raises(StateError, match="No order available for app"):
         listed.plan_run(mall.goods["app"])
     assert f"it is restricted to workerpool {mall.goods['app']}" in caplog.text
+
+
+def test_tags_of_todays_networks(mall: Mall, liar: Any) -> None:
+    """What the network demands is searched for unasked; of a dataset some bits do not count."""
+    seller = {kind: mall.sign(kind, 5, tag=["tee", "tdx"]) for kind in ("app", "workerpool")}
+    old = mall.sign("dataset", 5, tag=["tee", "scone"])
+    gpu = mall.sign("dataset", 4, tag=["tee", "gpu"])
+    url = liar(
+        mall.buyer(),
+        apporder=[seller["app"]],
+        datasetorder=[gpu, old],
+        workerpoolorder=[seller["workerpool"]],
+    )
+    with IExec(replace(mall.sandbox.chain, rules=V9), iexec_gateway_url=url) as today:
+        plan = today.app.plan_run(
+            mall.goods["app"],
+            dataset=mall.goods["dataset"],
+            requester=PEOPLE["requester"],
+            check_request=False,
+        )
+    assert plan.ok
+    assert plan.requestorder.tag == seller["app"].tag
+    assert plan.datasetorder is not None
+    assert plan.datasetorder.order == old
 
 
 def test_a_list_without_end_that_holds_nothing(mall: Mall) -> None:
