@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..sdk.client import IExec
     from ..sdk.plan import RequestPlan, RunPlan
 
-__all__ = ["confirmed", "explained", "planned"]
+__all__ = ["RESOURCES", "confirmed", "explained", "planned"]
 
 RESOURCES = ("app", "dataset", "workerpool")
 NULL_ADDRESS = "0x" + "0" * 40
@@ -59,10 +59,17 @@ def _reason(code: str, words: str, total: str) -> str:
     return words
 
 
-def confirmed(question: str, client: IExec, plan: RequestPlan, options: argparse.Namespace) -> bool:
-    """Show the plan to a person and ask; with nobody to ask the plan is left out of the error."""
+def confirmed(
+    question: str,
+    client: IExec,
+    plan: RequestPlan,
+    options: argparse.Namespace,
+    *,
+    note: str = "",
+) -> bool:
+    """Show ``note`` and plan to a person and ask; the error where there is nobody is short."""
     if prompts.interactive(options) and not options.force:
-        question = f"{question}\n\n{_shown(client, plan)}\n\nContinue?"
+        question = f"{question}{note}\n\n{_shown(client, plan)}\n\nContinue?"
     return prompts.confirm(question, options)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigurationError, IExecError, MatchError, ValidationError
 from . import flags, output, plans, project, text, wallets, watching
 from .parser import CommandParser, Group
+from .plans import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from ..sdk.records import Task
 
 __all__ = ["register"]
-
-RESOURCES = ("app", "dataset", "workerpool")
 
 
 def register(group: Group) -> None:
@@ -190,12 +189,12 @@ def request_execution(options: argparse.Namespace) -> output.Result:
 
         def confirm(plan: RequestPlan) -> bool:
             total = text.rlc(plan.total)
-            question = (
-                f"Do you want to place the following execution request for {total}\n"
-                " - The amount will be taken from your account only if your request is filled.\n"
-                f" - Your request will be disabled if your stake drops under {total}."
+            question = f"Do you want to place the following execution request for {total}"
+            note = (
+                "\n - The amount will be taken from your account only if your request is filled."
+                f"\n - Your request will be disabled if your stake drops under {total}."
             )
-            return plans.confirmed(question, client, plan, options)
+            return plans.confirmed(question, client, plan, options, note=note)
 
         try:
             order_hash = client.app.request_execution(**wish, confirm=confirm)

@@ -34,8 +34,8 @@ ERC1271_YES = "0x20c13b0b"
 def match_facts(context: Context, orders: OrderSet, *, to_sign: Collection[str] = ()) -> MatchFacts:
     """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails.
 
-    ``to_sign`` names orders that will be signed only then (``apporder`` …): they count as signed,
-    and nothing of them is used up.
+    ``to_sign`` names orders that are still to be signed (``apporder`` …): they count as signed, and
+    nothing of them is used up.
     """
     sold: tuple[SignedOrder, ...] = (orders.apporder, orders.workerpoolorder)
     if orders.has_dataset:

@@ -2,8 +2,8 @@
 
 The marketplace is not trusted. An order it lists is used only where the chain confirms what was
 sold: the resource is registered, its owner has signed, something is left of the order, the owner of
-a workerpool has the stake. Another is skipped for the next; so is every order after the first that
-costs more than the limit, as the books begin with the cheapest.
+a workerpool has the stake. Another is skipped for the next. A book begins with the cheapest, so it
+ends for us where an order costs more than the limit.
 """
 
 from __future__ import annotations
