@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
-from ..protocol import detached, matching, orders
+from ..errors import StateError
+from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
-from ..protocol.ids import task_id
+from ..protocol.matching import OrderSet
 from ..protocol.orders import (
     Apporder,
     Datasetorder,
@@ -26,7 +26,7 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from .facts import match_facts
+from .match import made_deal, match, match_report, order_set
 from .publish import Publishing
 from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
 
@@ -304,32 +304,15 @@ class Orders(Publishing):
         hub pays, whoever sends.
         """
         context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
 
-        def check() -> None:
+        def prepare() -> OrderSet:
             if check_request:
                 self._check_request(bundle.requestorder)
-            facts = match_facts(context, bundle)
-            matching.check(bundle, facts, context.chain.rules).raise_if_bad()
+            return bundle
 
         hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
-        sent = context.send(
-            "matchOrders",
-            hashes,
-            context.hub,
-            HUB.matchOrders.encode(*bundle),
-            expect=[(EVENTS.OrdersMatched, context.hub)],
-            check=check,
-            new=new,
-        )
-        dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
-        first = self._first_index(dealid, hashes["requestorder"], sent.tx_hash)
-        return MatchResult(
-            dealid=dealid,
-            volume=volume,
-            tx_hash=sent.tx_hash,
-            taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
-        )
+        return made_deal(context, match(context, "matchOrders", hashes, prepare, new=new))
 
     def estimate_match_orders(
         self,
@@ -343,9 +326,8 @@ class Orders(Publishing):
 
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
-        context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
-        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match_report(self._context, bundle)
         report.but_for_money().raise_if_bad()
         return MatchEstimate(
             volume=report.volume,
@@ -357,37 +339,3 @@ class Orders(Publishing):
             requester_shortfall=report.requester_shortfall,
             workerpool_shortfall=report.workerpool_shortfall,
         )
-
-    def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
-        """The index of a new deal's first task; it is 0 for the first deal of a request order."""
-        if orders.deal_id(request_hash, 0) == dealid:
-            return 0
-        context = self._context
-        try:
-            deal = context.read(context.hub, HUB.viewDeal, dealid)
-        except (TransportError, Web3ProviderError) as error:
-            raise Web3ProviderCallError(
-                f"deal {dealid} was made, but its tasks cannot be read now: {error.message}",
-                details={"dealid": dealid},
-                cause=error,
-                tx_hash=tx_hash,
-            ) from error
-        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
-        return int(deal["botFirst"])
-
-
-def _bundle(app: object, dataset: object, workerpool: object, request: object) -> matching.OrderSet:
-    """The four orders of a match, from whatever form they came in."""
-    return matching.OrderSet(
-        apporder=_signed(SignedApporder, app),
-        datasetorder=orders.NULL_DATASETORDER
-        if dataset is None
-        else _signed(SignedDatasetorder, dataset),
-        workerpoolorder=_signed(SignedWorkerpoolorder, workerpool),
-        requestorder=_signed(SignedRequestorder, request),
-    )
-
-
-def _signed(kind: type[S], order: object) -> S:
-    found = order.order if isinstance(order, PublishedOrder) else order
-    return kind.from_dict(found)  # type: ignore[arg-type]  # it refuses what is no order

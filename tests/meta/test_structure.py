@@ -277,6 +277,7 @@ PUBLIC = {
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
     "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
+    "PlannedOrder", "RequestPlan", "RunPlan", "RunResult",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
