@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .sdk.client import IExec
     from .sdk.offchain import ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
     from .sdk.page import Page
+    from .sdk.plan import PlannedOrder, RequestPlan, RunPlan, RunResult
     from .sdk.records import (
         AccountBalance,
         Balances,
@@ -85,13 +86,17 @@ __all__ = [
     "Network",
     "OwnershipTransfer",
     "Page",
+    "PlannedOrder",
     "PublishedOrder",
     "ReplicateInfo",
     "ReplicateLogs",
+    "RequestPlan",
     "Requestorder",
     "Resource",
     "Results",
     "RpcSigner",
+    "RunPlan",
+    "RunResult",
     "SecretPush",
     "SignedApporder",
     "SignedDatasetorder",
@@ -120,6 +125,7 @@ _HOME = {
     "sdk.client": ("IExec",),
     "sdk.offchain": ("ReplicateInfo", "ReplicateLogs", "StatusChange", "TaskInfo"),
     "sdk.page": ("Page",),
+    "sdk.plan": ("PlannedOrder", "RequestPlan", "RunPlan", "RunResult"),
     "sdk.watch": ("Watch",),
     "sdk.results": ("Results",),
     "sdk.records": (

@@ -25,8 +25,16 @@ __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", 
 PROG = "iexec-lite"
 GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
-    "wallet": "create, import and show wallets",
-    "order": "write and sign orders",
+    "wallet": "create, import and show wallets, send, bridge and swap",
+    "app": "deploy, sell and run apps",
+    "dataset": "encrypt, deploy and sell datasets",
+    "workerpool": "deploy workerpools and sell their work",
+    "order": "write, sign, publish, fill and cancel orders",
+    "deal": "show, watch and claim deals",
+    "task": "show, watch and claim tasks, download their results",
+    "category": "kinds of tasks by their longest duration",
+    "registry": "check what the public registry asks for",
+    "info": "the contracts of a chain",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
 EXAMPLES = f"""examples:
@@ -66,6 +74,7 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.amounts: set[str] = set()  # options that take an amount, with or without a unit
         self.lists: set[str] = set()  # options that take several words
+        self.texts: set[str] = set()  # options that take the next word, whatever it looks like
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
@@ -95,7 +104,9 @@ class CommandParser(argparse.ArgumentParser):
             joined.append(word)
             if word == "--":
                 return joined + rest
-            if word in self.amounts and rest:
+            if word in self.texts and rest:
+                joined[-1] = f"{word}={rest.pop(0)}"
+            elif word in self.amounts and rest:
                 joined.append(_amount(rest))
             elif "amount" in self.amounts and _NUMBER.match(word):
                 rest.insert(0, joined.pop())

@@ -20,6 +20,7 @@ from ..protocol.orders import NULL_ADDRESS
 from .authorize import Given, read_given, who
 from .context import Context, Read
 from .offchain import workerpool_url
+from .purchase import Purchasing
 from .records import Deployed, OwnershipTransfer, Resource
 from .secrets import app_request, check_secret, push_fixed_secret, resource_request, secret_path
 
@@ -53,6 +54,11 @@ class Assets:
     def _deploy(self, value: ProtocolObject | Loose, new: bool) -> Deployed:
         context, name = self._context, self.kind.capitalize()
         record = context.record(self.record, value)
+        if record.values()["owner"] == NULL_ADDRESS:
+            raise ValidationError(
+                "owner is the zero address: give the address of who is to own and sell this "
+                f"{self.kind}"
+            )
         registry = context.registry(self.kind)
         create: Method = getattr(REGISTRY, f"create{name}")
 
@@ -160,8 +166,8 @@ class Assets:
         return found.obj_address, owner
 
 
-class Apps(Assets):
-    """Reached as ``iexec.app``."""
+class Apps(Purchasing, Assets):
+    """Reached as ``iexec.app``; what buys a run is in ``purchase.py``."""
 
     kind = "app"
     record = App

@@ -1,4 +1,4 @@
-"""Orders: create, sign, hash, cancel (chain.md §2); see ``match.py`` and ``publish.py`` too.
+"""Orders: create, sign, hash, cancel (chain.md §2); see ``matching.py`` and ``publish.py`` too.
 
 Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
 network: whether the wallet owns the resource, and what is left of an order.
@@ -27,7 +27,7 @@ from ..protocol.orders import (
 )
 from ..protocol.tag import missing_bits, parse_tag, tag_names
 from ..protocol.values import parse_address
-from .match import Matching
+from .matching import Matching
 from .records import CancelledOrder, DatasetBulk, PublishedOrder
 from .request import wanted
 

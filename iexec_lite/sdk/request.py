@@ -41,9 +41,10 @@ def check_order(context: Context, order: Order) -> None:
 
 def check_match(context: Context, orders: OrderSet) -> None:
     """The same for the orders of a match: what counts for the dataset is the tag of the deal."""
-    tag = deal_tag(orders, context.chain.rules)
-    _check_dataset(context, orders.datasetorder.dataset, tag)
-    check_request(context, orders.requestorder)
+    app, dataset, _, request = orders
+    tag = deal_tag(app, dataset, request, context.chain.rules)
+    _check_dataset(context, dataset.dataset, tag)
+    check_request(context, request)
 
 
 def _check_app(context: Context, app: str) -> None:

@@ -307,6 +307,7 @@ PUBLIC = {
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
     "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
+    "PlannedOrder", "RequestPlan", "RunPlan", "RunResult",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
     "DatasetBulk", "OwnershipTransfer", "ReplicateInfo", "ReplicateLogs", "StatusChange",
     "TaskInfo",

@@ -27,7 +27,7 @@ from iexec_lite.protocol.matching import OrderSet
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.match import matches_on_deposit
+from iexec_lite.sdk.matching import matches_on_deposit
 from iexec_lite.utils import DATASET_INFINITE_VOLUME
 
 from .conftest import Buy, Client
@@ -402,6 +402,7 @@ def _learn_to_match(sandbox: Sandbox) -> None:
             fields["to"] = to
         rpc.request("anvil_impersonateAccount", (admin,))
         tx_hash = rpc.request("eth_sendTransaction", (fields,))
+        sandbox.node.mine()  # anvil may answer before the receipt is there
         found: dict[str, Any] = rpc.request("eth_getTransactionReceipt", (tx_hash,))
         assert found["status"] == "0x1"
         return found
