@@ -18,13 +18,8 @@ import pytest
 
 from iexec_lite.errors import SandboxError
 from iexec_lite.sandbox import packages
-from iexec_lite.sandbox.packages import (
-    CONTRACTS,
-    DIAMOND_CONTRACTS,
-    Package,
-    ensure,
-    npm_command,
-)
+from iexec_lite.sandbox.contract_files import CONTRACTS, DIAMOND_CONTRACTS
+from iexec_lite.sandbox.packages import Package, ensure, npm_command
 from iexec_lite.sandbox.progress import Progress, TerminalProgress
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
