@@ -25,6 +25,7 @@ from ..eth.codec import load_json
 from ..net.http import Http
 from ..protocol.archive import ResultFormat, encrypt_result_file
 from ..protocol.rules import V6, Rules
+from .cid import is_cid
 from .folders import make_folder
 from .inputs import DataError, DatasetFile, fetch_dataset, fetch_inputs, source_url
 from .result import COMPUTED, CONTAINER_OUT, digest_of, pack, read_computed
@@ -184,6 +185,8 @@ class Compute:
         return orders
 
     def _read_list(self, cid: str) -> list[Any] | None:
+        if not is_cid(cid):
+            return None
         url = source_url(f"/ipfs/{cid}", self._gateway)
         answer = self._http.request("GET", url, max_bytes=MAX_SLICE, retry=True)
         try:
@@ -334,9 +337,10 @@ def _write_log(target: Path, text: bytes) -> None:
 
 def _check_names(out: Path, longest: int | None) -> None:
     """Refuse what today's workers refuse: file names of more than 31 characters."""
+    if longest is None:
+        return
     for path in out.rglob("*"):
-        too_long = longest is not None and len(path.name) > longest
-        if too_long and (path.is_symlink() or not path.is_dir()):
+        if len(path.name) > longest and (path.is_symlink() or not path.is_dir()):
             raise SandboxError(
                 f"the result holds {path.name!r}: names of files may have {longest} characters "
                 "(POST_COMPUTE_TOO_LONG_RESULT_FILE_NAME)"

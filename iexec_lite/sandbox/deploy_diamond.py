@@ -15,10 +15,10 @@ from ..eth.crypto import keccak
 from ..protocol.deployment import DIAMOND
 from ..protocol.orders import NULL_ADDRESS
 from . import accounts
+from .contract_files import FACETS
 from .deploy_proxy import RLC
 from .deployer import LIBRARY, REGISTRY_KINDS, Deployer
 from .node import Node
-from .packages import FACETS
 
 __all__ = ["FUNCTIONS", "HUB_ADDRESS", "REGISTRIES", "DiamondDeployer", "count_functions"]
 

@@ -118,7 +118,8 @@ def _number(value: object) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def integer(least: int, most: int = MAX_INTEGER) -> Kind:
+@cache
+def integer(least: int, most: int) -> Kind:
     """Integers within bounds."""
 
     def fault(value: float) -> str | None:
@@ -171,7 +172,7 @@ BYTES32 = Kind(
     _pattern(r"0x[0-9a-f]{64}\Z", "{} must be a bytes32 hexstring"),
 )
 SIGNATURE = Kind("string", _text, _pattern("0x", "{} must be a valid signature"))
-UINT, COUNT = integer(0), integer(1)
+UINT, COUNT = integer(0, MAX_INTEGER), integer(1, MAX_INTEGER)
 
 
 def _any_address(value: object) -> str:

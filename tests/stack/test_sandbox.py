@@ -730,7 +730,7 @@ def test_a_bridge_on_request(home: Path) -> None:
     assert raw(*up)["chains"] == ["sandbox", "sandbox-native"]
     refused = cli("up")
     assert refused.returncode == 1
-    assert "a token sandbox is running with a bridge" in refused.stderr
+    assert "a sandbox (token, PoCo 5) is running with a bridge" in refused.stderr
     me = accounts.addresses()["requester"]
     with IExec("sandbox", accounts.signer("requester")) as iexec:
         before = iexec.wallet.check_bridged_balances(me).nrlc
