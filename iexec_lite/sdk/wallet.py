@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from ..errors import (
     OutcomeUnknownError,
     StateError,
@@ -15,7 +18,11 @@ from .bridge import to_mainchain, to_sidechain, wait
 from .context import Context
 from .enterprise import is_authorized, require_kyc, unwrap, wrap
 from .funds import require_funds
-from .records import Balances, BridgeTransfer, Sweep
+from .records import Balances, BridgeTransfer, FaucetAnswer, Sweep
+
+if TYPE_CHECKING:
+    from ..protocol.chains import Chain
+    from ..protocol.faucets import Faucet
 
 __all__ = ["Wallet"]
 
@@ -43,6 +50,38 @@ class Wallet:
             return Balances(wei=wei, nrlc=units.wei_to_nrlc(wei))
         nrlc = context.read(context.token, TOKEN.balanceOf, owner)
         return Balances(wei=wei, nrlc=int(str(nrlc)))
+
+    # -- test money -----------------------------------------------------------------------------
+
+    def get_eth(self, address: str) -> list[FaucetAnswer]:
+        """Ask the faucets of this network for ether; what each of them answered.
+
+        ConfigurationError where there is none, as on every network that is not for tests.
+        """
+        from ..protocol.faucets import ether_faucets
+
+        return self._ask(ether_faucets, address)
+
+    def get_rlc(self, address: str) -> list[FaucetAnswer]:
+        """Ask the faucets of this network for RLC. ApiCallError where they do not answer."""
+        from ..protocol.faucets import rlc_faucets
+
+        return self._ask(rlc_faucets, address)
+
+    def _ask(
+        self, faucets: Callable[[Chain], Sequence[Faucet]], address: str
+    ) -> list[FaucetAnswer]:
+        from ..net.faucet import ask
+
+        context = self._context
+        receiver = context.resolve(address, "address")
+        name, http = context.chain.name, context.http
+        return [
+            FaucetAnswer(name=faucet.name, response=ask(http, faucet, name, receiver))
+            for faucet in faucets(context.chain)
+        ]
+
+    # -- transfers ------------------------------------------------------------------------------
 
     def send_eth(self, amount: int | str, to: str, *, new: bool = False) -> str:
         """Send coin: ``amount`` in wei or with a unit (``"0.01 ether"``). Returns the tx hash.
@@ -207,11 +246,11 @@ class Wallet:
 
         On a standard token chain that has an enterprise twin (``enterprise_swap_conf``).
         """
-        return wrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+        return wrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
 
     def unwrap_enterprise_rlc(self, amount: int | str, *, new: bool = False) -> str:
         """Turn eRLC back into RLC: ``amount`` in nRLC or with a unit. Returns the tx hash."""
-        return unwrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+        return unwrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
 
     def is_authorized(self, address: str) -> bool:
         """Whether somebody may hold eRLC. StateError on chains without it."""
