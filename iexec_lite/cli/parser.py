@@ -25,8 +25,11 @@ __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", 
 PROG = "iexec-lite"
 GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
-    "wallet": "create, import and show wallets",
+    "wallet": "create, import and show wallets, send, bridge and swap",
+    "account": "RLC staked on the marketplace: deposit, withdraw, show",
     "order": "write and sign orders",
+    "result": "encryption keys, and decryption of results",
+    "storage": "where results are stored",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
 EXAMPLES = f"""examples:

@@ -136,7 +136,7 @@ class Wallet:
 
     # -- everything -----------------------------------------------------------------------------
 
-    def sweep(self, to: str) -> Sweep:
+    def sweep(self, to: str, *, new: bool = False) -> Sweep:
         """Send all that the wallet holds, RLC and coin, to ``to``, which must be no contract.
 
         The RLC goes first; if that fails nothing else is sent. What is kept back of the coin is
@@ -147,11 +147,11 @@ class Wallet:
         if context.node.request("eth_getCode", (receiver, "latest")) != "0x":
             raise StateError(f"Cannot sweep to a contract ({receiver})")
         require_kyc(context, context.address, receiver)
-        tokens = None if context.chain.native else self._sweep_tokens(receiver)
+        tokens = None if context.chain.native else self._sweep_tokens(receiver, new)
         try:
             return Sweep(
                 send_erc20_tx_hash=tokens,
-                send_native_tx_hash=self._sweep_coin(receiver),
+                send_native_tx_hash=self._sweep_coin(receiver, new),
                 errors=(),
             )
         except OutcomeUnknownError as error:
@@ -161,11 +161,11 @@ class Wallet:
             failure = f"Failed to transfer native token: {error.message}"
             return Sweep(send_erc20_tx_hash=tokens, send_native_tx_hash=None, errors=(failure,))
 
-    def _sweep_tokens(self, receiver: str) -> str | None:
+    def _sweep_tokens(self, receiver: str, new: bool) -> str | None:
         context = self._context
         intent = ("sweepERC20", {"to": receiver})  # the amount is whatever there is
         nrlc = int(str(context.read(context.token, TOKEN.balanceOf, context.address)))
-        if not nrlc and not context.unfinished(*intent):
+        if not nrlc and (new or not context.unfinished(*intent)):
             return None
         try:
             return context.send(
@@ -173,6 +173,7 @@ class Wallet:
                 context.token,
                 TOKEN.transfer.encode(receiver, nrlc),
                 expect=[(TOKEN.Transfer, context.token)],
+                new=new,
             ).tx_hash
         except OutcomeUnknownError:
             raise
@@ -184,11 +185,11 @@ class Wallet:
                 tx_hash=error.tx_hash,
             ) from error
 
-    def _sweep_coin(self, receiver: str) -> str:
+    def _sweep_coin(self, receiver: str, new: bool) -> str:
         """All but what the transaction may cost; how much gas that is, only the node knows."""
         context = self._context
         intent = ("sweepNative", {"to": receiver})
-        if context.unfinished(*intent):
+        if not new and context.unfinished(*intent):
             return context.send(*intent, receiver).tx_hash
         from ..net.rpc import quantity
 
@@ -201,7 +202,9 @@ class Wallet:
                 f"Tx fees are greater than wallet balance ({costs.max_cost} wei, {wei} wei "
                 "available)"
             )
-        return context.send(*intent, receiver, value=wei - costs.max_cost, quote=costs).tx_hash
+        return context.send(
+            *intent, receiver, value=wei - costs.max_cost, quote=costs, new=new
+        ).tx_hash
 
     # -- the bridge -----------------------------------------------------------------------------
 
