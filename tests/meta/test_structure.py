@@ -276,8 +276,8 @@ PUBLIC = {
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
-    "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
-    "PlannedOrder", "RequestPlan", "RunPlan", "RunResult",
+    "Deployed", "FaucetAnswer", "MarketDeal", "MatchEstimate", "MatchResult", "Network",
+    "PlannedOrder", "PublishedOrder", "RequestPlan", "RunPlan", "RunResult",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
