@@ -140,6 +140,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "workerpool: challenge",
         "workerpool: logs",
     ),
+    "Faucets": (
+        "faucets of V6",
+        "faucet of the sandbox: RLC",
+        "faucet of the sandbox: ether",
+    ),
 }
 NAMES = tuple(name for names in MESSAGES.values() for name in names)
 

@@ -10,29 +10,38 @@ from pathlib import Path
 from ..errors import ConfigurationError, IExecError
 from ..sdk import files
 
-__all__ = ["FOLDER", "add_options", "key_name", "read_key"]
+__all__ = ["add_folder_option", "add_key_option", "folder", "key_names", "read_key"]
 
 FOLDER = Path(".secrets", "beneficiary")
 MAX_KEY = 64 * 1024  # bytes
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """``--beneficiary-keystoredir``, ``--beneficiary-key-file``."""
+def add_folder_option(parser: argparse.ArgumentParser) -> None:
+    """``--beneficiary-keystoredir``."""
     parser.add_argument(
         "--beneficiary-keystoredir",
         metavar="DIR",
-        help=f"folder of the beneficiary's keys (default: {FOLDER.as_posix()})",
+        help=f"folder of the encryption keys (default: {FOLDER.as_posix()})",
     )
+
+
+def add_key_option(parser: argparse.ArgumentParser) -> None:
+    """``--beneficiary-key-file``."""
     parser.add_argument(
         "--beneficiary-key-file",
-        metavar="FILE",
+        metavar="NAME",
         help="the key's file in that folder (default: ADDRESS_key)",
     )
 
 
-def key_name(address: str) -> str:
-    """The file name of an account's private key; the public one has ``.pub`` after it."""
-    return f"{address}_key"
+def folder(options: argparse.Namespace) -> Path:
+    """Absolute path of the folder that is meant; it need not exist."""
+    return Path.cwd() / (getattr(options, "beneficiary_keystoredir", None) or FOLDER)
+
+
+def key_names(address: str) -> tuple[str, str]:
+    """File names of the private and the public key of an address."""
+    return f"{address}_key", f"{address}_key.pub"
 
 
 def read_key(
@@ -42,17 +51,16 @@ def read_key(
 
     ``addresses`` holds one at least; the later ones are only asked for if needed.
     """
-    given = options.beneficiary_keystoredir
-    folder = FOLDER if given is None else Path(given)
-    if not folder.is_dir():
+    place = folder(options)
+    if not place.is_dir():
         raise ConfigurationError(
             "Beneficiary secrets folder is missing did you forget to run "
-            f'"iexec-lite result generate-encryption-keypair"? (no folder {folder})'
+            f'"iexec-lite result generate-encryption-keypair"? (no folder {place})'
         )
     if options.beneficiary_key_file is not None:
-        path = folder / options.beneficiary_key_file
+        path = place / options.beneficiary_key_file
     else:
-        path = _existing(folder / key_name(address) for address in addresses)
+        path = _existing(place / key_names(address)[0] for address in addresses)
     try:
         return path, files.read_text(path, max_bytes=MAX_KEY)
     except IExecError as error:

@@ -43,7 +43,8 @@ def register(group: Group) -> None:
     show.add_argument(
         "--decrypt", action="store_true", help="decrypt what is downloaded with --download"
     )
-    beneficiary.add_options(show)
+    beneficiary.add_folder_option(show)
+    beneficiary.add_key_option(show)
     claim = group.command(
         "claim",
         claim_task,

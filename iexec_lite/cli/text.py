@@ -38,11 +38,11 @@ _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _NUMBER = re.compile(r"(?:-?[\d.]+(?: [A-Za-z%]+)?)?\Z")  # or nothing; an amount has a unit
 
 
-def rlc(nrlc: int) -> str:
-    """``1500000000`` → ``1.5 RLC``."""
+def rlc(nrlc: int, symbol: str = "RLC") -> str:
+    """``1500000000`` → ``1.5 RLC``; ``symbol`` is that of the chain."""
     from ..protocol.units import format_rlc
 
-    return f"{format_rlc(nrlc)} RLC"
+    return f"{format_rlc(nrlc)} {symbol}"
 
 
 def address(value: str) -> str:

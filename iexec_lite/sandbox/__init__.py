@@ -10,8 +10,8 @@ The rooms. The machine: ``folders`` (where files are kept), ``processes``, ``pac
 ``kinds`` (of sandboxes: what differs between generations and flavours), ``accounts``, ``deploy``,
 ``deployer``, ``deploy_proxy`` and ``deploy_diamond`` (contracts), ``ens``. The services:
 ``services`` (which there are), ``server`` (HTTP for all of them), ``database``, ``store``
-(files), ``sms``, ``result_proxy``, ``gateway``, ``ipfs_node``, ``history`` and
-``pool_api`` (what is told of tasks). The marketplace: ``market`` (what it does), ``market_api``
+(files), ``sms``, ``result_proxy``, ``gateway``, ``faucet``, ``ipfs_node``, ``history``
+and ``pool_api`` (what is told of tasks). The marketplace: ``market`` (what it does), ``market_api``
 (over HTTP), ``market_input``, ``market_book``, ``market_tables``, ``watcher`` (its eye on the
 chain). The worker: ``worker`` (the protocol), ``jobs`` (what the chain says of a task), ``compute``
 (one task), ``runtime`` (what differs between generations), ``arguments``, ``inputs``, ``runner``

@@ -62,6 +62,7 @@ class Status:
     ipfs_gateway: str | None = None
     ipfs_node: str | None = None
     compass: str | None = None
+    faucet: str | None = None
     hub: str | None = None
     chains: tuple[str, ...] = ()
     accounts: Mapping[str, str] = field(default_factory=dict)

@@ -62,8 +62,12 @@ _PREFIXED = {
     "result_proxy": "/result",
     "iexec_gateway": "/market",
     "ipfs_gateway": "",
+    "faucet": "/faucet",
 }
-_ROOTED = dict.fromkeys(("sms", "iexec_gateway", "ipfs_gateway", "ipfs_node", "compass"), "")
+_ROOTED = {
+    **dict.fromkeys(("sms", "iexec_gateway", "ipfs_gateway", "ipfs_node", "compass"), ""),
+    "faucet": "/faucet",
+}
 
 # Berlin: blocks carry no base fee, so gas price 0 is accepted on a native chain, and the classic
 # factory transaction runs.

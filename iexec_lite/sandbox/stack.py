@@ -72,7 +72,7 @@ def require_bridgeable(kind: Kind, *, bridge: bool) -> None:
 
 
 def _load_services() -> None:
-    from . import services  # noqa: F401
+    from . import faucet, services  # noqa: F401
 
 
 class Sandbox:
@@ -218,9 +218,13 @@ class Sandbox:
 
     def serve(self, port: int) -> None:
         """Start the server of all services."""
+        from .faucet import faucet_app
         from .server import Server
 
-        self.server = Server({**self.services.mounts(), **self._apps}, port=port)
+        chain = record(self.node, self.deployment, name=self._name)
+        own = faucet_app([chain, twin_of(chain)] if chain.enterprise else [chain])
+        apps = {**self.services.mounts(), "/faucet": own, **self._apps}
+        self.server = Server(apps, port=port)
         self._closing.callback(self.server.stop)
         self.server.start()
 
