@@ -26,7 +26,8 @@ PROG = "iexec-lite"
 GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
     "wallet": "create, import and show wallets",
-    "order": "write and sign orders",
+    "order": "write, sign, publish, fill and cancel orders",
+    "orderbook": "what is offered on the marketplace",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
 }
 EXAMPLES = f"""examples:
