@@ -31,6 +31,7 @@ GROUPS = {  # each in the module of its name
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
     "order": "write, sign, publish, fill and cancel orders",
+    "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",
     "task": "show, watch and claim tasks, download their results",
     "result": "encryption keys, and decryption of results",

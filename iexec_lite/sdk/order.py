@@ -26,9 +26,9 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from .match import made_deal, match, match_report, order_set
+from .match import figures, made_deal, match, match_report, meaning, order_set, terms, unsigned
 from .publish import Publishing
-from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
+from .records import CancelledOrder, MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 
 __all__ = ["Orders"]
 
@@ -287,12 +287,29 @@ class Orders(Publishing):
 
     # -- match --------------------------------------------------------------------------------
 
+    def create_matching_requestorder(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+        tag_as_given: bool = False,
+        **fields: object,
+    ) -> Requestorder:
+        """The request order that buys one task of these offers: at their prices, from this pool.
+
+        ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
+        before what follows from the offers. :meth:`match_orders` takes it unsigned.
+        """
+        offers = terms(apporder, datasetorder, workerpoolorder)
+        return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
+
     def match_orders(
         self,
         *,
         apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
         workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
         datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
         check_request: bool = True,
         new: bool = False,
@@ -301,25 +318,32 @@ class Orders(Publishing):
 
         Everything the contracts would refuse is checked first, against the chain, and reported at
         once as MatchError with all reasons; nothing is sent then. The requester's account on the
-        hub pays, whoever sends.
+        hub pays, whoever sends. A ``Requestorder`` that is not signed yet is signed after the
+        checks; the same purchase again resumes one of unknown outcome, under the salt of then.
         """
         context = self._context
+        request = unsigned(requestorder)
         bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
 
         def prepare() -> OrderSet:
             if check_request:
                 self._check_request(bundle.requestorder)
-            return bundle
+            if request is None:
+                return bundle
+            match_report(context, bundle, request).raise_if_bad()
+            return bundle._replace(
+                requestorder=orders.sign_order(request, context.signer, context.domain)
+            )
 
-        hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
-        return made_deal(context, match(context, "matchOrders", hashes, prepare, new=new))
+        intent = meaning(bundle, context.domain, request)
+        return made_deal(context, match(context, "matchOrders", intent, prepare, new=new))
 
     def estimate_match_orders(
         self,
         *,
         apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
         workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
         datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
     ) -> MatchEstimate:
         """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
@@ -327,15 +351,22 @@ class Orders(Publishing):
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
         bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle)
+        report = match_report(self._context, bundle, unsigned(requestorder))
         report.but_for_money().raise_if_bad()
-        return MatchEstimate(
-            volume=report.volume,
-            total=report.total,
-            app_price=report.app_price,
-            dataset_price=report.dataset_price,
-            workerpool_price=report.workerpool_price,
-            workerpool_stake=report.workerpool_stake,
-            requester_shortfall=report.requester_shortfall,
-            workerpool_shortfall=report.workerpool_shortfall,
-        )
+        return MatchEstimate(**figures(report))
+
+    def check_match_orders(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+    ) -> MatchCheck:
+        """As :meth:`estimate_match_orders`, but what stands against the match is no error.
+
+        All of it is in ``reasons``, missing money too. Needs no signer.
+        """
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match_report(self._context, bundle, unsigned(requestorder))
+        return MatchCheck(**figures(report), reasons=report.reasons)
