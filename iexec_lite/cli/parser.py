@@ -40,6 +40,7 @@ GROUPS = {  # each in the module of its name
     "registry": "check what the public registry asks for",
     "info": "the contracts of a chain",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
+    "completion": "completion of commands and options in your shell",
 }
 EXAMPLES = f"""examples:
   {PROG} sandbox demo          see a whole purchase, from an empty folder to its result
