@@ -31,6 +31,7 @@ GROUPS = {  # each in the module of its name
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
     "order": "write, sign, publish, fill and cancel orders",
+    "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",
     "task": "show, watch and claim tasks, download their results",
     "result": "encryption keys, and decryption of results",
@@ -39,6 +40,7 @@ GROUPS = {  # each in the module of its name
     "registry": "check what the public registry asks for",
     "info": "the contracts of a chain",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
+    "completion": "completion of commands and options in your shell",
 }
 EXAMPLES = f"""examples:
   {PROG} sandbox demo          see a whole purchase, from an empty folder to its result

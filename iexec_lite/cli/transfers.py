@@ -6,7 +6,7 @@ All checks come first, then the question, then the password: see :meth:`.wallets
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -174,7 +174,7 @@ def sweep(options: argparse.Namespace) -> output.Result:
     found = swept.to_dict()
     members = ("sendNativeTxHash", "sendERC20TxHash", "errors")
     coin, token = swept.send_native_tx_hash, swept.send_erc20_tx_hash
-    lines = {"RLC" if chain.native else "ether": coin, chain.symbol: token or coin}
+    lines = {chain.symbol: coin} if chain.native else {"ether": coin, chain.symbol: token}
     for error in swept.errors:
         output.warn(error, options)
     sent = {name: tx_hash or "nothing sent" for name, tx_hash in lines.items()}
@@ -244,9 +244,8 @@ def swap(options: argparse.Namespace, wrap: bool) -> output.Result:
         f"[chainId: {selection.chain.id}]"
     )
     with project.connect(selection, options, wallet) as client:
-        call: Callable[..., str] = (
-            client.wallet.wrap_enterprise_rlc if wrap else client.wallet.unwrap_enterprise_rlc
-        )
+        holder = client.wallet
+        call = holder.wrap_enterprise_rlc if wrap else holder.unwrap_enterprise_rlc
         tx_hash = call(nrlc, new=options.new)
     lines = output.render({"wallet": wallet.address, "transaction": tx_hash})
     return output.Result(

@@ -1,4 +1,4 @@
-"""What ``iexec-lite sandbox …`` does: ``up``, ``down``, ``status``, ``demo``.
+"""What ``iexec-lite sandbox …`` does: ``up``, ``down``, ``status``, ``store``, ``demo``.
 
 One sandbox per user folder, in the background; ``demo`` brings a temporary one of its own, so it
 disturbs nobody. All errors are SandboxError (or another IExecError) with what to do about them.
@@ -17,6 +17,7 @@ from pathlib import Path
 from ..errors import IExecError, SandboxError
 from ..net.http import Http
 from ..net.rpc import Rpc
+from ..protocol.chains import chain_entry
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
 from ..sdk.local import sandbox_records
 from . import accounts
@@ -33,9 +34,10 @@ from .processes import (
 )
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
-from .stack import require_bridgeable, require_packages, saved_chain
+from .stack import STORE, require_bridgeable, require_packages, saved_chain
+from .store import Store
 
-__all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
+__all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "store", "up"]
 
 DEFAULT_PORT = 8545  # what local nodes use; another one is taken where it is in use
 START_LIMIT = 60.0  # seconds for a deployment on a slow machine
@@ -64,12 +66,13 @@ class Status:
     compass: str | None = None
     faucet: str | None = None
     hub: str | None = None
-    chains: tuple[str, ...] = ()
+    chains: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; the URLs have the names of ``chain.json``. ``chains`` are the names that
-        can be worked on: ``sandbox`` and, for some flavours and with a bridge, its twin.
+        can be worked on: ``sandbox`` and, for some flavours and with a bridge, its twin;
+        ``chainEntries`` what stands for them in a ``chain.json``, also of V6.
 
         ``accountsFile`` holds the (public) keys of ``accounts``; ``appsFile`` may be written by the
         user: which command stands for which app; ``log`` tells what the worker does.
@@ -84,6 +87,7 @@ class Status:
                 **{key: url for key, url in self._urls().items() if url is not None},
                 "hub": self.hub,
                 "chains": list(self.chains),
+                "chainEntries": {name: dict(entry) for name, entry in self.chains.items()},
                 "accounts": dict(self.accounts),
                 "accountsFile": str(Path(self.folder) / "accounts.json"),
                 "appsFile": str(Path(self.folder) / "apps.json"),
@@ -186,9 +190,18 @@ def status() -> Status:
         node=str(state["node"]),
         **{field: str(chain[field]) for field in kind.urls},
         hub=str(chain["hub"]),
-        chains=tuple(sandbox_records()),
+        chains={name: chain_entry(chain) for name, chain in sandbox_records().items()},
         accounts=accounts.addresses(),
     )
+
+
+def store(path: Path) -> str:
+    """Put a file into the running sandbox's store, as one would on IPFS; its ``/ipfs/<CID>``."""
+    if not status().running:
+        raise SandboxError('No sandbox is running: start one with "iexec-lite sandbox up"')
+    if not path.is_file():
+        raise SandboxError(f"{path} is no file")
+    return f"/ipfs/{Store(sandbox_folder() / STORE).add_file(path)}"
 
 
 def demo(flavour: str = "token", *, generation: int = 5, progress: Progress | None = None) -> bytes:

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from .services import Services
     from .sms import Sms
 
-__all__ = ["Sandbox", "require_bridgeable", "require_packages", "saved_chain"]
+__all__ = ["STORE", "Sandbox", "require_bridgeable", "require_packages", "saved_chain"]
 
+STORE = "store"  # in the folder of a sandbox
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
 WORK_INTERVAL = 0.1  # seconds between two looks of the worker
 HEARTBEAT = 15.0  # seconds after which an idle chain gets a block, so that its clock goes on
@@ -151,7 +152,7 @@ class Sandbox:
         self.deployment = self._restore()
         # The newest block of a kept chain is of last time, and blocks are asked for the time.
         self.node.mine()
-        self.store = Store(self.folder / "store")
+        self.store = Store(self.folder / STORE)
         self._http = self._closing.enter_context(Http())
         self.services = self._make_services()
         self._closing.callback(self.services.close)

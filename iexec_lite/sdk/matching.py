@@ -16,8 +16,9 @@ from ..eth.abi import decode_revert
 from ..eth.codec import to_hex
 from ..protocol import orders
 from ..protocol.contracts import EVENTS, HUB, TOKEN
-from ..protocol.matching import OrderSet
+from ..protocol.matching import MatchReport, OrderSet
 from ..protocol.orders import (
+    Requestorder,
     SignedApporder,
     SignedDatasetorder,
     SignedRequestorder,
@@ -27,9 +28,9 @@ from ..protocol.reverts import custom_errors
 from .account import fund
 from .context import Context
 from .funds import require_funds
-from .match import made_deal, match, match_report, order_set
+from .match import figures, made_deal, match, match_report, meaning, order_set, unsigned
 from .publish import Publishing
-from .records import MatchEstimate, MatchResult, PublishedOrder
+from .records import MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 from .request import check_match, wanted
 from .wallet import Wallet
 
@@ -41,7 +42,7 @@ Loose = Mapping[str, object]
 AnyApporder = SignedApporder | PublishedOrder[SignedApporder] | Loose
 AnyDatasetorder = SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose
 AnyWorkerpoolorder = SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose
-AnyRequestorder = SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose
+AnyRequestorder = Requestorder | PublishedOrder[SignedRequestorder] | Loose
 
 NO_FUNCTION = b"\xff" * 4  # a selector that no hub has, and none that can match would take
 
@@ -66,26 +67,35 @@ class Matching(Publishing):
         Everything the contracts would refuse is checked first, against the chain, and reported at
         once as MatchError with all reasons; nothing is sent then. The requester's account on the
         hub pays, whoever sends. With ``deposit`` what is missing there comes out of the requester's
-        wallet, in the same transaction if the hub can do that, in one before it otherwise.
-        ``preflight_check`` is the newer name of ``check_request``.
+        wallet, in the same transaction if the hub can do that, in one before it otherwise. A
+        ``Requestorder`` that is not signed yet is signed after the checks; the same purchase again
+        resumes one of unknown outcome, under the salt of then. ``preflight_check`` is the newer
+        name of ``check_request``.
         """
-        context = self._context
+        context, request = self._context, unsigned(requestorder)
         bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        hashes = self._hashes(bundle)
+        intent = meaning(bundle, context.domain, request)
         preflight = wanted(check_request, preflight_check)
-        if deposit and (new or not context.unfinished("matchOrders", hashes)):
-            call = self._paid(bundle, hashes, preflight, new)
-            proof = [(EVENTS.OrdersMatched, context.hub)]
-            return made_deal(
-                context, context.send("matchOrders", hashes, *call, expect=proof, new=new)
+        if deposit and (new or not context.unfinished("matchOrders", intent)):
+            ready, report = self._ready(bundle, request, preflight, deposit=True)
+            sent = context.send(
+                "matchOrders",
+                intent,
+                *self._paid(ready, report.requester_shortfall, intent, new),
+                expect=[(EVENTS.OrdersMatched, context.hub)],
+                note=_note(ready),
+                new=new,
             )
+            return made_deal(context, sent)
 
         def prepare() -> OrderSet:
+            if request is not None:
+                return self._ready(bundle, request, preflight)[0]
             if preflight:
                 check_match(context, bundle)
             return bundle
 
-        return made_deal(context, match(context, "matchOrders", hashes, prepare, new=new))
+        return made_deal(context, match(context, "matchOrders", intent, prepare, new=new))
 
     def sponsor_match_orders(
         self,
@@ -103,21 +113,20 @@ class Matching(Publishing):
         The deal names the wallet as ``sponsor``. Hubs before PoCo 5.5 refuse it, and nothing is
         sent.
         """
-        context, method = self._context, HUB.sponsorMatchOrders
+        context, request = self._context, unsigned(requestorder)
         bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        preflight, method = wanted(check_request, preflight_check), HUB.sponsorMatchOrders
 
-        def check() -> None:
-            if wanted(check_request, preflight_check):
-                check_match(context, bundle)
-            match_report(context, bundle, sponsor=context.address).raise_if_bad()
+        def data() -> tuple[bytes, Loose]:
+            ready, _ = self._ready(bundle, request, preflight, sponsor=context.address)
+            return method.encode(*ready), _note(ready)
 
         sent = context.send(
             method.name,
-            self._hashes(bundle),
+            meaning(bundle, context.domain, request),
             context.hub,
-            method.encode(*bundle),
+            data,
             expect=[(EVENTS.OrdersMatched, context.hub), (EVENTS.DealSponsored, context.hub)],
-            check=check,
             new=new,
         )
         return made_deal(context, sent)
@@ -135,52 +144,72 @@ class Matching(Publishing):
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
         bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle)
+        report = match_report(self._context, bundle, unsigned(requestorder))
         report.but_for_money().raise_if_bad()
-        return MatchEstimate(
-            volume=report.volume,
-            total=report.total,
-            app_price=report.app_price,
-            dataset_price=report.dataset_price,
-            workerpool_price=report.workerpool_price,
-            workerpool_stake=report.workerpool_stake,
-            requester_shortfall=report.requester_shortfall,
-            workerpool_shortfall=report.workerpool_shortfall,
-        )
+        return MatchEstimate(**figures(report))
+
+    def check_match_orders(
+        self,
+        *,
+        apporder: AnyApporder,
+        workerpoolorder: AnyWorkerpoolorder,
+        requestorder: AnyRequestorder,
+        datasetorder: AnyDatasetorder | None = None,
+    ) -> MatchCheck:
+        """As :meth:`estimate_match_orders`, but what stands against the match is no error.
+
+        All of it is in ``reasons``, missing money too. Needs no signer.
+        """
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match_report(self._context, bundle, unsigned(requestorder))
+        return MatchCheck(**figures(report), reasons=report.reasons)
 
     # -- before -------------------------------------------------------------------------------
 
-    def _hashes(self, bundle: OrderSet) -> dict[str, str]:
-        """What a match is: the same four orders, however they are paid."""
-        domain = self._context.domain
-        return {order.name: orders.order_hash(order, domain) for order in bundle.orders()}
+    def _ready(
+        self,
+        bundle: OrderSet,
+        request: Requestorder | None,
+        preflight: bool,
+        *,
+        deposit: bool = False,
+        sponsor: str | None = None,
+    ) -> tuple[OrderSet, MatchReport]:
+        """Orders that nothing stands against, but for what a deposit mends; ``request`` signed."""
+        context = self._context
+        if preflight:
+            check_match(context, bundle)
+        report = match_report(context, bundle, request, sponsor=sponsor)
+        (report.but_for_payment() if deposit else report).raise_if_bad()
+        if request is not None:
+            signed = orders.sign_order(request, context.signer, context.domain)
+            bundle = bundle._replace(requestorder=signed)
+        return bundle, report
 
-    def _paid(
-        self, bundle: OrderSet, hashes: Mapping[str, str], preflight: bool, new: bool
-    ) -> tuple[str, bytes]:
-        """The call that matches (contract, data), what is missing being deposited or part of it."""
+    def _paid(self, bundle: OrderSet, missing: int, intent: Loose, new: bool) -> tuple[str, bytes]:
+        """The call that matches: contract and data. ``missing`` nRLC are there then, or in it."""
         context = self._context
         requester, data = bundle.requestorder.requester, HUB.matchOrders.encode(*bundle)
+        if not missing:
+            return context.hub, data
         if context.address != requester:
             raise StateError(
                 f"deposit=True pays out of the wallet of the requester {requester}, this one is "
                 f"{context.address}: sponsor_match_orders pays for somebody else"
             )
-        if preflight:
-            check_match(context, bundle)
-        report = match_report(context, bundle)
-        report.but_for_payment().raise_if_bad()
-        missing = report.requester_shortfall
-        if not missing:
-            return context.hub, data
         if matches_on_deposit(context):
             held = Wallet(context).check_balances(requester).nrlc
             require_funds("What is missing for the deal", missing, held)
             log.info("depositing %d nRLC and matching in one transaction", missing)
             return context.token, TOKEN.approveAndCall.encode(context.hub, missing, data)
         log.info("depositing %d nRLC first: this hub cannot do both at once", missing)
-        fund(context, missing, "depositForMatch", hashes, new=new)
+        fund(context, missing, "depositForMatch", intent, new=new)
         return context.hub, data
+
+
+def _note(bundle: OrderSet) -> Loose:
+    """What the journal keeps with a purchase."""
+    return {"requestorder": bundle.requestorder.to_dict()}
 
 
 def matches_on_deposit(context: Context) -> bool:

@@ -27,7 +27,8 @@ from ..protocol.orders import (
 )
 from ..protocol.tag import missing_bits, parse_tag, tag_names
 from ..protocol.values import parse_address
-from .matching import Matching
+from .match import terms
+from .matching import AnyApporder, AnyDatasetorder, AnyWorkerpoolorder, Matching
 from .records import CancelledOrder, DatasetBulk, PublishedOrder
 from .request import wanted
 
@@ -98,6 +99,23 @@ class Orders(Matching):
             category=category,
             result_proxy=context.chain.result_proxy,
         )
+
+    def create_matching_requestorder(
+        self,
+        *,
+        apporder: AnyApporder,
+        workerpoolorder: AnyWorkerpoolorder,
+        datasetorder: AnyDatasetorder | None = None,
+        tag_as_given: bool = False,
+        **fields: object,
+    ) -> Requestorder:
+        """The request order that buys one task of these offers: at their prices, from this pool.
+
+        ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
+        before what follows from the offers. :meth:`match_orders` takes it unsigned.
+        """
+        offers = terms(apporder, datasetorder, workerpoolorder)
+        return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
 
     def _create(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import IExecError, MarketCallError, SignatureError
+from ..errors import IExecError, MarketCallError, SignatureError, ValidationError
 from ..protocol import orders
 from ..protocol.authorization import MARKET
 from ..protocol.columns import parse_bytes32
@@ -52,11 +52,18 @@ class Publishing:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def publish_challenge(self, address: str | None = None) -> SigningRequest:
+    def publish_challenge(
+        self, address: str | None = None, *, order: Order | None = None
+    ) -> SigningRequest:
         """The login challenge for one publication or its withdrawal, to be signed elsewhere.
 
-        ``address`` is who will sign, by default the wallet. A challenge serves once.
+        ``address`` is who will sign, by default the owner of ``order``, else the wallet. A
+        challenge serves once.
         """
+        if order is not None and not isinstance(order, Order):
+            raise ValidationError(f"order must be an order, not {type(order).__name__}")
+        if order is not None and address is None:
+            address = self._owner(order)
         return login_challenge(self._context, MARKET, self._context.market.challenge, address)
 
     # -- publish ------------------------------------------------------------------------------

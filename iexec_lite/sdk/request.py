@@ -68,7 +68,8 @@ def _check_dataset(context: Context, dataset: str, tag: str) -> None:
     if not context.sms.exists(rules.sms_dataset_path, address=dataset):
         raise StateError(
             f"Dataset encryption key is not set for dataset {dataset} in the SMS. "
-            "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it)"
+            "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it, "
+            "iexec-lite dataset push-secret)"
         )
 
 
@@ -86,7 +87,7 @@ def check_request(context: Context, order: Requestorder) -> None:
         raise StateError(
             "Beneficiary result encryption key is not set in the SMS. "
             f"Result encryption will fail. (beneficiary {order.beneficiary}, who has to push one: "
-            "result.push_result_encryption_key)"
+            "result.push_result_encryption_key, iexec-lite result push-encryption-key)"
         )
     provider = str(given.get("iexec_result_storage_provider", ""))
     if provider in rules.token_providers and not sms.exists(
@@ -95,7 +96,7 @@ def check_request(context: Context, order: Requestorder) -> None:
         raise StateError(
             f'Requester storage token is not set for selected provider "{provider}". '
             f"Result archive upload will fail. (requester {order.requester}, who has to push one: "
-            "storage.push_storage_token)"
+            "storage.push_storage_token, iexec-lite storage init)"
         )
     _check_dataset(context, order.dataset, order.tag)
     _check_app(context, order.app)
@@ -108,5 +109,5 @@ def check_request(context: Context, order: Requestorder) -> None:
                 raise StateError(
                     f'Requester secret "{name}" is not set for requester {order.requester} in '
                     "the SMS. Requester secret provisioning will fail. (who has to push one: "
-                    "secrets.push_requester_secret)"
+                    "secrets.push_requester_secret, iexec-lite requester push-secret)"
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -121,3 +122,28 @@ def test_a_terminal_with_few_characters(monkeypatch: pytest.MonkeyPatch) -> None
     assert raw.getvalue().startswith(b"\r? ? a ")
     output.warn("é", type("Options", (), {"raw": False}))  # type: ignore[arg-type]
     assert raw.getvalue().endswith(b"! \\xe9\n")
+
+
+@pytest.mark.parametrize("kind", ["full disk", "reader gone"])
+def test_stdout_that_takes_nothing(kind: str) -> None:
+    if kind == "full disk":
+        if not os.path.exists("/dev/full"):
+            pytest.skip("there is no /dev/full on this system")
+        out = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, out = os.pipe()
+        os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "iexec_lite", "--help"],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(out)
+    assert done.returncode == 1
+    full = '✖ Command "iexec-lite" failed: No space left on device\n'
+    assert done.stderr == (full if kind == "full disk" else "")

@@ -168,7 +168,8 @@ def test_todays_networks_ask_for_the_dataset_and_the_requesters_secrets(
         check(iexec, **fields)
     assert caught.value.message == (
         f"Dataset encryption key is not set for dataset {DATASET} in the SMS. "
-        "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it)"
+        "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it, "
+        "iexec-lite dataset push-secret)"
     )
     sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
     with pytest.raises(StateError, match=f'Requester secret "my-secret" is not set for .* {ME}'):
