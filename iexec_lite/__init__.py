@@ -33,12 +33,14 @@ if TYPE_CHECKING:
         Workerpoolorder,
     )
     from .sdk.client import IExec
+    from .sdk.offchain import ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
     from .sdk.page import Page
     from .sdk.records import (
         AccountBalance,
         Balances,
         BridgeTransfer,
         CancelledOrder,
+        DatasetBulk,
         Deal,
         DealClaim,
         DealUpdate,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         MatchEstimate,
         MatchResult,
         Network,
+        OwnershipTransfer,
         PublishedOrder,
         Resource,
         SecretPush,
@@ -68,6 +71,7 @@ __all__ = [
     "Category",
     "Chain",
     "Dataset",
+    "DatasetBulk",
     "Datasetorder",
     "Deal",
     "DealClaim",
@@ -79,8 +83,11 @@ __all__ = [
     "MatchEstimate",
     "MatchResult",
     "Network",
+    "OwnershipTransfer",
     "Page",
     "PublishedOrder",
+    "ReplicateInfo",
+    "ReplicateLogs",
     "Requestorder",
     "Resource",
     "Results",
@@ -93,8 +100,10 @@ __all__ = [
     "SignedWorkerpoolorder",
     "Signer",
     "SigningRequest",
+    "StatusChange",
     "Sweep",
     "Task",
+    "TaskInfo",
     "TaskUpdate",
     "Transfer",
     "Watch",
@@ -109,6 +118,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "sdk.client": ("IExec",),
+    "sdk.offchain": ("ReplicateInfo", "ReplicateLogs", "StatusChange", "TaskInfo"),
     "sdk.page": ("Page",),
     "sdk.watch": ("Watch",),
     "sdk.results": ("Results",),
@@ -117,6 +127,7 @@ _HOME = {
         "Balances",
         "BridgeTransfer",
         "CancelledOrder",
+        "DatasetBulk",
         "Deal",
         "DealClaim",
         "DealUpdate",
@@ -125,6 +136,7 @@ _HOME = {
         "MatchEstimate",
         "MatchResult",
         "Network",
+        "OwnershipTransfer",
         "PublishedOrder",
         "Resource",
         "SecretPush",

@@ -28,16 +28,24 @@ from .reverts import MATCH
 from .rules import STRICT, TEE, Rules
 from .tag import bit_name, check_tag, from_mask, missing_bits, to_mask
 
-__all__ = ["MatchFacts", "MatchReport", "OrderFacts", "OrderSet", "Reason", "check", "groups"]
+__all__ = [
+    "MatchFacts",
+    "MatchReport",
+    "OrderFacts",
+    "OrderSet",
+    "Reason",
+    "check",
+    "deal_tag",
+    "groups",
+]
 
 WORKERPOOL_STAKE_RATIO = (
     30  # percent of the workerpool price; `workerpool_stake_ratio()` of the hub
 )
 
 
-MONEY = frozenset(
-    {"workerpool-stake", "requester-stake", "shared-stake"}
-)  # reasons: a deposit helps
+PAYMENT = frozenset({"requester-stake", "shared-stake"})  # reasons: the payer's deposit helps
+MONEY = PAYMENT | {"workerpool-stake"}  # reasons: a deposit helps
 
 
 class OrderSet(NamedTuple):
@@ -83,10 +91,11 @@ class MatchFacts:
 
     ``dataset`` is None exactly where no dataset takes part. ``category_exists``: the request
     order's category is below ``countCategory()``. ``workerpool_stake`` and ``requester_stake``:
-    ``viewAccount(owner).stake`` of the workerpool's owner and of the requester; the latter None if
-    somebody else pays. ``kyc``: on enterprise networks, those of requester and owners for which
-    ``isKYC`` is true, elsewhere None. ``authorized``: those of :func:`groups` for which
-    ``keyHasPurpose(address as bytes32, 4)`` of the group answers true (a revert is no).
+    ``viewAccount(owner).stake`` of the workerpool's owner and of the requester; the latter of the
+    ``sponsor`` where one pays in the requester's place, None if it does not matter. ``kyc``: on
+    enterprise networks, those of requester and owners for which ``isKYC`` is true, elsewhere None.
+    ``authorized``: those of :func:`groups` for which ``keyHasPurpose(address as bytes32, 4)`` of
+    the group answers true (a revert is no).
     """
 
     app: OrderFacts
@@ -96,6 +105,7 @@ class MatchFacts:
     category_exists: bool
     workerpool_stake: int
     requester_stake: int | None
+    sponsor: str | None = None
     workerpool_stake_ratio: int = WORKERPOOL_STAKE_RATIO
     kyc: frozenset[str] | None = None
     authorized: frozenset[tuple[str, str]] = frozenset()
@@ -116,7 +126,7 @@ class MatchReport:
     ``volume`` is the number of tasks that the contracts would sell: the least that remains of the
     orders, whatever the stakes. ``total`` is what the requester pays for all of them,
     ``workerpool_stake`` what the workerpool's owner stakes. The shortfalls are what is missing on
-    the two accounts; where both are one account, it is the same amount of the same account.
+    the two accounts; where both are one account (``shared``), it is the same amount of that one.
     """
 
     reasons: tuple[Reason, ...]
@@ -131,6 +141,7 @@ class MatchReport:
     workerpool_stake: int
     requester_shortfall: int
     workerpool_shortfall: int
+    shared: bool = False
 
     @property
     def ok(self) -> bool:
@@ -140,6 +151,14 @@ class MatchReport:
     def but_for_money(self) -> MatchReport:
         """The same without the reasons that a deposit mends."""
         return replace(self, reasons=tuple(r for r in self.reasons if r.code not in MONEY))
+
+    def but_for_payment(self) -> MatchReport:
+        """The same without the reasons that a deposit of whoever pays mends.
+
+        Where that is the workerpool's owner too, the same deposit also brings the stake.
+        """
+        mended = MONEY if self.shared else PAYMENT
+        return replace(self, reasons=tuple(r for r in self.reasons if r.code not in mended))
 
     def raise_if_bad(self) -> None:
         """Raise MatchError with all reasons, if there is one."""
@@ -185,6 +204,12 @@ def groups(orders: OrderSet) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((each.restrict, each.value) for each in _restrictions(orders)))
 
 
+def deal_tag(orders: OrderSet, rules: Rules) -> str:
+    """The union that the contracts form; of a dataset's tag only some bits count."""
+    dataset = to_mask(orders.datasetorder.tag) & rules.dataset_tag_mask
+    return from_mask(to_mask(orders.apporder.tag) | dataset | to_mask(orders.requestorder.tag))
+
+
 # --- figures --------------------------------------------------------------------------------------
 
 
@@ -205,7 +230,7 @@ def _figures(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
     return MatchReport(
         reasons=(),
         volume=volume,
-        tag=_deal_tag(orders, rules),
+        tag=deal_tag(orders, rules),
         app_price=app_price,
         dataset_price=dataset_price,
         workerpool_price=workerpool_price,
@@ -215,13 +240,8 @@ def _figures(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
         workerpool_stake=stake,
         requester_shortfall=requester_lacks,
         workerpool_shortfall=workerpool_lacks,
+        shared=_shared(facts),
     )
-
-
-def _deal_tag(orders: OrderSet, rules: Rules) -> str:
-    """The union that the contracts form; of a dataset's tag only some bits count."""
-    dataset = to_mask(orders.datasetorder.tag) & rules.dataset_tag_mask
-    return from_mask(to_mask(orders.apporder.tag) | dataset | to_mask(orders.requestorder.tag))
 
 
 def _remaining(orders: OrderSet, facts: MatchFacts) -> Iterator[tuple[str, int]]:
@@ -234,7 +254,8 @@ def _remaining(orders: OrderSet, facts: MatchFacts) -> Iterator[tuple[str, int]]
 
 def _shared(facts: MatchFacts) -> bool:
     """Whether one account both pays and stakes for the workerpool."""
-    return facts.requester_stake is not None and facts.request.owner == facts.workerpool.owner
+    payer = facts.sponsor or facts.request.owner
+    return facts.requester_stake is not None and payer == facts.workerpool.owner
 
 
 # --- reasons, in V6's order -----------------------------------------------------------------------
@@ -436,20 +457,21 @@ def _requester_stake_reasons(report: MatchReport, facts: MatchFacts) -> Iterator
     have = facts.requester_stake
     if have is None:
         return
+    payer = "requester" if facts.sponsor is None else "sponsor"
     advice = (
-        "Orders can't be matched. If you are the requester, you should deposit to top up your "
+        f"Orders can't be matched. If you are the {payer}, you should deposit to top up your "
         "account"
     )
     if have < report.cost_per_task:
         yield Reason(
             "requester-stake",
-            f"Cost per task ({report.cost_per_task}) is greater than requester account stake "
+            f"Cost per task ({report.cost_per_task}) is greater than {payer} account stake "
             f"({have}). {advice}",
         )
     elif have < report.total:
         yield Reason(
             "requester-stake",
-            f"Total cost for {report.volume} tasks ({report.total}) is greater than requester "
+            f"Total cost for {report.volume} tasks ({report.total}) is greater than {payer} "
             f"account stake ({have}). {advice} or reduce your requestorder volume",
         )
     elif (

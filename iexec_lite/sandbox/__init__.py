@@ -9,16 +9,15 @@ The rooms. The machine: ``folders`` (where files are kept), ``processes``, ``pac
 ``contract_files`` (what npm brings, and the cache), ``progress``, ``node`` (anvil). The chain:
 ``kinds`` (of sandboxes: what differs between generations and flavours), ``accounts``, ``deploy``,
 ``deployer``, ``deploy_proxy`` and ``deploy_diamond`` (contracts), ``ens``. The services:
-``services`` (which there are), ``server`` (HTTP for all of them), ``database``, ``cid`` and
-``store`` (files), ``sms``, ``result_proxy``, ``gateway``, ``ipfs_node``, ``history`` and
-``pool_api`` (what is told of tasks). The marketplace: ``market`` (what it does), ``market_api``
-(over HTTP), ``market_input``, ``market_book``, ``market_tables``, ``watcher`` (its eye on the
-chain). The worker: ``worker`` (the protocol), ``jobs`` (what the chain says of a task), ``compute``
-(one task), ``runtime`` (what differs between generations), ``arguments``, ``inputs``, ``runner``
-and ``result`` (one run of an app), ``uploads`` (its way to the store). All together: ``stack``,
-``bridge`` (between two of them), ``service`` (the background process), ``commands`` (what the
-command line calls) and ``demo``. Nothing is imported here: a plain import of iexec_lite must not
-pay for any of it.
+``services`` (which there are), ``server`` (HTTP for all of them), ``database``, ``store`` (files),
+``sms``, ``result_proxy``, ``gateway``, ``ipfs_node``, ``history`` and ``pool_api`` (what is told of
+tasks). The marketplace: ``market`` (what it does), ``market_api`` (over HTTP), ``market_input``,
+``market_book``, ``market_tables``, ``watcher`` (its eye on the chain). The worker: ``worker`` (the
+protocol), ``jobs`` (what the chain says of a task), ``compute`` (one task), ``runtime`` (what
+differs between generations), ``arguments``, ``inputs``, ``runner`` and ``result`` (one run of an
+app), ``uploads`` (its way to the store). All together: ``stack``, ``bridge`` (between two of them),
+``service`` (the background process), ``commands`` (what the command line calls) and ``demo``.
+Nothing is imported here: a plain import of iexec_lite must not pay for any of it.
 """
 
 from __future__ import annotations

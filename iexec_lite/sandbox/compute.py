@@ -24,8 +24,8 @@ from ..errors import SandboxError, ValidationError
 from ..eth.codec import load_json
 from ..net.http import Http
 from ..protocol.archive import ResultFormat, encrypt_result_file
+from ..protocol.cid import is_cid
 from ..protocol.rules import V6, Rules
-from .cid import is_cid
 from .folders import make_folder
 from .inputs import DataError, DatasetFile, fetch_dataset, fetch_inputs, source_url
 from .result import COMPUTED, CONTAINER_OUT, digest_of, pack, read_computed

@@ -31,8 +31,11 @@ ERC1271 = Method("isValidSignature(bytes signed, bytes signature) view returns (
 ERC1271_YES = "0x20c13b0b"
 
 
-def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
-    """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails."""
+def match_facts(context: Context, orders: OrderSet, *, sponsor: str | None = None) -> MatchFacts:
+    """The facts for ``matching.check``; ``sponsor`` pays in the requester's place, if there is one.
+
+    Raises Web3ProviderCallError where the node fails.
+    """
     sold: tuple[SignedOrder, ...] = (orders.apporder, orders.workerpoolorder)
     if orders.has_dataset:
         sold += (orders.datasetorder,)
@@ -42,7 +45,10 @@ def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
     requester = orders.requestorder.requester
     owners = {order.name: found.text(f"owner {order.name}", NULL_ADDRESS) for order in sold}
     owners[orders.requestorder.name] = requester
-    then = _Answers(context, _about_people(context, orders, taking_part, owners, hashes))
+    payer = sponsor or requester
+    then = _Answers(
+        context, _about_people(context, orders, taking_part, owners, hashes, payer=payer)
+    )
     signed = _signed(context, then, taking_part, owners)
 
     def facts(order: SignedOrder) -> OrderFacts:
@@ -60,7 +66,8 @@ def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
         request=facts(orders.requestorder),
         category_exists=orders.requestorder.category < found.number("categories"),
         workerpool_stake=then.stake(owners[orders.workerpoolorder.name]),
-        requester_stake=then.stake(requester),
+        requester_stake=then.stake(payer),
+        sponsor=sponsor,
         kyc=frozenset(person for person in owners.values() if then.flag(f"kyc {person}"))
         if context.chain.enterprise
         else None,
@@ -87,12 +94,14 @@ def _about_people(
     taking_part: Sequence[SignedOrder],
     owners: Mapping[str, str],
     hashes: Mapping[str, str],
+    *,
+    payer: str,
 ) -> dict[str, Read]:
     reads: dict[str, Read] = {}
     for order in taking_part:
         claim = (owners[order.name], hashes[order.name], order.sign)
         reads[f"signed {order.name}"] = (context.hub, HUB.verifyPresignatureOrSignature, claim)
-    for person in (orders.requestorder.requester, owners[orders.workerpoolorder.name]):
+    for person in (payer, owners[orders.workerpoolorder.name]):
         reads[f"account {person}"] = (context.hub, HUB.viewAccount, (person,))
     for group, person in groups(orders):
         key = "0x" + person[2:].lower().rjust(64, "0")

@@ -1,19 +1,19 @@
-"""Orders: create, sign, hash, cancel, match (chain.md §2, §7); publishing is in ``publish.py``.
+"""Orders: create, sign, hash, cancel (chain.md §2); see ``match.py`` and ``publish.py`` too.
 
 Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
-network: whether the wallet owns the resource, what is left of an order, and the purchase itself.
+network: whether the wallet owns the resource, and what is left of an order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
-from ..protocol import detached, matching, orders
+from ..errors import StateError
+from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
-from ..protocol.ids import task_id
 from ..protocol.orders import (
     Apporder,
     Datasetorder,
@@ -25,19 +25,22 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
     Workerpoolorder,
 )
+from ..protocol.tag import missing_bits, parse_tag, tag_names
 from ..protocol.values import parse_address
-from .facts import match_facts
-from .publish import Publishing
-from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
+from .match import Matching
+from .records import CancelledOrder, DatasetBulk, PublishedOrder
+from .request import wanted
 
 __all__ = ["Orders"]
+
+log = logging.getLogger("iexec_lite")
 
 O = TypeVar("O", bound=orders.Order)  # noqa: E741
 S = TypeVar("S", bound=SignedOrder)
 Loose = Mapping[str, object]
 
 
-class Orders(Publishing):
+class Orders(Matching):
     """Reached as ``iexec.order``. Every method takes an order record or its JSON dictionary."""
 
     # -- create -------------------------------------------------------------------------------
@@ -104,21 +107,40 @@ class Orders(Publishing):
         **own: object,
     ) -> O:
         create: Callable[..., O] = getattr(orders, f"create_{kind.name}")
-        rules, known = self._context.chain.rules, self._context.addresses
-        return create(
-            rules=rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
+        chain, known = self._context.chain, self._context.addresses
+        order = create(
+            rules=chain.rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
         )
+        given = parse_tag(fields.get("tag") or (), chain.rules)
+        if missing_bits(given, order.tag):
+            names = ",".join(tag_names(order.tag, chain.rules))
+            log.info("tag %s: %s demands it of every order", names, chain.name)
+        return order
 
     # -- sign ---------------------------------------------------------------------------------
 
-    def sign_apporder(self, apporder: Apporder | Loose) -> SignedApporder:
-        """Sign as the app's owner (checked on chain unless offline)."""
+    def sign_apporder(
+        self, apporder: Apporder | Loose, *, preflight_check: bool = True
+    ) -> SignedApporder:
+        """Sign as the app's owner (checked on chain unless offline).
+
+        ``preflight_check`` first looks whether the network would run the app, where it is one of
+        today's; offline there is nobody to ask, and it is skipped.
+        """
         order = self._owned(self._context.record(Apporder, apporder))
+        self._check(order, preflight_check)
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
-    def sign_datasetorder(self, datasetorder: Datasetorder | Loose) -> SignedDatasetorder:
-        """Sign as the dataset's owner (checked on chain unless offline)."""
+    def sign_datasetorder(
+        self, datasetorder: Datasetorder | Loose, *, preflight_check: bool = True
+    ) -> SignedDatasetorder:
+        """Sign as the dataset's owner (checked on chain unless offline).
+
+        ``preflight_check`` first asks the SMS of today's networks whether the dataset's key is
+        there, if the order's tag says that it is encrypted.
+        """
         order = self._owned(self._context.record(Datasetorder, datasetorder))
+        self._check(order, preflight_check)
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_workerpoolorder(
@@ -129,22 +151,30 @@ class Orders(Publishing):
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_requestorder(
-        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+        self,
+        requestorder: Requestorder | Loose,
+        *,
+        check_request: bool = True,
+        preflight_check: bool | None = None,
     ) -> SignedRequestorder:
         """Sign as the requester.
 
         ``check_request`` first asks the SMS whether the keys and tokens that the request needs are
-        there (chain.md §7.5); offline there is nobody to ask, and it is skipped.
+        there (chain.md §7.5); offline there is nobody to ask, and it is skipped. Its newer name is
+        ``preflight_check``.
         """
         order = self._context.record(Requestorder, requestorder)
-        if check_request and not self._context.offline:
-            self._check_request(order)
+        self._check(order, wanted(check_request, preflight_check))
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     # -- sign elsewhere -----------------------------------------------------------------------
 
     def sign_apporder_request(
-        self, apporder: Apporder | Loose, *, address: str | None = None
+        self,
+        apporder: Apporder | Loose,
+        *,
+        address: str | None = None,
+        preflight_check: bool = True,
     ) -> SigningRequest:
         """What the app's owner has to sign on another machine: carry it there and back.
 
@@ -152,13 +182,21 @@ class Orders(Publishing):
         goes to :meth:`import_signed_order`. Each request has a salt of its own, so each is an order
         of its own.
         """
-        return self._request(self._context.record(Apporder, apporder), address)
+        order = self._context.record(Apporder, apporder)
+        self._check(order, preflight_check)
+        return self._request(order, address)
 
     def sign_datasetorder_request(
-        self, datasetorder: Datasetorder | Loose, *, address: str | None = None
+        self,
+        datasetorder: Datasetorder | Loose,
+        *,
+        address: str | None = None,
+        preflight_check: bool = True,
     ) -> SigningRequest:
         """What the dataset's owner has to sign; see :meth:`sign_apporder_request`."""
-        return self._request(self._context.record(Datasetorder, datasetorder), address)
+        order = self._context.record(Datasetorder, datasetorder)
+        self._check(order, preflight_check)
+        return self._request(order, address)
 
     def sign_workerpoolorder_request(
         self, workerpoolorder: Workerpoolorder | Loose, *, address: str | None = None
@@ -167,12 +205,15 @@ class Orders(Publishing):
         return self._request(self._context.record(Workerpoolorder, workerpoolorder), address)
 
     def sign_requestorder_request(
-        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+        self,
+        requestorder: Requestorder | Loose,
+        *,
+        check_request: bool = True,
+        preflight_check: bool | None = None,
     ) -> SigningRequest:
         """What the requester has to sign; see :meth:`sign_apporder_request`."""
         order = self._context.record(Requestorder, requestorder)
-        if check_request and not self._context.offline:
-            self._check_request(order)
+        self._check(order, wanted(check_request, preflight_check))
         return self._request(order, order.requester)
 
     def _request(self, order: orders.Order, address: str | None) -> SigningRequest:
@@ -285,109 +326,37 @@ class Orders(Publishing):
         )
         return CancelledOrder(order=order, tx_hash=sent.tx_hash)
 
-    # -- match --------------------------------------------------------------------------------
+    # -- in bulk ------------------------------------------------------------------------------
 
-    def match_orders(
+    def prepare_dataset_bulk(
         self,
+        datasetorders: Sequence[SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose],
         *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-        check_request: bool = True,
-        new: bool = False,
-    ) -> MatchResult:
-        """Buy: turn four signed orders into a deal, as many tasks as all of them allow.
+        max_dataset_per_task: int = 100,
+        app: str | None = None,
+        workerpool: str | None = None,
+        requester: str | None = None,
+        copy_to: Sequence[str] = (),
+        preflight_check: bool = True,
+    ) -> DatasetBulk:
+        """Upload dataset orders so that one request order uses them all, some in each task.
 
-        Everything the contracts would refuse is checked first, against the chain, and reported at
-        once as MatchError with all reasons; nothing is sent then. The requester's account on the
-        hub pays, whoever sends.
+        The orders are free and endless (price 0, volume ``utils.DATASET_INFINITE_VOLUME``). Give
+        the result's ``cid`` as ``bulk_cid`` in the params of a request order without dataset, and
+        its ``volume``. Whatever would make workers pass over a dataset is looked for first, and
+        told at once with the indexes: signature, volume, dataset key (``preflight_check``), and
+        restrictions, as far as ``app``, ``workerpool`` and ``requester`` are given. ``copy_to`` are
+        IPFS nodes that get a copy, if they will.
         """
-        context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        from .bulk import prepare
 
-        def check() -> None:
-            if check_request:
-                self._check_request(bundle.requestorder)
-            facts = match_facts(context, bundle)
-            matching.check(bundle, facts, context.chain.rules).raise_if_bad()
-
-        hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
-        sent = context.send(
-            "matchOrders",
-            hashes,
-            context.hub,
-            HUB.matchOrders.encode(*bundle),
-            expect=[(EVENTS.OrdersMatched, context.hub)],
-            check=check,
-            new=new,
+        given = {"app": app, "workerpool": workerpool, "requester": requester}
+        resolve = self._context.resolve
+        return prepare(
+            self._context,
+            datasetorders,
+            max_dataset_per_task,
+            parties={k: None if v is None else resolve(v, k) for k, v in given.items()},
+            copy_to=copy_to,
+            check=preflight_check,
         )
-        dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
-        first = self._first_index(dealid, hashes["requestorder"], sent.tx_hash)
-        return MatchResult(
-            dealid=dealid,
-            volume=volume,
-            tx_hash=sent.tx_hash,
-            taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
-        )
-
-    def estimate_match_orders(
-        self,
-        *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-    ) -> MatchEstimate:
-        """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
-
-        Needs no signer. Raises MatchError with all reasons that money cannot mend.
-        """
-        context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
-        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
-        report.but_for_money().raise_if_bad()
-        return MatchEstimate(
-            volume=report.volume,
-            total=report.total,
-            app_price=report.app_price,
-            dataset_price=report.dataset_price,
-            workerpool_price=report.workerpool_price,
-            workerpool_stake=report.workerpool_stake,
-            requester_shortfall=report.requester_shortfall,
-            workerpool_shortfall=report.workerpool_shortfall,
-        )
-
-    def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
-        """The index of a new deal's first task; it is 0 for the first deal of a request order."""
-        if orders.deal_id(request_hash, 0) == dealid:
-            return 0
-        context = self._context
-        try:
-            deal = context.read(context.hub, HUB.viewDeal, dealid)
-        except (TransportError, Web3ProviderError) as error:
-            raise Web3ProviderCallError(
-                f"deal {dealid} was made, but its tasks cannot be read now: {error.message}",
-                details={"dealid": dealid},
-                cause=error,
-                tx_hash=tx_hash,
-            ) from error
-        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
-        return int(deal["botFirst"])
-
-
-def _bundle(app: object, dataset: object, workerpool: object, request: object) -> matching.OrderSet:
-    """The four orders of a match, from whatever form they came in."""
-    return matching.OrderSet(
-        apporder=_signed(SignedApporder, app),
-        datasetorder=orders.NULL_DATASETORDER
-        if dataset is None
-        else _signed(SignedDatasetorder, dataset),
-        workerpoolorder=_signed(SignedWorkerpoolorder, workerpool),
-        requestorder=_signed(SignedRequestorder, request),
-    )
-
-
-def _signed(kind: type[S], order: object) -> S:
-    found = order.order if isinstance(order, PublishedOrder) else order
-    return kind.from_dict(found)  # type: ignore[arg-type]  # it refuses what is no order

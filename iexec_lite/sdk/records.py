@@ -20,6 +20,7 @@ __all__ = [
     "Balances",
     "BridgeTransfer",
     "CancelledOrder",
+    "DatasetBulk",
     "Deal",
     "DealClaim",
     "DealUpdate",
@@ -28,6 +29,7 @@ __all__ = [
     "MatchEstimate",
     "MatchResult",
     "Network",
+    "OwnershipTransfer",
     "PublishedOrder",
     "Resource",
     "ResourceShare",
@@ -133,10 +135,13 @@ class Sweep(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPush(Record):
-    """A secret that is now in the SMS; ``is_updated``: in the place of another."""
+    """A secret that is now in the SMS; ``is_updated``: in the place of another.
+
+    ``is_updated`` is None for a secret that can never be replaced.
+    """
 
     is_pushed: bool
-    is_updated: bool
+    is_updated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,23 @@ class Deployed(Record):
 
     address: str
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnershipTransfer(Record):
+    """An app, dataset or workerpool (``address``) that belongs to ``to`` now."""
+
+    address: str
+    to: str
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetBulk(Record):
+    """Datasets for one request order: ``cid`` is its ``bulk_cid``, ``volume`` its tasks."""
+
+    cid: str
+    volume: int = field(metadata=NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,7 @@ def test_only_the_owner_makes_categories(sandbox: Sandbox, client: Client) -> No
 
 def test_network(any_sandbox: Sandbox, client: Client) -> None:
     found = client(any_sandbox, "requester").network.get_network()
-    native = any_sandbox.flavour == "native"
+    native = any_sandbox.chain.native
     assert (found.chain_id, found.is_native, found.is_sidechain) == (
         any_sandbox.node.chain_id,
         native,
