@@ -206,7 +206,12 @@ class _Story:
             storage = self._requester.storage
             storage.push_storage_token(storage.default_storage_login())
             lines.append("the requester's token of the result proxy, to hand the result in")
-        count = {2: "Two", 3: "Three"}[len(lines)]
+        if self._rules.sms_app_path:
+            self._app_provider.app.push_app_secret(self._app, "of the app's owner")
+            self._requester.secrets.push_requester_secret("my-login", "of the requester")
+            lines.append("a secret of the app's owner, which the app reads")
+            lines.append("a secret of the requester, which the app reads too")
+        count = {3: "Three", 4: "Four"}[len(lines)]
         self._say(f"{count} secrets go to the SMS, each signed by its owner", *lines)
 
     def _deposit(self) -> None:
@@ -222,6 +227,9 @@ class _Story:
     def _buy(self) -> MatchResult:
         app, dataset = self._app_provider.order, self._dataset_provider.order
         pool, request = self._pool_owner.order, self._requester.order
+        params: dict[str, object] = {"iexec_args": "Alice", "iexec_result_encryption": True}
+        if self._rules.sms_requester_path:
+            params["iexec_secrets"] = {"1": "my-login"}
         apporder = app.sign_apporder(
             app.create_apporder(app=self._app, appprice=APP_PRICE, tag=self._tag)
         )
@@ -245,7 +253,7 @@ class _Story:
                 datasetmaxprice=DATASET_PRICE,
                 workerpoolmaxprice=POOL_PRICE,
                 tag=self._tag,
-                params={"iexec_args": "Alice", "iexec_result_encryption": True},
+                params=params,
             )
         )
         match = request.match_orders(

@@ -820,6 +820,7 @@ def test_demo(home: Path, options: Sequence[str], monkeypatch: pytest.MonkeyPatc
     assert "Hello, Alice!" in story
     assert "begins with 'name;balance'" in story
     assert "requester: -13.0 RLC" in story
+    assert ("IEXEC_REQUESTER_SECRET_1: 16 characters" in story) is ("6" in options)
     wide = [line for line in story.splitlines() if len(line) > 80]
     assert wide == []
     assert not home.exists()  # a sandbox of its own
