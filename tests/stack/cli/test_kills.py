@@ -16,7 +16,8 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,6 @@ class Killing:
 
     machine: Machine
     path: Path
-    counted: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self, victim: Victim, at: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         log = self.path / "points"
@@ -326,3 +326,53 @@ def test_task_download(killing: Killing, shop: Shop) -> None:
         return Victim(words, shop.folder, done, told=f"{number}.zip")
 
     killing.all("task show --download", make)
+
+
+# --- two of the same, on purpose ------------------------------------------------------------------
+
+
+def test_two_equal_sends_on_purpose(
+    killing: Killing, project: Project, client: Callable[[str], IExec]
+) -> None:
+    """Beside one of unknown outcome ``--new`` is another; without, it is the same one."""
+    folder, account = project("requester"), client("requester").account
+    before = account.check_balance(PEOPLE["requester"]).stake
+    victim = Victim(["account", "deposit", "7"], folder, lambda: None)
+    _, points = killing.run(victim, 0)
+    committed = [n for n, what in enumerate(points, 1) if what == "journal: committed"]
+    done, _ = killing.run(victim, committed[0] + 2)  # the entry is written, the request has left
+    assert done.returncode == -signal.SIGKILL
+    new = killing.machine.raw(*victim.words, "--new", folder=folder)
+    assert account.check_balance(PEOPLE["requester"]).stake in (before + 14, before + 21)
+    resumed = killing.machine.raw(*victim.words, folder=folder)
+    assert resumed["txHash"] != new["txHash"]
+    assert account.check_balance(PEOPLE["requester"]).stake == before + 21
+    killing.machine.raw(*victim.words, folder=folder)
+    assert account.check_balance(PEOPLE["requester"]).stake == before + 28
+
+
+def test_many_processes_and_threads_send_at_once(
+    machine: Machine, project: Project, client: Callable[[str], IExec]
+) -> None:
+    """With one key: each gets a nonce of its own, and every deposit counts."""
+    folder, requester = project("requester"), client("requester")
+    before = requester.account.check_balance(PEOPLE["requester"]).stake
+    rpc = requester._context.rpc
+    asked = "eth_getTransactionCount", (PEOPLE["requester"], "latest")
+    nonce = int(rpc.request(*asked), 16)
+    with ThreadPoolExecutor(12) as pool:
+        words = ["account", "deposit", "--raw"]
+        processes = [
+            # two of each: beside a live one, a second is a second
+            pool.submit(machine.run, *words, str(number // 2 + 1), folder=folder)
+            for number in range(6)
+        ]
+        threads = [pool.submit(requester.account.deposit, 100 + n) for n in range(6)]
+        ended = [process.result() for process in processes]
+        hashes = [thread.result().tx_hash for thread in threads]
+    assert [each.returncode for each in ended] == [0] * 6, [each.stderr for each in ended]
+    hashes += [json.loads(each.stdout)["txHash"] for each in ended]
+    assert len(set(hashes)) == 12
+    stake = requester.account.check_balance(PEOPLE["requester"]).stake
+    assert stake == before + 2 * (1 + 2 + 3) + sum(range(100, 106))
+    assert int(rpc.request(*asked), 16) == nonce + 12

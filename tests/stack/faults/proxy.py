@@ -31,6 +31,7 @@ ANSWER = (
 HARMLESS = ("delay", "repeat")
 KINDS = (*LOST, *ANSWER, *HARMLESS)
 
+Tamper = Callable[[str, list[str], Any], Any]  # (service, methods, JSON) → other JSON
 Schedule = Callable[[str, str], "str | None"]  # (service, method) → kind of fault
 Asked = tuple[str, str, Mapping[str, str], bytes]  # method, URL, headers, body
 Answer = tuple[int, dict[str, str], bytes]
@@ -97,6 +98,7 @@ class Proxy:
 
     def __init__(self, chain: Chain, schedule: Schedule = lambda _service, _method: None) -> None:
         self.schedule = schedule
+        self.tamper: Tamper | None = None  # for lies that look like answers
         self.tally = Tally()
         self.escaped: list[BaseException] = []  # what went wrong in the proxy itself
         self._lock = threading.RLock()
@@ -226,11 +228,23 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "repeat":
             again = forward(asked)
             answer = answer if is_write(service, self._method(service, body)) else again
+        if self.owner.tamper is not None and self.command != "HEAD":
+            answer = self._tampered(service, body, answer)
         if kind in ANSWER:
             self._spoil(kind, service, answer)
         else:
             self._send(*answer)
         self.owner.deliver()
+
+    def _tampered(self, service: str, body: bytes, answer: Answer) -> Answer:
+        status, headers, content = answer
+        try:
+            found = json.loads(content)
+        except ValueError:
+            return answer
+        assert self.owner.tamper is not None
+        asked = methods(service, self.command, self.path, body)
+        return status, headers, json.dumps(self.owner.tamper(service, asked, found)).encode()
 
     def _method(self, service: str, body: bytes) -> str:
         return methods(service, self.command, self.path, body)[0]

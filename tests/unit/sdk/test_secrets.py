@@ -54,6 +54,7 @@ class Service(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self.types: dict[tuple[str, str], str] = {}  # of content
         self.asked: list[tuple[str, str, str | None, str | None, bytes]] = []
         server = self
 
@@ -79,6 +80,8 @@ class Service(ThreadingHTTPServer):
                     return
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                if (self.command, self.path) in server.types:
+                    self.send_header("Content-Type", server.types[self.command, self.path])
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(content)
