@@ -1,10 +1,11 @@
-"""Commands that are killed at each of their writes and sends, and given again.
+"""Commands that are killed at each of their writes and sends, or whose disk is full there.
 
 The process kills itself (SIGKILL) at the n-th of its *points*: a file opened to be written, named,
 linked or removed, an entry of the journal before and after it is on the disk, a request before and
 after it has left. The same command again must end with exactly one of what was wanted, and no file
 is ever seen half. Where the killed process had told its result already nobody would give it again.
-The long form (``tox -e faults``) dies at every point, the short one at a sample.
+A write that fails instead is a clear error, after which the same command does it. The long form
+(``tox -e faults``) visits every point, the short one a sample.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import random
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,18 +28,19 @@ from iexec_lite import IExec
 from iexec_lite.protocol.cipher import decrypt_dataset
 from iexec_lite.sandbox import accounts
 
+from ..faults import record
 from .conftest import Project, edit
 from .machine import Machine
 from .test_run import Shop, deploy, sell
 
 SANDBOX = ("--flavour", "native")
 LONG = os.environ.get("IEXEC_LITE_FAULTS") == "long"
-SAMPLE = 2  # points of each command in the short form
+SAMPLE = {"kill": 2, "fail": 1}  # points of each command in the short form
+SENDS = ("send", "sent", "journal: committed")
 PEOPLE = accounts.addresses()
-RECORD = Path(__file__).resolve().parents[3] / ".tox" / "kills.json"
 
 KILLER = """
-import os, signal, socket, sqlite3, sys, time
+import errno, os, signal, socket, sqlite3, sys, time
 
 _at = int(os.environ.get("KILL_AT", "0"))
 _log = os.open(os.environ["KILL_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -47,8 +50,12 @@ def point(what):
     global _count
     _count += 1
     os.write(_log, (what + chr(10)).encode())
-    if _count == _at:
+    if _count == _at and os.environ["KILL_HOW"] == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if _count == _at and what not in ("send", "sent", "journal: committed"):
+        if what.startswith("journal"):
+            raise sqlite3.OperationalError("database or disk is full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 def hook(event, args):
     if event == "open":
@@ -118,10 +125,13 @@ class Killing:
     machine: Machine
     path: Path
 
-    def run(self, victim: Victim, at: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    def run(
+        self, victim: Victim, at: int, how: str = "kill"
+    ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         log = self.path / "points"
         log.unlink(missing_ok=True)
-        env = {"KILL_AT": str(at), "KILL_LOG": str(log), "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {"KILL_AT": str(at), "KILL_HOW": how, "KILL_LOG": str(log)}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
         done = self.machine.run(*victim.words, folder=victim.folder, path=str(self.path), env=env)
         return done, log.read_text().splitlines()
 
@@ -130,40 +140,45 @@ class Killing:
         done, points = self.run(victim, 0)
         assert done.returncode == 0, done.stderr
         victim.done()
-        numbers = list(range(1, len(points) + 1))
-        if not LONG:
-            numbers = sorted(random.Random(name).sample(numbers, min(SAMPLE, len(numbers))))
-        died = []
-        for number in numbers:
-            victim = make(str(number))
-            done, seen = self.run(victim, number)
-            if done.returncode == 0:  # this time it needed fewer, say polls
-                assert len(seen) < number
-                victim.done()
-                continue
-            assert done.returncode == -signal.SIGKILL, (number, done.stderr)
-            where = f"{name}, point {number}: {seen[-1]}"
-            died.append(seen[-1])
-            for file in victim.whole:
-                if (victim.folder / file).exists():
-                    json.loads((victim.folder / file).read_text())
-            if not (victim.told and victim.told in done.stdout):
-                again = self.machine.run(*victim.words, folder=victim.folder)
-                assert again.returncode == 0, (where, again.stderr)
-            try:
-                victim.done()
-            except AssertionError as error:
-                raise AssertionError(f"{where}: {error}") from error
-        assert died
-        keep(name, points, died)
+        writes = [n for n, what in enumerate(points, 1) if what not in SENDS]
+        every = {"kill": list(range(1, len(points) + 1)), "fail": writes}
+        for how, points_of in every.items():
+            count = len(points_of) if LONG else min(SAMPLE[how], len(points_of))
+            numbers = sorted(random.Random(name).sample(points_of, count))
+            met = [self._again(name, make, number, how) for number in numbers]
+            keep(f"{name}: {how}", len(points_of), [what for what in met if what])
+
+    def _again(self, name: str, make: Callable[[str], Victim], number: int, how: str) -> str:
+        """A fault at this point, and the command again; what the point was."""
+        victim = make(f"{how}-{number}")
+        done, seen = self.run(victim, number, how)
+        where = f"{name}, {how} at point {number}: {seen[-1]}"
+        if len(seen) < number:  # this time it needed fewer, say polls
+            assert done.returncode == 0, where
+            victim.done()
+            return ""
+        if how == "kill":
+            assert done.returncode == -signal.SIGKILL, (where, done.stderr)
+        elif done.returncode:
+            assert "failed: " in done.stderr, where
+            assert "internal error" not in done.stderr, (where, done.stderr)
+        for file in victim.whole:
+            if (victim.folder / file).exists():
+                json.loads((victim.folder / file).read_text())
+        if done.returncode and not (victim.told and victim.told in done.stdout):
+            again = self.machine.run(*victim.words, folder=victim.folder)
+            assert again.returncode == 0, (where, again.stderr)
+        try:
+            victim.done()
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        return seen[number - 1]
 
 
-def keep(name: str, points: list[str], died: list[str]) -> None:
-    RECORD.parent.mkdir(exist_ok=True)
-    known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    known[name] = {"points": len(points), "killed": len(died), "at": died}
-    RECORD.write_text(json.dumps(known, indent=1))
-    print(f"\n{name}: killed at {len(died)} of {len(points)} points")
+def keep(name: str, points: int, met: list[str]) -> None:
+    assert met
+    record.keep(name, {"points": points, "met": len(met), "at": dict(Counter(met))})
+    print(f"\n{name} at {len(met)} of {points} points")
 
 
 @pytest.fixture

@@ -36,6 +36,9 @@ Schedule = Callable[[str, str], "str | None"]  # (service, method) → kind of f
 Asked = tuple[str, str, Mapping[str, str], bytes]  # method, URL, headers, body
 Answer = tuple[int, dict[str, str], bytes]
 
+# Today's services share one root: the first part of a path → whose it is; else the market's.
+TODAY = {"ipfs": "ipfs", "p2p": "ipfs", "api": "ipfs", "secrets": "sms", "apps": "sms"}
+
 HTML = b"<!DOCTYPE html><html><body><h1>503 Backend fetch failed</h1></body></html>"
 BOMB = gzip.compress(bytes(70 << 20), 1)
 DRIP = 0.05  # seconds between two bytes
@@ -140,8 +143,8 @@ class Proxy:
         first = path.split("/")[1]
         if first == "chain":
             return "chain", self._targets["chain"]
-        service = first if first in ("market", "sms", "result") else "ipfs"
-        return service, self._targets[""] + path
+        own = first if first in ("market", "sms", "result") else TODAY.get(first, "market")
+        return own, self._targets[""] + path
 
     def draw(self, service: str, asked: Asked) -> str | None:
         verb, url, _, body = asked

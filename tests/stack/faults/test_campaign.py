@@ -8,22 +8,23 @@ of chain; the short form one seed with fewer. What met what is printed and kept 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from iexec_lite import IExec
+from iexec_lite import IExec, utils
 from iexec_lite.errors import IExecError
 from iexec_lite.eth.crypto import rsa_generate
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 
-from .job import Books, Job, Step, attempt
+from . import record
+from .job import PEOPLE, Books, Job, Step, attempt, opened
 from .proxy import HARMLESS, KINDS, Proxy, Tally, is_write
 
 LONG = os.environ.get("IEXEC_LITE_FAULTS") == "long"
@@ -78,11 +79,7 @@ class Once:
 
 def keep(name: str, tally: Tally, **more: object) -> None:
     """Print a tally, and write it beside those of other tests."""
-    file = Path(__file__).resolve().parents[3] / ".tox" / "faults.json"
-    file.parent.mkdir(exist_ok=True)
-    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    known[name] = {"faults": tally.faults, **more, "table": tally.table()}
-    file.write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")
+    record.keep(name, {"faults": tally.faults, **more, "table": tally.table()})
     print(f"\n{name}: {tally.faults} faults in {sum(tally.requests.values())} requests")
     for row, cells in tally.table().items():
         print(f"  {row:<40} " + ", ".join(f"{kind} {n}" for kind, n in cells.items()))
@@ -152,6 +149,36 @@ def test_every_write_meets_every_fault(
             job.check(books, before, money)
     books.close()
     keep("every write", tally, errors=dict(errors))
+    assert tally.empty() == []
+
+
+def test_every_upload_meets_every_fault(today: Sandbox, tmp_path: Path) -> None:
+    """Files for a bulk of datasets: uploaded whole, to the address that follows from them."""
+    tally, errors = Tally(), Counter[str]()
+    owner = PEOPLE["dataset-provider"]
+    with opened(today.chain, "dataset-provider", tmp_path) as client:
+        entry = {"owner": owner, "name": "one", "multiaddr": "/ipfs/x", "checksum": "0x" + "0" * 64}
+        dataset = client.dataset.deploy_dataset(entry).address
+        order = client.order.create_datasetorder(
+            dataset, volume=utils.DATASET_INFINITE_VOLUME, tag=["tee", "tdx"]
+        )
+        signed = client.order.sign_datasetorder(order, preflight_check=False)
+        wanted = client.order.prepare_dataset_bulk([signed], preflight_check=False)
+    for kind in KINDS:
+        shutil.rmtree(today.store.folder)
+        today.store.folder.mkdir()
+        with Proxy(today.chain, Once(kind)) as proxy:
+            proxy.tally = tally
+            with opened(proxy.chain, "dataset-provider", tmp_path) as client:
+                try:
+                    found = client.order.prepare_dataset_bulk([signed], preflight_check=False)
+                except IExecError as error:
+                    errors[f"{kind}: {type(error).__name__}"] += 1
+                    found = client.order.prepare_dataset_bulk([signed], preflight_check=False)
+            assert found == wanted
+            assert today.store.path(found.cid) is not None
+            proxy.deliver()
+    keep("every upload", tally, errors=dict(errors))
     assert tally.empty() == []
 
 
