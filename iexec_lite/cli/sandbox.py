@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from . import output
+from ..errors import ConfigurationError, SandboxError
+from . import output, project
 from .parser import Group
 
 if TYPE_CHECKING:
+    from ..sandbox.commands import Status
     from ..sandbox.progress import Progress
 
 __all__ = ["register"]
 
 FLAVOURS = ("token", "native", "enterprise")
+_START = "Start it with: iexec-lite sandbox up"
 
 
 def register(group: Group) -> None:
@@ -30,7 +34,15 @@ def register(group: Group) -> None:
         "--bridge", action="store_true", help="with a native chain too, and a bridge between them"
     )
     group.command("down", stop, "stop it; its data is kept", example="sandbox down")
-    group.command("status", show_status, "is it running, and where", example="sandbox status --raw")
+    status = group.command(
+        "status", show_status, "is it running, and where", example="sandbox status --raw"
+    )
+    for parser in (up, status):
+        parser.add_argument(
+            "--chain-json",
+            action="store_true",
+            help="put its chains into chain.json of this folder, which iexec 6 reads too",
+        )
     demo = group.command(
         "demo",
         run_demo,
@@ -56,6 +68,8 @@ def start(options: argparse.Namespace) -> output.Result:
     """Start it, or say that it runs already."""
     from ..sandbox import commands
 
+    if options.chain_json:
+        _chain_file()  # one that cannot be used is told before anything starts
     status = commands.up(
         options.flavour,
         options.port,
@@ -65,9 +79,10 @@ def start(options: argparse.Namespace) -> output.Result:
     )
     names = " or ".join(f'"{name}"' for name in status.chains)
     hint = f"Use it as network {names}; stop it with: iexec-lite sandbox down"
-    return output.Result(
-        payload=status.to_dict(), text=f"{output.render(status.to_dict())}\n{hint}"
-    )
+    if not options.chain_json:
+        entries = json.dumps(status.to_dict()["chainEntries"], indent=2)
+        hint = f'For "chains" in chain.json (--chain-json puts it there):\n{entries}\n{hint}'
+    return _shown(status, options, hint)
 
 
 def stop(options: argparse.Namespace) -> output.Result:
@@ -84,8 +99,47 @@ def show_status(options: argparse.Namespace) -> output.Result:
     from ..sandbox import commands
 
     status = commands.status()
-    hint = "" if status.running else "\nStart it with: iexec-lite sandbox up"
-    return output.Result(payload=status.to_dict(), text=output.render(status.to_dict()) + hint)
+    if not status.running and options.chain_json:
+        raise SandboxError(f"No sandbox is running. {_START}")
+    return _shown(status, options, "" if status.running else _START)
+
+
+def _shown(status: Status, options: argparse.Namespace, hint: str) -> output.Result:
+    """What runs; chain.json tells of it where that was asked for."""
+    payload = status.to_dict()
+    text = output.render({k: v for k, v in payload.items() if k != "chainEntries"})
+    if options.chain_json:
+        _save_chains(status)
+        text += f"\n{project.CHAIN_FILE} has {' and '.join(status.chains)} now"
+    return output.Result(payload=payload, text=f"{text}\n{hint}".rstrip("\n"))
+
+
+def _chain_file() -> dict[str, Any]:
+    from ..sdk.local import SANDBOX
+
+    return project.load(project.CHAIN_FILE, missing={"default": SANDBOX, "chains": {}})
+
+
+def _save_chains(status: Status) -> None:
+    """Put the chains that run into chain.json; the rest of it is kept.
+
+    So are keys in their entries of which the sandbox says nothing. An entry of the same name that
+    is another network is not replaced.
+    """
+    from ..protocol.chains import V6_KEYS
+    from ..sandbox.node import CHAIN_IDS
+
+    content = _chain_file()
+    chains = project.member(content, "chains", project.CHAIN_FILE)
+    for name, entry in status.chains.items():
+        own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
+        if str(own.get("id", entry["id"])) not in map(str, CHAIN_IDS.values()):
+            raise ConfigurationError(
+                f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
+                "there, then run iexec-lite sandbox status --chain-json"
+            )
+        chains[name] = {**{k: v for k, v in own.items() if k not in V6_KEYS}, **entry}
+    project.save(project.CHAIN_FILE, {**content, "chains": chains})
 
 
 def run_demo(options: argparse.Namespace) -> output.Result:

@@ -33,10 +33,12 @@ __all__ = [
     "CHAINS",
     "DEFAULT_CHAIN",
     "PUBLIC_NODES",
+    "V6_KEYS",
     "Chain",
     "ChainFile",
     "Providers",
     "Selection",
+    "chain_entry",
     "chain_id",
     "new_chain_file",
     "node_urls",
@@ -57,6 +59,10 @@ _TEXTS = {
     "compass": "compass",
     "pocoSubgraph": "poco_subgraph",
 }
+V6_KEYS = (
+    *("id", "host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway"),
+    *("native", "useGas", "flavour", "bridge", "enterprise"),
+)
 _FLAGS = {"native": "native", "useGas": "use_gas"}
 _OBJECTS = {"bridge": ("bridgedChainName", "contract"), "enterprise": ("enterpriseSwapChainName",)}
 _CHAIN_KEYS = (*_TEXTS, *_FLAGS, *_OBJECTS, "id", "flavour", "rules")
@@ -67,6 +73,26 @@ def new_chain_file() -> dict[str, object]:
     """The ``chain.json`` of a new project."""
     today = [chain.name for chain in CHAINS.values() if not chain.legacy]
     return {"default": DEFAULT_CHAIN, "chains": {name: {} for name in today}}
+
+
+def chain_entry(chain: Chain) -> dict[str, object]:
+    """The entry of ``chain.json`` that says all of a record that V6 has a key for, and no more.
+
+    V6 refuses other keys. What the record has not is an empty text, lest a default of V6 stand in.
+    ``bridgedChainId`` is no key of the documents, but without it V6's bridge commands do nothing.
+    """
+    entry: dict[str, object] = {"id": str(chain.id)}
+    entry |= {key: getattr(chain, _TEXTS[key]) or "" for key in V6_KEYS if key in _TEXTS}
+    entry |= {"native": chain.native, "useGas": chain.gas_price != 0, "flavour": chain.flavour}
+    if chain.bridge_contract is not None:
+        entry["bridge"] = {
+            "bridgedChainName": chain.bridged_chain,
+            "bridgedChainId": str(chain.bridged_chain_id),
+            "contract": chain.bridge_contract,
+        }
+    if chain.enterprise_twin is not None:
+        entry["enterprise"] = {"enterpriseSwapChainName": chain.enterprise_twin}
+    return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +191,7 @@ class ChainFile:
                 'Missing RPC host, no "host" key in "chain.json" and no default value for chain '
                 f"{chain.id}"
             )
-        chain, bridged = self._bridge(chain, entry, extra)
+        chain, bridged = self._bridge(chain, extra)
         chain, twin = self._twin(chain, entry, extra)
         return Selection(chain=chain, bridged=bridged, twin=twin, providers=self.providers)
 
@@ -180,17 +206,8 @@ class ChainFile:
                 return candidate, {}
         raise ConfigurationError(f'Missing "{name}" chain in "chain.json"')
 
-    def _bridge(
-        self, chain: Chain, entry: Entry, extra: Mapping[str, Chain]
-    ) -> tuple[Chain, Chain | None]:
+    def _bridge(self, chain: Chain, extra: Mapping[str, Chain]) -> tuple[Chain, Chain | None]:
         """The chain with its bridge, and the chain at the other end."""
-        bridge = cast("Entry | None", entry.get("bridge"))
-        if bridge is not None:  # replaces the default one entirely
-            chain = chain.with_overrides(
-                bridge_contract=bridge["contract"],
-                bridged_chain=bridge["bridgedChainName"],
-                bridged_chain_id=None,
-            )
         if chain.bridged_chain is None:
             return chain, None
         name, other = self._find(chain.bridged_chain, extra)
@@ -233,6 +250,13 @@ def _build(name: str, entry: Entry, extra: Mapping[str, Chain]) -> Chain:
     for key, attribute in {**_TEXTS, **_FLAGS}.items():
         if key in entry and not (key == "hub" and not entry[key]):
             changes[attribute] = None if entry[key] == "" else entry[key]
+    if "bridge" in entry:  # replaces the default one entirely
+        bridge = cast("Entry", entry["bridge"])
+        changes |= {
+            "bridge_contract": bridge["contract"],
+            "bridged_chain": bridge["bridgedChainName"],
+            "bridged_chain_id": None,
+        }
     if "rules" in entry:
         changes["rules"] = rules_named(entry["rules"])
     return base.with_overrides(**changes)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..errors import IExecError, SandboxError
 from ..net.http import Http
 from ..net.rpc import Rpc
+from ..protocol.chains import chain_entry
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
 from ..sdk.local import sandbox_records
 from . import accounts
@@ -60,12 +61,13 @@ class Status:
     iexec_gateway: str | None = None
     ipfs_gateway: str | None = None
     hub: str | None = None
-    chains: tuple[str, ...] = ()
+    chains: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form; the URLs have the names of ``chain.json``. ``chains`` are the names that
-        can be worked on: ``sandbox`` and, for some flavours and with a bridge, its twin.
+        can be worked on: ``sandbox`` and, for some flavours and with a bridge, its twin;
+        ``chainEntries`` what stands for them in a ``chain.json``, also of V6.
 
         ``accountsFile`` holds the (public) keys of ``accounts``; ``appsFile`` may be written by the
         user: which command stands for which app; ``log`` tells what the worker does.
@@ -82,6 +84,7 @@ class Status:
                 "ipfsGateway": self.ipfs_gateway,
                 "hub": self.hub,
                 "chains": list(self.chains),
+                "chainEntries": {name: dict(entry) for name, entry in self.chains.items()},
                 "accounts": dict(self.accounts),
                 "accountsFile": str(Path(self.folder) / "accounts.json"),
                 "appsFile": str(Path(self.folder) / "apps.json"),
@@ -172,7 +175,7 @@ def status() -> Status:
         iexec_gateway=str(chain["iexec_gateway"]),
         ipfs_gateway=str(chain["ipfs_gateway"]),
         hub=str(chain["hub"]),
-        chains=tuple(sandbox_records()),
+        chains={name: chain_entry(chain) for name, chain in sandbox_records().items()},
         accounts=accounts.addresses(),
     )
 

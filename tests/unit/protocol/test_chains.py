@@ -11,7 +11,16 @@ from iexec_lite.errors import ConfigurationError, ValidationError
 from iexec_lite.eth import eip712
 from iexec_lite.eth.codec import address_to_bytes, to_hex
 from iexec_lite.protocol import chains
-from iexec_lite.protocol.chains import CHAINS, Chain, ChainFile, Providers, node_urls, resolve
+from iexec_lite.protocol.chains import (
+    CHAINS,
+    V6_KEYS,
+    Chain,
+    ChainFile,
+    Providers,
+    chain_entry,
+    node_urls,
+    resolve,
+)
 from iexec_lite.protocol.rules import V6, V9
 
 HUB = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
@@ -534,6 +543,25 @@ def test_extra_records() -> None:
     )
 
 
+@pytest.mark.parametrize("chain", [each for each in CHAINS.values() if each.host], ids=str)
+def test_an_entry_says_what_v6_can_know(chain: Chain) -> None:
+    """Read back over an unknown network, it gives the record again but for what V6 has no key."""
+    entry = chain_entry(chain)
+    assert set(entry) <= set(V6_KEYS)
+    assert {*V6_KEYS} - set(entry) <= {"bridge", "enterprise"}
+    file = ChainFile.from_dict({"chains": {chain.name: entry}})
+    found = file.select(chain.name).chain
+    assert found.with_overrides(use_gas=chain.use_gas) == chain
+    assert found.gas_price == chain.gas_price
+    entry["id"] = "65535"
+    lone = {k: v for k, v in entry.items() if k not in ("bridge", "enterprise")}
+    own = ChainFile.from_dict({"chains": {"own": lone}}).select("own").chain
+    for name in ("host", "hub", "sms", "result_proxy", "ipfs_gateway", "iexec_gateway"):
+        assert getattr(own, name) == getattr(chain, name)
+    assert (own.native, own.flavour) == (chain.native, chain.flavour)
+    assert (own.gas_price == 0) == (chain.gas_price == 0)
+
+
 # --- bridges and twins ----------------------------------------------------------------------------
 
 
@@ -541,6 +569,24 @@ def test_default_bridge_finds_the_other_end() -> None:
     selected = ChainFile(chains={"mainnet": {"host": "https://n.example"}}).select("134")
     assert selected.bridged == resolve("mainnet").with_overrides(host="https://n.example")
     assert selected.chain.bridge_contract == resolve(134).bridge_contract
+
+
+def test_own_chains_know_each_others_end_of_the_bridge() -> None:
+    chains = {
+        here: {
+            "id": number,
+            "host": f"https://{here}.example",
+            "bridge": {"bridgedChainName": there, "contract": contract},
+        }
+        for here, there, number, contract in (
+            ("one", "two", "65534", OTHER),
+            ("two", "one", "65535", HUB),
+        )
+    }
+    selected = ChainFile.from_dict({"chains": chains}).select("one")
+    assert selected.bridged is not None
+    assert (selected.chain.bridge_contract, selected.chain.bridged_chain_id) == (OTHER, 65535)
+    assert selected.bridged.bridge_contract == HUB
 
 
 def test_own_bridge_replaces_the_default_entirely() -> None:
