@@ -28,6 +28,7 @@ GROUPS = {  # each in the module of its name
     "wallet": "create, import and show wallets",
     "order": "write and sign orders",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
+    "completion": "completion of commands and options in your shell",
 }
 EXAMPLES = f"""examples:
   {PROG} sandbox demo          see a whole purchase, from an empty folder to its result

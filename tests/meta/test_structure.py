@@ -20,6 +20,7 @@ SEAMS = {
     "eth_keys": {"eth/crypto.py"},
     "Crypto": {"eth/crypto.py"},
     "urllib3": {"net/backend.py"},
+    "shtab": {"cli/completion.py"},
 }
 SENDS = ("eth_sendRawTransaction", "eth_sendTransaction")
 
