@@ -26,7 +26,13 @@ PROG = "iexec-lite"
 GROUPS = {  # each in the module of its name
     "init": "start a project: iexec.json, chain.json and a wallet",
     "wallet": "create, import and show wallets",
+    "app": "deploy, sell and run apps",
+    "dataset": "encrypt, deploy and sell datasets",
+    "workerpool": "deploy workerpools and sell their work",
     "order": "write and sign orders",
+    "category": "kinds of tasks by their longest duration",
+    "registry": "check what the public registry asks for",
+    "info": "the contracts of a chain",
     "sandbox": "a whole local iExec: start, stop, and see the main job done",
     "completion": "completion of commands and options in your shell",
 }

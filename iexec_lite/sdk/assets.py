@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import BinaryIO, ClassVar
 
-from ..errors import ObjectNotFoundError, StateError
+from ..errors import ObjectNotFoundError, StateError, ValidationError
 from ..protocol import cipher, columns, multiaddr
 from ..protocol.contracts import REGISTRY, RESOURCE, Method
 from ..protocol.detached import SigningRequest
 from ..protocol.objects import App, Dataset, ProtocolObject, Workerpool
+from ..protocol.orders import NULL_ADDRESS
 from .authorize import Given, read_given, who
 from .context import Context
 from .records import Deployed, Resource
@@ -35,6 +36,11 @@ class Assets:
     def _deploy(self, value: ProtocolObject | Mapping[str, object], new: bool) -> Deployed:
         context, name = self._context, self.kind.capitalize()
         record = context.record(self.record, value)
+        if record.values()["owner"] == NULL_ADDRESS:
+            raise ValidationError(
+                "owner is the zero address: give the address of who is to own and sell this "
+                f"{self.kind}"
+            )
         arguments = record.packed()
         registry = context.registry(self.kind)
         predict: Method = getattr(REGISTRY, f"predict{name}")

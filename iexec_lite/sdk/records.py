@@ -20,6 +20,7 @@ __all__ = [
     "Balances",
     "BridgeTransfer",
     "CancelledOrder",
+    "Contracts",
     "Deal",
     "DealClaim",
     "DealUpdate",
@@ -146,6 +147,23 @@ class Network(Record):
     chain_id: int
     is_sidechain: bool
     is_native: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts(Record):
+    """The contracts of a network. ``rlc_address`` is None where RLC is the chain's own coin.
+
+    ``poco_version`` is as much of it as the hub's functions tell: ``5``, ``5.5`` or ``6``.
+    """
+
+    poco_version: str
+    hub_address: str
+    rlc_address: str | None
+    app_registry_address: str
+    dataset_registry_address: str
+    workerpool_registry_address: str
+    use_native: bool
+    flavour: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

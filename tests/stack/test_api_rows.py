@@ -356,6 +356,7 @@ def test_nobody_and_nowhere(shop: Shop) -> None:
     with IExec("http://127.0.0.1:1") as lost:
         for call in (
             lost.network.get_network,
+            lost.network.get_contracts,
             lost.hub.get_hub_address,
             lost.hub.get_timeout_ratio,
             lambda: lost.hub.longest(0),

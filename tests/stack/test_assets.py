@@ -207,6 +207,27 @@ def test_only_the_owner_makes_categories(sandbox: Sandbox, client: Client) -> No
     assert me.hub.count_category() == 5
 
 
+def test_an_owner_who_is_nobody(sandbox: Sandbox, client: Client) -> None:
+    me = client(sandbox, "app-provider")
+    for kind in KINDS:
+        with pytest.raises(ValidationError, match=f"owner is the zero address.*this {kind}"):
+            deploy(me, kind, owner="0x" + "0" * 40)
+
+
+def test_contracts(any_sandbox: Sandbox, client: Client) -> None:
+    deployment, native = any_sandbox.deployment, any_sandbox.flavour == "native"
+    found = client(any_sandbox, "requester").network.get_contracts()
+    assert found.rlc_address == (None if native else client(any_sandbox, "admin")._context.token)
+    assert found.to_dict() == {
+        "pocoVersion": "5",  # the contracts of 5.3, whose deals have no sponsor
+        "hubAddress": deployment.hub,
+        **({} if native else {"rlcAddress": found.rlc_address}),
+        **{f"{kind}RegistryAddress": deployment.registries[kind] for kind in KINDS},
+        "useNative": native,
+        "flavour": "standard",
+    }
+
+
 def test_network(any_sandbox: Sandbox, client: Client) -> None:
     found = client(any_sandbox, "requester").network.get_network()
     native = any_sandbox.flavour == "native"
