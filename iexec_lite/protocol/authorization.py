@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from ..errors import SignatureError, ValidationError
 from ..eth.codec import address_to_bytes, checksum_address, from_hex, to_hex
@@ -23,6 +24,7 @@ __all__ = [
     "RESULT_PROXY",
     "Authorization",
     "app_secret_digest",
+    "login_service",
     "new_challenge",
     "read_challenge",
     "web2_secret_digest",
@@ -66,6 +68,18 @@ def read_challenge(answer: object, service: str, chain_id: int) -> TypedData:
             f"{data!r}"
         )
     return expected
+
+
+def login_service(payload: TypedData | bytes) -> str | None:
+    """The service that a challenge logs in to; None for anything else."""
+    if isinstance(payload, TypedData):
+        for service in (MARKET, RESULT_PROXY):
+            try:
+                read_challenge(payload.to_dict(), service, cast("int", payload.domain.chain_id))
+            except ValidationError:
+                continue
+            return service
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

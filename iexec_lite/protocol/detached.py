@@ -16,18 +16,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from ..errors import SignatureError, ValidationError
-from ..eth.codec import from_hex, to_hex
+from ..eth.codec import checksum_address, from_hex, to_hex
 from ..eth.crypto import random_bytes
 from ..eth.eip712 import Domain, TypedData
 from ..eth.signer import hash_message, proved_signature
 from .networks import chain_id
-from .orders import SIGNED_ORDER_KINDS, Order, Requestorder, SignedOrder, typed_data
+from .orders import (
+    SIGNED_ORDER_KINDS,
+    Order,
+    Requestorder,
+    SignedOrder,
+    domain,
+    typed_data,
+)
 from .values import parse_address
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
 
-__all__ = ["SignedRequest", "SigningRequest", "order_request", "signed_order"]
+__all__ = [
+    "SignedRequest",
+    "SigningRequest",
+    "order_request",
+    "requested_order",
+    "signed_order",
+]
 
 FORMAT = "iexec_lite signing request 1"
 
@@ -115,12 +128,16 @@ class SigningRequest:
             )
         return found
 
-    def sign(self, signer: Signer) -> SignedRequest:
-        """Signed with the key that was asked for. SignatureError with another one."""
+    def require(self, signer: Signer) -> None:
+        """Raise SignatureError unless ``signer`` is who was asked to sign."""
         if signer.address != self.address:
             raise SignatureError(
                 f"this is to be signed by {self.address}, the wallet is {signer.address}"
             )
+
+    def sign(self, signer: Signer) -> SignedRequest:
+        """Signed with the key that was asked for. SignatureError with another one."""
+        self.require(signer)
         signature = (
             signer.sign_message(self.payload)
             if isinstance(self.payload, bytes)
@@ -188,15 +205,25 @@ def order_request(
     )
 
 
-def signed_order(request: SignedRequest, domain: Domain) -> SignedOrder:
-    """The signed order in a signed request. ValidationError if it is none of this ``domain``."""
+def requested_order(request: SigningRequest) -> tuple[SignedOrder, str] | None:
+    """The order that a request is about, ``sign`` empty, and its hub's address; None if none."""
     payload = request.payload
     kinds = {kind.solidity: kind for kind in SIGNED_ORDER_KINDS.values()}
     kind = kinds.get(payload.struct.name) if isinstance(payload, TypedData) else None
     if kind is None or not isinstance(payload, TypedData):
+        return None
+    order = kind.from_dict({**payload.struct.to_json(payload.message), "sign": "0x"})
+    hub = checksum_address(payload.domain.verifying_contract or bytes(20))
+    same = typed_data(order, domain(request.chain_id, hub)) == payload
+    return (order, hub) if same else None
+
+
+def signed_order(request: SignedRequest, domain: Domain) -> SignedOrder:
+    """The signed order in a signed request. ValidationError if it is none of this ``domain``."""
+    found = requested_order(request)
+    if found is None:
         raise ValidationError(f"the document is no order but {request.summary}")
-    values = payload.struct.to_json(payload.message)
-    order = kind.from_dict({**values, "sign": to_hex(request.signature)})
-    if typed_data(order, domain) != payload:
+    order = found[0]
+    if typed_data(order, domain) != request.payload:
         raise ValidationError(f"the order is for another hub or chain: it is {request.summary}")
-    return order
+    return order.signed(order.salt, to_hex(request.signature))

@@ -346,6 +346,11 @@ class Context:
         """Whether the same call was made before and its outcome is unknown: it would be resumed."""
         return self.transactions.unfinished(self._intent(operation, arguments)) is not None
 
+    def left(self, operation: str, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
+        """The ``note`` of the same call made before, if its outcome is unknown."""
+        entry = self.transactions.unfinished(self._intent(operation, arguments))
+        return None if entry is None else entry.note
+
     def _intent(self, operation: str, arguments: Mapping[str, object]) -> Intent:
         from .intent import Intent
 

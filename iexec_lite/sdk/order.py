@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
-from ..protocol import detached, matching, orders
+from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.ids import task_id
@@ -26,9 +26,9 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from .facts import match_facts
+from . import match
 from .publish import Publishing
-from .records import CancelledOrder, MatchEstimate, MatchResult, PublishedOrder
+from .records import CancelledOrder, MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 
 __all__ = ["Orders"]
 
@@ -287,12 +287,29 @@ class Orders(Publishing):
 
     # -- match --------------------------------------------------------------------------------
 
+    def create_matching_requestorder(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+        tag_as_given: bool = False,
+        **fields: object,
+    ) -> Requestorder:
+        """The request order that buys one task of these offers: at their prices, from this pool.
+
+        ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
+        before what follows from the offers. :meth:`match_orders` takes it unsigned.
+        """
+        offers = match.terms(apporder, datasetorder, workerpoolorder)
+        return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
+
     def match_orders(
         self,
         *,
         apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
         workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
         datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
         check_request: bool = True,
         new: bool = False,
@@ -301,29 +318,41 @@ class Orders(Publishing):
 
         Everything the contracts would refuse is checked first, against the chain, and reported at
         once as MatchError with all reasons; nothing is sent then. The requester's account on the
-        hub pays, whoever sends.
+        hub pays, whoever sends. A ``Requestorder`` that is not signed yet is signed after the
+        checks; the same purchase again resumes one of unknown outcome, under the salt of then.
         """
         context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
 
         def check() -> None:
             if check_request:
                 self._check_request(bundle.requestorder)
-            facts = match_facts(context, bundle)
-            matching.check(bundle, facts, context.chain.rules).raise_if_bad()
+            match.report(context, bundle, unsigned).raise_if_bad()
 
-        hashes = {order.name: orders.order_hash(order, context.domain) for order in bundle.orders()}
+        meaning = match.meaning(bundle, unsigned, context.domain)
+        note = None
+        if unsigned is not None:
+            note = None if new else context.left("matchOrders", meaning)
+            if note is None:
+                check()
+                signed = orders.sign_order(unsigned, context.signer, context.domain)
+                note = {"requestorder": signed.to_dict()}
+            bundle = match.with_request(bundle, note)
         sent = context.send(
             "matchOrders",
-            hashes,
+            meaning,
             context.hub,
             HUB.matchOrders.encode(*bundle),
             expect=[(EVENTS.OrdersMatched, context.hub)],
-            check=check,
+            check=check if unsigned is None else None,
             new=new,
+            note=note,
         )
+        if sent.note is not None:  # resumed: the request order is that of the first attempt
+            bundle = match.with_request(bundle, sent.note)
         dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
-        first = self._first_index(dealid, hashes["requestorder"], sent.tx_hash)
+        request_hash = orders.order_hash(bundle.requestorder, context.domain)
+        first = self._first_index(dealid, request_hash, sent.tx_hash)
         return MatchResult(
             dealid=dealid,
             volume=volume,
@@ -336,27 +365,33 @@ class Orders(Publishing):
         *,
         apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
         workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: SignedRequestorder | PublishedOrder[SignedRequestorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
         datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
     ) -> MatchEstimate:
         """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
 
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
-        context = self._context
-        bundle = _bundle(apporder, datasetorder, workerpoolorder, requestorder)
-        report = matching.check(bundle, match_facts(context, bundle), context.chain.rules)
+        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match.report(self._context, bundle, unsigned)
         report.but_for_money().raise_if_bad()
-        return MatchEstimate(
-            volume=report.volume,
-            total=report.total,
-            app_price=report.app_price,
-            dataset_price=report.dataset_price,
-            workerpool_price=report.workerpool_price,
-            workerpool_stake=report.workerpool_stake,
-            requester_shortfall=report.requester_shortfall,
-            workerpool_shortfall=report.workerpool_shortfall,
-        )
+        return MatchEstimate(**match.figures(report))
+
+    def check_match_orders(
+        self,
+        *,
+        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
+        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
+        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
+        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
+    ) -> MatchCheck:
+        """As :meth:`estimate_match_orders`, but what stands against the match is no error.
+
+        All of it is in ``reasons``, missing money too. Needs no signer.
+        """
+        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match.report(self._context, bundle, unsigned)
+        return MatchCheck(**match.figures(report), reasons=report.reasons)
 
     def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
         """The index of a new deal's first task; it is 0 for the first deal of a request order."""
@@ -374,20 +409,3 @@ class Orders(Publishing):
             ) from error
         assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
         return int(deal["botFirst"])
-
-
-def _bundle(app: object, dataset: object, workerpool: object, request: object) -> matching.OrderSet:
-    """The four orders of a match, from whatever form they came in."""
-    return matching.OrderSet(
-        apporder=_signed(SignedApporder, app),
-        datasetorder=orders.NULL_DATASETORDER
-        if dataset is None
-        else _signed(SignedDatasetorder, dataset),
-        workerpoolorder=_signed(SignedWorkerpoolorder, workerpool),
-        requestorder=_signed(SignedRequestorder, request),
-    )
-
-
-def _signed(kind: type[S], order: object) -> S:
-    found = order.order if isinstance(order, PublishedOrder) else order
-    return kind.from_dict(found)  # type: ignore[arg-type]  # it refuses what is no order

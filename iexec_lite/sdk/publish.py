@@ -51,11 +51,16 @@ class Publishing:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def publish_challenge(self, address: str | None = None) -> SigningRequest:
+    def publish_challenge(
+        self, address: str | None = None, *, order: Order | None = None
+    ) -> SigningRequest:
         """The login challenge for one publication or its withdrawal, to be signed elsewhere.
 
-        ``address`` is who will sign, by default the wallet. A challenge serves once.
+        ``address`` is who will sign, by default the owner of ``order``, else the wallet. A
+        challenge serves once.
         """
+        if order is not None and address is None:
+            address = self._owner(order)
         return login_challenge(self._context, MARKET, self._context.market.challenge, address)
 
     # -- publish ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ..protocol.ids import task_ids
 
 if TYPE_CHECKING:
+    from ..protocol.matching import Reason
     from ..protocol.orders import SignedOrder
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "DealUpdate",
     "Deployed",
     "MarketDeal",
+    "MatchCheck",
     "MatchEstimate",
     "MatchResult",
     "Network",
@@ -226,6 +228,18 @@ class MatchEstimate(Record):
     workerpool_stake: int
     requester_shortfall: int
     workerpool_shortfall: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchCheck(MatchEstimate):
+    """A :class:`MatchEstimate` of orders that may not match, and all ``reasons`` why not."""
+
+    reasons: tuple[Reason, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """With each reason as ``{"code", "text"}``."""
+        reasons = [{"code": reason.code, "text": reason.text} for reason in self.reasons]
+        return {**Record.to_dict(self), "reasons": reasons}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from iexec_lite import IExec
-from iexec_lite.errors import MatchError
+from iexec_lite.errors import MatchError, ValidationError
 from iexec_lite.eth.codec import from_hex, to_hex
 from iexec_lite.eth.crypto import random_bytes
 from iexec_lite.net.rpc import RpcError
@@ -615,8 +615,18 @@ def test_an_estimate_tells_what_is_missing(market: Market) -> None:
     fields["requestorder"]["workerpoolmaxprice"] = price
     bundle = market.sign(fields)
     buyer = market.client("requester")
-    assert codes(market.agree(bundle)) == ["workerpool-stake", "requester-stake"]
+    report = market.agree(bundle)
+    assert codes(report) == ["workerpool-stake", "requester-stake"]
     estimate = buyer.order.estimate_match_orders(**bundle._asdict())
+    with IExec(market.sandbox.chain) as anybody:
+        check = anybody.order.check_match_orders(**bundle._asdict())
+        with pytest.raises(ValidationError, match="app is a required field"):
+            anybody.order.check_match_orders(**{**bundle._asdict(), "apporder": {}})
+    assert check.reasons == report.reasons
+    assert check.to_dict() == {
+        **estimate.to_dict(),
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in report.reasons],
+    }
     assert estimate.requester_shortfall == estimate.total - REQUESTER_STAKE > 0
     assert estimate.workerpool_shortfall == estimate.workerpool_stake - POOL_STAKE > 0
     buyer.account.deposit(estimate.requester_shortfall)

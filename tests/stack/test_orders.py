@@ -254,6 +254,54 @@ def test_it_is_resumed_not_refused(
         act()
 
 
+def test_an_unsigned_purchase_is_made_once(sandbox: Sandbox, client: Client, signed: Any) -> None:
+    """Its request order is signed by the match, under a new salt each time it is really new."""
+    four, buyer = signed(sandbox), client(sandbox, "requester")
+    offers = {name: order for name, order in four.items() if name != "requestorder"}
+    request = buyer.order.create_matching_requestorder(**offers, params="hi")
+    pool, given = offers["workerpoolorder"].workerpool, four["requestorder"].to_dict()
+    expected = {**given, "workerpool": pool, "volume": "1", "params": request.params}
+    assert request.to_dict().items() == expected.items() - {
+        (name, given[name]) for name in ("salt", "sign")
+    }
+    assert buyer.order.estimate_match_orders(**offers, requestorder=request).volume == 1
+
+    def act(**options: Any) -> Any:
+        return buyer.order.match_orders(
+            **offers, requestorder=request, check_request=False, **options
+        )
+
+    rpc = sandbox.node.rpc
+    rpc.request("evm_setAutomine", (False,))
+    try:
+        buyer._context.transactions.timeout = 0.3
+        with pytest.raises(OutcomeUnknownError) as caught:
+            act()
+    finally:
+        rpc.request("evm_setAutomine", (True,))
+    sandbox.node.mine()
+    made = act()
+    assert made.tx_hash == caught.value.tx_hash
+    assert list(made.taskids) == [0]
+    again = [act(), act(new=True)]  # each a purchase of its own
+    assert len({made.dealid, *(each.dealid for each in again)}) == 3
+    with pytest.raises(ValidationError, match="apporder is fully consumed"):
+        act()
+    somebody = client(sandbox, "beneficiary").order
+    with pytest.raises(ValidationError, match="app: 0x12 is not a valid ethereum address"):
+        somebody.create_matching_requestorder(**offers, app="0x12")
+
+
+def test_only_the_requester_signs_a_purchase(sandbox: Sandbox, client: Client, signed: Any) -> None:
+    four = signed(sandbox)
+    offers = {name: order for name, order in four.items() if name != "requestorder"}
+    requester = accounts.signer("requester").address
+    somebody = client(sandbox, "beneficiary").order
+    request = somebody.create_matching_requestorder(**offers, requester=requester)
+    with pytest.raises(ValidationError, match="Invalid order signer, must be the requester"):
+        somebody.match_orders(**offers, requestorder=request, check_request=False)
+
+
 def test_params_that_are_no_json(sandbox: Sandbox, client: Client, unsigned: Any) -> None:
     """An order is taken as it was signed; whoever asks is told that workers may not understand."""
     four = unsigned(sandbox)

@@ -52,7 +52,7 @@ ROWS = [
 def test_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     assert text.table(ROWS) == (
-        "   price  tasks     app\n 0.5 RLC     10    0xab\n12.0 RLC   1000  0xcdef"
+        "   price  tasks  app\n 0.5 RLC     10  0xab\n12.0 RLC   1000  0xcdef"
     )
     assert text.table([]) == ""
     monkeypatch.setenv("COLUMNS", "20")

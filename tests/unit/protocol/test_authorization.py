@@ -14,6 +14,7 @@ from iexec_lite.protocol.authorization import (
     RESULT_PROXY,
     Authorization,
     app_secret_digest,
+    login_service,
     new_challenge,
     read_challenge,
     web2_secret_digest,
@@ -95,6 +96,14 @@ def test_new_challenge_is_the_one_read() -> None:
 def test_what_is_no_challenge_of_the_service_is_refused(answer: Any) -> None:
     with pytest.raises(ValidationError):
         read_challenge(answer, MARKET, 133)
+
+
+def test_which_service_a_login_is_for() -> None:
+    for service in (MARKET, RESULT_PROXY):
+        assert login_service(new_challenge(service, 134, "text")) == service
+    assert login_service(new_challenge("iExec Gate", 134, "text")) is None
+    assert login_service(new_challenge(MARKET, 134, "")) is None
+    assert login_service(b"iExec Gateway") is None
 
 
 def test_an_order_is_no_challenge() -> None:

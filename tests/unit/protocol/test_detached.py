@@ -10,6 +10,7 @@ import pytest
 
 from iexec_lite.errors import SignatureError, ValidationError
 from iexec_lite.eth.codec import to_hex
+from iexec_lite.eth.eip712 import Domain
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.authorization import MARKET, new_challenge, web3_secret_digest
@@ -17,6 +18,7 @@ from iexec_lite.protocol.detached import (
     SignedRequest,
     SigningRequest,
     order_request,
+    requested_order,
     signed_order,
 )
 
@@ -50,6 +52,16 @@ def test_an_order_signed_elsewhere_is_the_order_signed_here(order: orders.Order)
     assert signed_order(back, DOMAIN) == orders.sign_order(order, KEY, DOMAIN, salt=SALT)
     assert request.what in ("sign an apporder", f"sign a {order.name}")
     assert request.summary == f"{order.solidity} for 'iExecODB' version '5.0.0' on chain 134"
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_what_a_request_is_about(order: orders.Order) -> None:
+    request = order_request(order, KEY.address, DOMAIN, salt=SALT)
+    assert requested_order(request) == (order.salted(SALT), HUB)
+    foreign = order_request(order, KEY.address, Domain("other", "5.0.0", 134, bytes(20)))
+    assert requested_order(foreign) is None
+    for other in (message_request(), challenge_request()):
+        assert requested_order(other) is None
 
 
 def test_each_request_has_a_salt_of_its_own() -> None:

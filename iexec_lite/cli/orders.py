@@ -1,0 +1,223 @@
+"""What the commands of ``order`` share: the four kinds, orders.json, and orders for people.
+
+Each kind of order is done for itself: one that fails does not keep the others from being done, and
+fails the command at the end (cli.md §8.8).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..errors import (
+    ConfigurationError,
+    IExecError,
+    MarketCallError,
+    SmsCallError,
+    StateError,
+    ValidationError,
+)
+from ..sdk import files
+from . import output, project, prompts
+
+if TYPE_CHECKING:
+    from ..protocol.chains import Chain
+    from ..protocol.orders import Order, SignedOrder
+    from ..protocol.rules import Rules
+    from ..sdk.client import IExec
+    from .wallets import Wallet
+
+__all__ = [
+    "RESOURCES",
+    "Attempts",
+    "ask",
+    "attempt",
+    "chosen",
+    "describe",
+    "fetch",
+    "parse_hash",
+    "read",
+    "read_document",
+    "request_checked",
+    "stored",
+    "stored_order",
+    "summary",
+]
+
+RESOURCES = ("app", "dataset", "workerpool", "request")  # in the order of V6; "apporder" …
+NONE_CHOSEN = (
+    "No option specified, you should choose one (--app | --dataset | --workerpool | --request)"
+)
+_HASH = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
+
+
+# -- kind by kind -----------------------------------------------------------------------------
+
+
+def chosen(options: argparse.Namespace) -> list[str]:
+    """The resources whose options were given, at least one."""
+    names = [name for name in RESOURCES if getattr(options, name) not in (None, False)]
+    if not names:
+        raise ConfigurationError(NONE_CHOSEN)
+    return names
+
+
+class Attempts:
+    """What was done, by ``apporder`` …, the lines that tell of it, and what failed."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, object] = {}
+        self.lines: list[str] = []
+        self.failures: list[str] = []
+
+    def result(self, title: str) -> output.Result:
+        """As the result of the command."""
+        return output.Result(
+            payload=self.done, text="\n".join(self.lines), failures=self.failures, title=title
+        )
+
+
+def attempt(
+    names: Sequence[str], work: Callable[[str], tuple[object, str]], wallet: Wallet | None = None
+) -> Attempts:
+    """Run ``work(resource)`` → (payload, text) for each of them, whatever becomes of the others.
+
+    A wallet that does not open ends it: there is no use in asking for the password again.
+    """
+    found = Attempts()
+    for name in names:
+        try:
+            payload, text = work(name)
+        except IExecError as error:
+            if wallet is not None and error is wallet.failure:
+                raise
+            found.failures.append(f"{name}order: {error.message}")
+        except KeyboardInterrupt:
+            if not found.done:
+                raise
+            found.failures.append(f"{name}order: Interrupted")
+            break
+        else:
+            found.done[f"{name}order"] = payload
+            found.lines.append(text)
+    return found
+
+
+# -- where orders come from -------------------------------------------------------------------
+
+
+def stored(chain: Chain) -> tuple[dict[str, object], dict[str, object]]:
+    """The orders of this chain in orders.json, and the whole file."""
+    content = project.load(project.ORDERS_FILE, missing={})
+    return project.member(content, str(chain.id), project.ORDERS_FILE), content
+
+
+def stored_order(chain: Chain, resource: str, missing: str) -> SignedOrder:
+    """The signed order in orders.json; without one an error that says ``missing``."""
+    found = stored(chain)[0].get(f"{resource}order")
+    if found is not None:
+        return read(resource, found, project.ORDERS_FILE)
+    if not os.path.lexists(project.ORDERS_FILE):
+        raise ConfigurationError(
+            f'Missing {project.ORDERS_FILE}. You probably forgot to run "iexec-lite order sign"'
+        )
+    raise ConfigurationError(missing)
+
+
+def parse_hash(resource: str, text: str) -> str:
+    """An order hash that a person wrote."""
+    if not _HASH.match(text):
+        raise ValidationError(f"Invalid {resource}order hash: {text[:80]} is not 0x and 64 digits")
+    return text.lower()
+
+
+def fetch(
+    client: IExec, resource: str, order_hash: str, options: argparse.Namespace
+) -> SignedOrder:
+    """The order that the marketplace has under this hash."""
+    kind = f"{resource}order"
+    output.info(f"Fetching {kind} {order_hash} from iexec marketplace", options)
+    try:
+        found: SignedOrder = getattr(client.orderbook, f"fetch_{kind}")(order_hash).order
+    except MarketCallError as error:
+        if error.details.get("status") != 404:
+            raise
+        text = f"{kind} {order_hash} is not published on iexec marketplace"
+        raise MarketCallError(text, details=error.details, cause=error) from error
+    return found
+
+
+def read_document(name: str) -> dict[str, object]:
+    """A file with a JSON object."""
+    from ..eth.codec import load_json
+
+    try:
+        content = load_json(files.read_text(name))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not JSON: {error}", cause=error) from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{name} must hold a JSON object")
+    return content
+
+
+def read(resource: str, value: object, where: str) -> SignedOrder:
+    """A signed order from the file ``where``."""
+    from ..protocol.orders import SIGNED_ORDER_KINDS
+
+    kind = SIGNED_ORDER_KINDS[f"{resource}order"]
+    try:
+        return kind.from_dict(value)  # type: ignore[arg-type]  # it refuses what is no order
+    except ValidationError as error:
+        text = f"{kind.name} in {where}: {error.message}"
+        raise ValidationError(text, errors=error.errors, cause=error) from error
+
+
+@contextmanager
+def request_checked() -> Iterator[None]:
+    """What a request lacks is told with the option that leaves it unchecked."""
+    try:
+        yield
+    except (StateError, SmsCallError) as error:
+        raise StateError(
+            f"Request requirements check failed: {error.message} (If you consider this is not an "
+            "issue, use --skip-request-check to skip request requirement check)",
+            cause=error,
+        ) from error
+
+
+# -- for people -------------------------------------------------------------------------------
+
+
+def describe(order: Order, rules: Rules) -> dict[str, str]:
+    """The members of an order as a person reads them; those that say nothing are left out."""
+    from ..protocol.columns import NRLC, TAG
+    from ..protocol.orders import NULL_ADDRESS
+    from . import text
+
+    shown = {}
+    for name, column in order.fields():
+        value = getattr(order, name)
+        if name in ("salt", "sign") or value == NULL_ADDRESS or (name == "trust" and value < 2):
+            continue
+        if column is NRLC["column"]:
+            value = text.rlc(value)
+        elif column is TAG["column"]:
+            value = text.tag_names(value, rules)
+        shown[name] = str(value)
+    return shown
+
+
+def summary(values: Mapping[str, object]) -> str:
+    """Members as indented lines, to stand under a headline."""
+    return output.render(values, 2)
+
+
+def ask(question: str, about: Mapping[str, object], options: argparse.Namespace) -> None:
+    """Have a person agree to ``question``, who sees what it is ``about`` below it."""
+    seen = f"{question}\n{summary(about)}\n" if prompts.interactive(options) else question
+    if not prompts.confirm(seen, options):
+        raise IExecError("Operation aborted by user.")
