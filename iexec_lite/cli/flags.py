@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from ..protocol.chains import Chain
     from .parser import CommandParser
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "add_node",
     "add_transaction",
     "amount",
+    "nrlc",
     "send_options",
 ]
 
@@ -105,6 +107,13 @@ def add_amount_option(parser: CommandParser, name: str, meaning: str) -> None:
 def amount(text: str, default_unit: str) -> str:
     """An amount as the library reads it: with the unit that it was given, or else this one."""
     return text if " " in text else f"{text} {default_unit}"
+
+
+def nrlc(text: str, chain: Chain, default_unit: str = "nRLC") -> int:
+    """An amount of the chain's money; on an enterprise chain eRLC and neRLC are units too."""
+    from ..protocol.units import parse_erlc, parse_rlc
+
+    return (parse_erlc if chain.enterprise else parse_rlc)(text, default_unit)
 
 
 def add_list_option(parser: CommandParser, name: str, metavar: str, meaning: str) -> None:

@@ -10,7 +10,7 @@ import sys
 from ..errors import ConfigurationError, IExecError, ValidationError
 from ..sdk import files
 
-__all__ = ["confirm", "password", "read_secret"]
+__all__ = ["confirm", "hidden", "password", "read_secret"]
 
 MAX_SECRET_FILE = 4096  # bytes
 ENVIRONMENT = "IEXEC_LITE_PASSWORD"
@@ -46,17 +46,20 @@ def password(text: str, options: argparse.Namespace, *, new: bool = False) -> st
     """
     given = _given(options)
     if given is None:
-        if not interactive(options):
-            raise ConfigurationError(
-                f"{text}: there is nobody to ask; give --password-file FILE, --password "
-                f"or the environment variable {ENVIRONMENT}"
-            )
-        given = getpass.getpass(f"? {text}: ")
+        ways = f"--password-file FILE, --password or the environment variable {ENVIRONMENT}"
+        given = hidden(text, options, ways)
         if new and given and getpass.getpass("? Please confirm your password: ") != given:
             raise ValidationError("Password missmatch: they differ, nothing was written")
     if new and not given:
         raise ValidationError("The password is empty: nothing was written")
     return given
+
+
+def hidden(text: str, options: argparse.Namespace, ways: str) -> str:
+    """A secret that is typed and not shown; with nobody to ask an error that names other ways."""
+    if not interactive(options):
+        raise ConfigurationError(f"{text}: there is nobody to ask; give {ways}")
+    return getpass.getpass(f"? {text}: ")
 
 
 def _given(options: argparse.Namespace) -> str | None:

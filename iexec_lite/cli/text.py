@@ -22,11 +22,11 @@ __all__ = ["bars", "duration", "moment", "rlc", "size", "table", "tag_names"]
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-def rlc(nrlc: int) -> str:
-    """``1500000000`` → ``1.5 RLC``."""
+def rlc(nrlc: int, symbol: str = "RLC") -> str:
+    """``1500000000`` → ``1.5 RLC``; ``symbol`` is that of the chain."""
     from ..protocol.units import format_rlc
 
-    return f"{format_rlc(nrlc)} RLC"
+    return f"{format_rlc(nrlc)} {symbol}"
 
 
 def tag_names(tag: str, rules: Rules) -> str:

@@ -1,12 +1,21 @@
-"""``iexec-lite wallet create | import | show`` (cli.md §8.2)."""
+"""``iexec-lite wallet``: keys, balances and test money (cli.md §8.2).
+
+What moves money is in ``transfers.py``.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from . import flags, output, project, prompts, wallets
+from . import flags, output, project, prompts, transfers, wallets
 from .parser import Group
+
+if TYPE_CHECKING:
+    from ..sdk.records import FaucetAnswer
+    from ..sdk.wallet import Wallet
 
 __all__ = ["register"]
 
@@ -45,8 +54,25 @@ def register(group: Group) -> None:
         "address", nargs="?", metavar="ADDRESS", help="any address (default: your wallet)"
     )
     show.add_argument("--show-private-key", action="store_true", help="show the key in clear")
-    wallets.add_load_options(show)
-    flags.add_node(show)
+    ether = group.command(
+        "get-ETH",
+        get_ether,
+        "ask the network's faucets for test ether",
+        example="wallet get-ETH --chain sandbox",
+        aliases=["get-ether", "getETH"],
+    )
+    rlc = group.command(
+        "get-RLC",
+        get_rlc,
+        "ask the network's faucets for test RLC",
+        example="wallet get-RLC --chain sandbox",
+        aliases=["getRLC"],
+    )
+    for parser in (show, ether, rlc):
+        wallets.add_load_options(parser)
+        flags.add_node(parser)
+        flags.add_ignored_force(parser)
+    transfers.register(group)
 
 
 def create_wallet(options: argparse.Namespace) -> output.Result:
@@ -85,7 +111,10 @@ def show_wallet(options: argparse.Namespace) -> output.Result:
     """Address and balances; with ``--show-private-key`` also the key, which comes last."""
     from ..protocol.units import format_eth, format_rlc
 
-    wallet = None if options.address is not None else _own(options)
+    wallet = None
+    if options.address is None:
+        find = wallets.require if options.show_private_key else wallets.to_show
+        wallet = find(options)
     selection = project.selected_chain(options)
     address = options.address if wallet is None else wallet.address
     with project.connect(selection, options) as client:
@@ -99,17 +128,34 @@ def show_wallet(options: argparse.Namespace) -> output.Result:
         if options.show_private_key:
             shown = wallets.plain_wallet(wallet.key)
         payload["wallet"] = dict(shown)
-    shown |= {unit: balance[unit] for unit in ("ether", "RLC") if unit in balance}
+    if "ether" in balance:
+        shown["ether"] = balance["ether"]
+    shown[selection.chain.symbol] = balance["RLC"]
     return output.Result(payload=payload, text=output.render(shown))
 
 
-def _own(options: argparse.Namespace) -> wallets.Wallet:
-    try:
-        return wallets.require(options)
-    except ConfigurationError as error:
-        if options.show_private_key:
-            raise
-        raise ConfigurationError(
-            f"Failed to load wallet address from keystore: Wallet file not found ({error.message})",
-            cause=error,
-        ) from error
+def get_ether(options: argparse.Namespace) -> output.Result:
+    """Test ether, of each faucet that there is."""
+    return _ask_faucets(options, lambda wallet: wallet.get_eth)
+
+
+def get_rlc(options: argparse.Namespace) -> output.Result:
+    """Test RLC, of each faucet that there is."""
+    return _ask_faucets(options, lambda wallet: wallet.get_rlc)
+
+
+def _ask_faucets(
+    options: argparse.Namespace,
+    call: Callable[[Wallet], Callable[[str], list[FaucetAnswer]]],
+) -> output.Result:
+    """What the faucets answered; a faucet that says no is an answer too, as in V6."""
+    address = wallets.require(options).address
+    selection = project.selected_chain(options)
+    output.info(f"Using wallet {address}", options)
+    with project.connect(selection, options) as client:
+        answers = call(client.wallet)(address)
+    shown = {answer.name: answer.response for answer in answers}
+    return output.Result(
+        payload={"faucetsResponses": [answer.to_dict() for answer in answers]},
+        text=output.render(shown),
+    )

@@ -42,6 +42,7 @@ __all__ = [
     "plain_wallet",
     "prepare",
     "require",
+    "to_show",
 ]
 
 PLAIN = "wallet.json"
@@ -237,6 +238,17 @@ def require(options: argparse.Namespace) -> Wallet:
     )
 
 
+def to_show(options: argparse.Namespace) -> Wallet:
+    """As :func:`require`, in the words of V6's commands that show what is of an address."""
+    try:
+        return require(options)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"Failed to load wallet address from keystore: Wallet file not found ({error.message})",
+            cause=error,
+        ) from error
+
+
 def _keystore_files(place: Path) -> list[tuple[str, str, Path]]:
     """Date, what follows it, and path of each keystore file; the newest is the greatest."""
     if not place.is_dir():
@@ -276,6 +288,7 @@ class Wallet:
         self.path = path
         self.failure: IExecError | None = None
         self._options = options
+        self._question: str | None = None
         self._signer: KeySigner | None = None
         self._plain = plain
         self._key: PrivateKey | None = None
@@ -310,6 +323,21 @@ class Wallet:
         assert self._key is not None  # noqa: S101
         return self._key
 
+    def ask(self, question: str) -> None:
+        """Have the person agree before the first signature.
+
+        That is after every check of what is signed and before the password. What is only resumed
+        is not signed again, so nobody is asked again.
+        """
+        self._question = question
+
+    def _agreed(self) -> KeySigner:
+        if self._question is not None:
+            if not prompts.confirm(self._question, self._options):
+                raise IExecError("Operation aborted by user.")
+            self._question = None
+        return self.signer
+
     def _unlock(self) -> KeySigner:
         from ..eth import keystore
         from ..eth.signer import KeySigner
@@ -329,15 +357,15 @@ class Wallet:
 
     def sign_message(self, message: bytes) -> bytes:
         """As :class:`~iexec_lite.KeySigner`."""
-        return self.signer.sign_message(message)
+        return self._agreed().sign_message(message)
 
     def sign_typed_data(self, typed_data: TypedData) -> bytes:
         """As :class:`~iexec_lite.KeySigner`."""
-        return self.signer.sign_typed_data(typed_data)
+        return self._agreed().sign_typed_data(typed_data)
 
     def sign_transaction(self, transaction: Transaction) -> SignedTransaction:
         """As :class:`~iexec_lite.KeySigner`."""
-        return self.signer.sign_transaction(transaction)
+        return self._agreed().sign_transaction(transaction)
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -48,7 +48,8 @@ class Chain:
     nodes, see ``chains.node_urls``). ``native``: the chain's coin is RLC, and there is no token.
     ``token`` and the registries hold for this ``hub`` only. ``fixed_gas_price`` (wei) is what the
     network prescribes; :attr:`gas_price` is what to use. ``bridged_chain`` names the other end of
-    the bridge, ``enterprise_twin`` the network of the other flavour on the same chain.
+    the bridge, ``enterprise_twin`` the network of the other flavour on the same chain. ``faucet``
+    is the URL of the network's own one, if it has one (see ``faucets.py``).
     """
 
     id: int
@@ -74,6 +75,7 @@ class Chain:
     bridged_chain_id: int | None = None
     bridged_chain: str | None = None
     ens_registry: str | None = None
+    faucet: str | None = None
     enterprise_twin: str | None = None
     rules: Rules = V6
     legacy: bool = False
@@ -108,6 +110,11 @@ class Chain:
     def enterprise(self) -> bool:
         """Whether accounts need a KYC (the token is eRLC)."""
         return self.flavour == "enterprise"
+
+    @property
+    def symbol(self) -> str:
+        """What its money is called."""
+        return "eRLC" if self.enterprise else "RLC"
 
     def require_hub(self) -> str:
         """Address of the hub, or ConfigurationError with the V6 text where none is known."""

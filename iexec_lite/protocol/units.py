@@ -16,6 +16,7 @@ __all__ = [
     "format_eth",
     "format_rlc",
     "nrlc_to_wei",
+    "parse_erlc",
     "parse_eth",
     "parse_rlc",
     "shown",
@@ -30,6 +31,7 @@ WEI_DECIMALS = 18
 WEI_PER_NRLC = 10**9
 
 RLC_UNITS = {"nRLC": 0, "RLC": NRLC_DECIMALS}
+ERLC_UNITS = {**RLC_UNITS, "neRLC": 0, "eRLC": NRLC_DECIMALS}  # one eRLC is one RLC, locked up
 ETHER_UNITS = {
     "wei": 0,
     "kwei": 3,
@@ -51,6 +53,11 @@ def parse_rlc(value: object, default_unit: str = "nRLC") -> int:
     Raises ValidationError ``<value> is not a valid amount. …``.
     """
     return _parse(value, default_unit, RLC_UNITS, "token")
+
+
+def parse_erlc(value: object, default_unit: str = "nRLC") -> int:
+    """As :func:`parse_rlc`, where eRLC is about: the units neRLC and eRLC are known too."""
+    return _parse(value, default_unit, ERLC_UNITS, "token")
 
 
 def parse_eth(value: object, default_unit: str = "wei") -> int:

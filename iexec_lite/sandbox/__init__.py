@@ -7,9 +7,9 @@ loopback only; keys and chain ids are of no public chain.
 The rooms. The machine: ``folders`` (where files are kept), ``processes``, ``packages`` (what npm
 brings, and the cache), ``progress``, ``node`` (anvil). The chain: ``accounts``, ``deploy``
 (contracts), ``ens``. The services: ``server`` (HTTP for all of them), ``database``, ``cid`` and
-``store`` (files), ``sms``, ``result_proxy``, ``gateway``. The marketplace: ``market`` (what it
-does), ``market_api`` (over HTTP), ``market_input``, ``market_book``, ``market_tables``, ``watcher``
-(its eye on the chain). The worker: ``worker`` (the protocol), ``compute`` (one task),
+``store`` (files), ``sms``, ``result_proxy``, ``gateway``, ``faucet``. The marketplace: ``market``
+(what it does), ``market_api`` (over HTTP), ``market_input``, ``market_book``, ``market_tables``,
+``watcher`` (its eye on the chain). The worker: ``worker`` (the protocol), ``compute`` (one task),
 ``arguments``, ``inputs``, ``runner`` and ``result`` (one run of an app), ``uploads`` (its way to
 the result proxy). All together: ``stack``, ``bridge`` (between two of them), ``service`` (the
 background process), ``commands`` (what the command line calls) and ``demo``. Nothing is imported

@@ -151,6 +151,7 @@ def record(
         sms=services and f"{services}/sms",
         result_proxy=services and f"{services}/result",
         iexec_gateway=services and f"{services}/market",
+        faucet=services and f"{services}/faucet",
         enterprise_twin=f"{name}-{TWIN}" if enterprise else None,
         rules=V6,
     )

@@ -65,7 +65,7 @@ def require_packages() -> None:
 
 
 def _load_services() -> None:
-    from . import gateway, market_api, result_proxy, sms  # noqa: F401
+    from . import faucet, gateway, market_api, result_proxy, sms  # noqa: F401
 
 
 class Sandbox:
@@ -212,10 +212,13 @@ class Sandbox:
 
     def serve(self, port: int) -> None:
         """Start the server of all services."""
+        from .faucet import faucet_app
         from .gateway import gateway_app
         from .server import Server
 
+        chain = record(self.node, self.deployment, name=self._name)
         apps = {prefix: service.app for prefix, service in self.services.items()}
+        apps["/faucet"] = faucet_app([chain, twin_of(chain)] if chain.enterprise else [chain])
         self.server = Server({**apps, **self._apps, "": gateway_app(self.store)}, port=port)
         self._closing.callback(self.server.stop)
         self.server.start()

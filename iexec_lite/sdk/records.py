@@ -7,6 +7,7 @@ in its metadata where its JSON differs from that rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -26,6 +27,7 @@ __all__ = [
     "DealClaim",
     "DealUpdate",
     "Deployed",
+    "FaucetAnswer",
     "MarketDeal",
     "MatchCheck",
     "MatchEstimate",
@@ -132,6 +134,14 @@ class Sweep(Record):
         """The V6 JSON: what there is."""
         found = Record.to_dict(self)
         return found if self.errors else {key: found[key] for key in found if key != "errors"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaucetAnswer(Record):
+    """What a faucet said, as it said it; with a member ``error`` it gave nothing."""
+
+    name: str
+    response: Mapping[str, object] = field(metadata=NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

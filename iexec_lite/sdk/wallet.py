@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from ..errors import (
     OutcomeUnknownError,
     StateError,
@@ -15,7 +18,11 @@ from .bridge import to_mainchain, to_sidechain, wait
 from .context import Context
 from .enterprise import is_authorized, require_kyc, unwrap, wrap
 from .funds import require_funds
-from .records import Balances, BridgeTransfer, Sweep
+from .records import Balances, BridgeTransfer, FaucetAnswer, Sweep
+
+if TYPE_CHECKING:
+    from ..protocol.chains import Chain
+    from ..protocol.faucets import Faucet
 
 __all__ = ["Wallet"]
 
@@ -43,6 +50,38 @@ class Wallet:
             return Balances(wei=wei, nrlc=units.wei_to_nrlc(wei))
         nrlc = context.read(context.token, TOKEN.balanceOf, owner)
         return Balances(wei=wei, nrlc=int(str(nrlc)))
+
+    # -- test money -----------------------------------------------------------------------------
+
+    def get_eth(self, address: str) -> list[FaucetAnswer]:
+        """Ask the faucets of this network for ether; what each of them answered.
+
+        ConfigurationError where there is none, as on every network that is not for tests.
+        """
+        from ..protocol.faucets import ether_faucets
+
+        return self._ask(ether_faucets, address)
+
+    def get_rlc(self, address: str) -> list[FaucetAnswer]:
+        """Ask the faucets of this network for RLC. ApiCallError where they do not answer."""
+        from ..protocol.faucets import rlc_faucets
+
+        return self._ask(rlc_faucets, address)
+
+    def _ask(
+        self, faucets: Callable[[Chain], Sequence[Faucet]], address: str
+    ) -> list[FaucetAnswer]:
+        from ..net.faucet import ask
+
+        context = self._context
+        receiver = context.resolve(address, "address")
+        name, http = context.chain.name, context.http
+        return [
+            FaucetAnswer(name=faucet.name, response=ask(http, faucet, name, receiver))
+            for faucet in faucets(context.chain)
+        ]
+
+    # -- transfers ------------------------------------------------------------------------------
 
     def send_eth(self, amount: int | str, to: str, *, new: bool = False) -> str:
         """Send coin: ``amount`` in wei or with a unit (``"0.01 ether"``). Returns the tx hash.
@@ -97,7 +136,7 @@ class Wallet:
 
     # -- everything -----------------------------------------------------------------------------
 
-    def sweep(self, to: str) -> Sweep:
+    def sweep(self, to: str, *, new: bool = False) -> Sweep:
         """Send all that the wallet holds, RLC and coin, to ``to``, which must be no contract.
 
         The RLC goes first; if that fails nothing else is sent. What is kept back of the coin is
@@ -108,11 +147,11 @@ class Wallet:
         if context.node.request("eth_getCode", (receiver, "latest")) != "0x":
             raise StateError(f"Cannot sweep to a contract ({receiver})")
         require_kyc(context, context.address, receiver)
-        tokens = None if context.chain.native else self._sweep_tokens(receiver)
+        tokens = None if context.chain.native else self._sweep_tokens(receiver, new)
         try:
             return Sweep(
                 send_erc20_tx_hash=tokens,
-                send_native_tx_hash=self._sweep_coin(receiver),
+                send_native_tx_hash=self._sweep_coin(receiver, new),
                 errors=(),
             )
         except OutcomeUnknownError as error:
@@ -122,11 +161,11 @@ class Wallet:
             failure = f"Failed to transfer native token: {error.message}"
             return Sweep(send_erc20_tx_hash=tokens, send_native_tx_hash=None, errors=(failure,))
 
-    def _sweep_tokens(self, receiver: str) -> str | None:
+    def _sweep_tokens(self, receiver: str, new: bool) -> str | None:
         context = self._context
         intent = ("sweepERC20", {"to": receiver})  # the amount is whatever there is
         nrlc = int(str(context.read(context.token, TOKEN.balanceOf, context.address)))
-        if not nrlc and not context.unfinished(*intent):
+        if not nrlc and (new or not context.unfinished(*intent)):
             return None
         try:
             return context.send(
@@ -134,6 +173,7 @@ class Wallet:
                 context.token,
                 TOKEN.transfer.encode(receiver, nrlc),
                 expect=[(TOKEN.Transfer, context.token)],
+                new=new,
             ).tx_hash
         except OutcomeUnknownError:
             raise
@@ -145,11 +185,11 @@ class Wallet:
                 tx_hash=error.tx_hash,
             ) from error
 
-    def _sweep_coin(self, receiver: str) -> str:
+    def _sweep_coin(self, receiver: str, new: bool) -> str:
         """All but what the transaction may cost; how much gas that is, only the node knows."""
         context = self._context
         intent = ("sweepNative", {"to": receiver})
-        if context.unfinished(*intent):
+        if not new and context.unfinished(*intent):
             return context.send(*intent, receiver).tx_hash
         from ..net.rpc import quantity
 
@@ -162,7 +202,9 @@ class Wallet:
                 f"Tx fees are greater than wallet balance ({costs.max_cost} wei, {wei} wei "
                 "available)"
             )
-        return context.send(*intent, receiver, value=wei - costs.max_cost, quote=costs).tx_hash
+        return context.send(
+            *intent, receiver, value=wei - costs.max_cost, quote=costs, new=new
+        ).tx_hash
 
     # -- the bridge -----------------------------------------------------------------------------
 
@@ -207,11 +249,11 @@ class Wallet:
 
         On a standard token chain that has an enterprise twin (``enterprise_swap_conf``).
         """
-        return wrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+        return wrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
 
     def unwrap_enterprise_rlc(self, amount: int | str, *, new: bool = False) -> str:
         """Turn eRLC back into RLC: ``amount`` in nRLC or with a unit. Returns the tx hash."""
-        return unwrap(self._context, _amount(units.parse_rlc(amount), "amount"), new=new)
+        return unwrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
 
     def is_authorized(self, address: str) -> bool:
         """Whether somebody may hold eRLC. StateError on chains without it."""

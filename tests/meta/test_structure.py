@@ -277,8 +277,8 @@ PUBLIC = {
     "SignedWorkerpoolorder", "Watch", "Workerpool", "Workerpoolorder", "__version__", "errors",
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
-    "Deployed", "MarketDeal", "MatchEstimate", "MatchResult", "Network", "PublishedOrder",
-    "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
+    "Deployed", "FaucetAnswer", "MarketDeal", "MatchEstimate", "MatchResult", "Network",
+    "PublishedOrder", "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from iexec_lite import IExec
+from iexec_lite import IExec, KeySigner
+from iexec_lite.eth.crypto import random_bytes
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sdk.files import PRIVATE, atomic_write
@@ -79,6 +80,12 @@ def project(machine: Machine, tmp_path: Path) -> Project:
         return folder
 
     return make
+
+
+@pytest.fixture
+def stranger() -> str:
+    """An address that nobody has used."""
+    return KeySigner.from_key(random_bytes(32)).address
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from iexec_lite.protocol.units import (
     format_eth,
     format_rlc,
     nrlc_to_wei,
+    parse_erlc,
     parse_eth,
     parse_rlc,
     shown,
@@ -159,3 +160,14 @@ def test_shown_is_short_and_never_raises() -> None:
     for value in (nested, [nested] * 1000, "x" * 10**6, 10**5000, {1: 10**5000}, float("nan")):
         assert len(shown(value)) <= 110
     assert shown([None, True, "a", 5]) == "null true a 5"
+
+
+def test_units_of_erlc() -> None:
+    """Only where eRLC is about: elsewhere it is other money."""
+    assert parse_erlc("1.5 eRLC") == parse_erlc("1.5 RLC") == 1500000000
+    assert parse_erlc("5 neRLC") == parse_erlc(5) == parse_erlc("0.000000005", "eRLC") == 5
+    for text in ("1 erlc", "1.5 neRLC", "-1 eRLC"):
+        with pytest.raises(ValidationError, match=f"{text} is not a valid amount"):
+            parse_erlc(text)
+    with pytest.raises(ValidationError, match="Invalid token unit: use nRLC, RLC"):
+        parse_rlc("1 eRLC")
