@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from ..sdk.client import IExec
     from ..sdk.records import Resource
 
-__all__ = ["TERMS", "add_commands", "address_of", "entry_of", "order_field", "write_template"]
+__all__ = [
+    "TERMS",
+    "add_address",
+    "add_commands",
+    "address_of",
+    "entry_of",
+    "order_field",
+    "write_template",
+]
 
 # What an offer may say: option of publish → help. Each is a field of the kind's order, see
 # order_field; a unit test compares them with the order classes.
@@ -39,8 +47,13 @@ TERMS = {
     "requester-restrict": "only for this requester",
 }
 ONLY = {"category": "workerpool", "trust": "workerpool"}
-VOLUMES = {"app": "1000000", "dataset": "1000000", "workerpool": "1"}
+DEFAULTS = {
+    "app": {"volume": "1000000"},
+    "dataset": {"volume": "1000000"},
+    "workerpool": {"volume": "1", "category": "0"},
+}
 
+ENCLAVE = "MREnclave"
 # Properties of the chain without the kind before them → what people call them.
 LABELS = {
     "Name": "name",
@@ -52,7 +65,7 @@ LABELS = {
     "schedulerRewardRatioPolicy": "scheduler reward ratio",
     "owner": "owner",
     "registry": "registry",
-    "MREnclave": "enclave",
+    ENCLAVE: "enclave",
 }
 
 
@@ -242,28 +255,31 @@ def show(kind: str, options: argparse.Namespace) -> output.Result:
 
 def _described(found: Resource) -> dict[str, object]:
     """The properties by the names that people use; texts of strangers stay on their line."""
-    properties, shown = found.properties, {}
+    shown: dict[str, object] = {}
     for name, label in LABELS.items():
-        value = properties.get(name, properties.get(f"{found.kind}{name}"))
-        if value is not None:
-            shown[label] = r"\n".join(str(value).splitlines())
-    for label in (LABELS["workerStakeRatioPolicy"], LABELS["schedulerRewardRatioPolicy"]):
-        if label in shown:
-            shown[label] += " %"
-    return shown | _enclave(shown)
+        value = found.properties.get(name, found.properties.get(f"{found.kind}{name}"))
+        if name == ENCLAVE and value:
+            shown[label] = _enclave(str(value))
+        elif value is not None:
+            shown[label] = _line(value) + (" %" if name.endswith("RatioPolicy") else "")
+    return shown
 
 
-def _enclave(shown: Mapping[str, str]) -> dict[str, object]:
-    """What is measured of a TEE app, a line for each member."""
+def _enclave(measured: str) -> dict[str, str] | str:
+    """What is measured of a TEE app, by member where it is what it should be."""
     from ..eth.codec import load_json
 
-    if "enclave" not in shown:
-        return {}
     try:
-        members = load_json(shown["enclave"])
-    except ValueError:  # none, or what nobody can read
-        members = shown["enclave"] or "(none)"
-    return {"enclave": members}
+        members = load_json(measured)
+    except ValueError:
+        members = None
+    if not isinstance(members, Mapping):
+        return _line(measured)
+    return {_line(name): _line(value) for name, value in members.items()}
+
+
+def _line(value: object) -> str:
+    return r"\n".join(str(value).splitlines()) or "(none)"
 
 
 def count(kind: str, options: argparse.Namespace) -> output.Result:
@@ -299,7 +315,7 @@ def _terms(kind: str) -> list[str]:
 
 def _add_terms(parser: CommandParser, kind: str) -> None:
     for term in _terms(kind):
-        option, meaning = f"--{term}", TERMS[term].format(volume=VOLUMES[kind])
+        option, meaning = f"--{term}", TERMS[term].format(**DEFAULTS[kind])
         if term == "price":
             flags.add_amount_option(parser, option, meaning)
         elif term == "tag":
@@ -337,16 +353,13 @@ def _order(client: IExec, kind: str, address: str, options: argparse.Namespace) 
         found: Resource = getattr(getattr(client, kind), f"show_{kind}")(address)
     except ObjectNotFoundError as error:
         raise ConfigurationError(f"No {kind} deployed at address {address}", cause=error) from error
-    fields = {"volume": VOLUMES[kind]}
-    if kind == ONLY["category"]:
-        fields["category"] = "0"
-    for term in _terms(kind):
-        value = getattr(options, term.replace("-", "_"))
-        if value is not None:
-            fields[order_field(kind, term)] = value
+    given = {term: getattr(options, term.replace("-", "_")) for term in _terms(kind)}
+    fields = DEFAULTS[kind] | {
+        order_field(kind, term): value for term, value in given.items() if value is not None
+    }
     order: Order = getattr(client.order, f"create_{kind}order")(found.obj_address, **fields)
-    if kind == ONLY["category"]:  # nobody could buy work of a category that does not exist
-        client.hub.show_category(order.values()["category"])
+    if "category" in fields:  # nobody could buy work of a category that does not exist
+        client.hub.show_category(fields["category"])
     return order
 
 

@@ -92,7 +92,8 @@ def init_dataset(options: argparse.Namespace) -> output.Result:
     result = assets.write_template("dataset", templates.DATASET, options, dapps=templates.DAPPS)
     if options.encrypted or options.tee:
         folders = _folders(options)
-        files.private_dir(folders.keys)
+        if not folders.keys.is_dir():  # one that is there keeps its permissions
+            files.private_dir(folders.keys)
         for folder in (folders.original, folders.encrypted):
             folder.mkdir(parents=True, exist_ok=True)
         output.info(f"Put the files to encrypt into {folders.original}", options)
@@ -120,7 +121,6 @@ def encrypt(options: argparse.Namespace) -> output.Result:
         )
     names = _names(folders, options)
     _ask_to_replace(names, folders, options)
-    files.private_dir(folders.keys)
     done, failures = {}, []
     for name in names:
         try:
@@ -178,9 +178,9 @@ def _encrypt(name: str, folders: Folders, options: argparse.Namespace) -> dict[s
     try:
         with _Watched(original, options) as source:
             checksum = cipher.encrypt_dataset_stream(source, part, key)
-        for file in (f"{name}.key", LAST_KEY):
-            files.atomic_write(folders.keys / file, key, mode=files.PRIVATE)
+        files.atomic_write(folders.keys / f"{name}.key", key, mode=files.PRIVATE)
         os.replace(part, encrypted)
+        files.atomic_write(folders.keys / LAST_KEY, key, mode=files.PRIVATE)
     finally:
         part.unlink(missing_ok=True)
     return {

@@ -162,6 +162,34 @@ def test_nothing_is_sent_that_could_not_be_noted(
     assert count(PEOPLE["app-provider"]) == before
 
 
+FULL = """
+import os
+
+replace = os.replace
+
+def full(source, target):
+    if os.fspath(target).endswith("deployed.json"):
+        raise OSError(28, "No space left on device")
+    replace(source, target)
+
+os.replace = full
+"""
+
+
+def test_a_deployment_that_cannot_be_noted_is_told(machine: Machine, project: Any) -> None:
+    folder = project("app-provider")
+    (folder / "guard").mkdir()
+    (folder / "guard" / "sitecustomize.py").write_text(FULL)
+    machine.raw("app", "init", folder=folder)
+    describe(folder, "app", "disk full")
+    error = machine.failure("app", "deploy", folder=folder, path=str(folder / "guard"))["error"]
+    address = error["details"]["address"]
+    assert error["message"].startswith(f"Deployed new app at address {address}, but this could not")
+    assert error["message"].endswith("No space left on device")
+    assert len(error["txHash"]) == 66
+    assert machine.raw("app", "show", address, folder=folder)["address"] == address
+
+
 # -- show, count -------------------------------------------------------------------------------
 
 
@@ -217,12 +245,16 @@ def accounts_form(address: str) -> str:
     return checksum_address(address_to_bytes(address))
 
 
-def test_a_hostile_name_stays_on_its_line(machine: Machine, shop: Any, client: Any) -> None:
-    folder, _ = shop("app", "plain")
-    describe(folder, "app", "x\nowner: me\x1b[2J")
+def test_hostile_texts_stay_on_their_line(machine: Machine, project: Any) -> None:
+    folder = project("app-provider")
+    made = machine.raw("app", "init", "--tee", folder=folder)["app"]
+    enclave = {**made["mrenclave"], "version": "v\nowner: me"}
+    changed = {**made, "name": "x\nowner: me\x1b[2J", "mrenclave": enclave}
+    edit(folder, "iexec.json", app=changed)
     address = machine.raw("app", "deploy", folder=folder)["address"]
     shown = machine.shown("app", "show", address, folder=folder)
     assert r"  name:      x\nowner: me\x1b[2J" in shown
+    assert r"    version:     v\nowner: me" in shown
 
 
 # -- publish, unpublish ------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_encrypt_again_with_folders_of_ones_own(
         "encryptedFiles": [file],
     }
     assert list(document["encryptedFiles"][0]) == list(file)
-    assert mode(folder / "keys") == 0o700
+    assert (mode(folder / "keys"), mode(folder / "keys" / "x.key")) == (0o755, 0o600)
     key = (folder / "keys" / "x.key").read_text()
     assert (folder / "keys" / "dataset.key").read_text() == key
 
