@@ -147,7 +147,8 @@ def test_what_is_deployed(shop: Shop) -> None:
     assert shop.same("app count") == {"count": "1"}
     assert shop.same(f"dataset check-secret {goods['dataset']}") == {"isSecretSet": True}
     for cli in (shop.js, shop.py):
-        assert cli.refused("app deploy") == f"App already deployed at address {goods['app']}"
+        told = cli.refused("app deploy")
+        assert told.startswith(f"App already deployed at address {goods['app']}")
 
 
 def test_the_chain(shop: Shop) -> None:
@@ -174,7 +175,7 @@ def test_the_market(shop: Shop) -> None:
     assert b(f"workerpool unpublish {pool} --all --force") == {"unpublished": [offered]}
 
     words = f"--app-price 1 RLC --workerpool {pool} --category 0 --tag tee --args 'a b' --force"
-    wanted = b(f"app request-execution {app} {words} --encrypt-result")["orderHash"]
+    wanted = b(f"app request-execution {app} {words}")["orderHash"]
     me = shop.read("wallet.json")["address"]
     found = shop.same(f"orderbook requester {me} --app {app}")["requestOrders"]
     assert [each["orderHash"] for each in found] == [wanted]
