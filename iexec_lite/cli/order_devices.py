@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +35,6 @@ def write(name: str, document: dict[str, object], options: argparse.Namespace) -
 
     0600: a signed login is as good as the key, once.
     """
-    import json
-
     if os.path.lexists(name):
         question = f'"{name}" already exists, replace it with new one?'
         if not prompts.confirm(question, options):
@@ -108,7 +107,9 @@ def sign_request(options: argparse.Namespace) -> output.Result:
     if options.force:
         output.info(f"Signing:\n{orders.summary(about)}", options)
     orders.ask("Do you want to sign the following?", about, options)
-    name = options.output or options.file.removesuffix(".json").removesuffix(".request") + SIGNED
+    name = options.output
+    if name is None:
+        name = options.file.removesuffix(".json").removesuffix(".request") + SIGNED
     signed = request.sign(wallet)
     write(name, signed.to_dict(), options)
     payload = {"file": name, "summary": request.summary, "address": request.address}
@@ -136,6 +137,8 @@ def _words(request: SigningRequest) -> dict[str, str]:
         shown["what"] = f"login to {service}: {LOGINS[service]}"
     elif isinstance(request.payload, bytes):
         about["message"] = to_hex(request.payload)
+    else:
+        about["message"] = json.dumps(request.payload.to_dict()["message"], ensure_ascii=False)
     shown.update(about)
     shown["purpose"] = f"{request.what} (as the file says)"
     return shown

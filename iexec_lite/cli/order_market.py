@@ -31,11 +31,11 @@ class _Market:
         selection.require("iexecGateway")
         self.chain = selection.chain
         self.export = options.export_challenge
-        elsewhere = self.export or options.authorization
+        elsewhere = self.export is not None or options.authorization is not None
         if elsewhere and len(self.names) > 1:
             raise ConfigurationError("a challenge serves one order: give one of them at a time")
         self.authorization = None
-        if options.authorization:
+        if options.authorization is not None:
             self.authorization = orders.read_document(options.authorization)
         self.wallet = None if elsewhere else wallets.require(options)
         self.client = stack.enter_context(project.connect(selection, options, self.wallet))
@@ -67,7 +67,7 @@ def publish_orders(options: argparse.Namespace) -> output.Result:
             kind = f"{resource}order"
             missing = f'Missing signed {kind} for chain {chain.id} in "orders.json"'
             order = orders.stored_order(chain, resource, missing)
-            if market.export:
+            if market.export is not None:
                 return market.challenge(order, _hash(client, order))
             question = f"Do you want to publish the following {kind}?"
             orders.ask(question, orders.describe(order, chain.rules), options)
@@ -100,7 +100,7 @@ def unpublish_orders(options: argparse.Namespace) -> output.Result:
                 order_hash = _hash(client, order)
             else:
                 order_hash = orders.parse_hash(resource, given)
-            if market.export:
+            if market.export is not None:
                 if order is None:
                     order = orders.fetch(client, resource, order_hash, options)
                 return market.challenge(order, order_hash)
@@ -211,11 +211,11 @@ def _deals(deals: Page[MarketDeal]) -> str:
 
     rows = [
         {
-            "made": _moment(deal.block_timestamp),
             "tasks": deal.bot_size,
             "price per task": text.rlc(deal.app.price + deal.dataset.price + deal.workerpool.price),
             "requester": deal.requester,
             "dealid": deal.dealid,
+            "made": _moment(deal.block_timestamp),
         }
         for deal in deals
     ]

@@ -131,7 +131,9 @@ def stored_order(chain: Chain, resource: str, missing: str) -> SignedOrder:
 def parse_hash(resource: str, text: str) -> str:
     """An order hash that a person wrote."""
     if not _HASH.match(text):
-        raise ValidationError(f"Invalid {resource}order hash: {text[:80]} is not 0x and 64 digits")
+        raise ValidationError(
+            f'Invalid {resource}order hash: "{text[:80]}" is not 0x and 64 hex digits'
+        )
     return text.lower()
 
 
@@ -155,8 +157,9 @@ def read_document(name: str) -> dict[str, object]:
     """A file with a JSON object."""
     from ..eth.codec import load_json
 
+    text = files.read_text(name)
     try:
-        content = load_json(files.read_text(name))
+        content = load_json(text)
     except ValueError as error:
         raise ConfigurationError(f"{name} is not JSON: {error}", cause=error) from error
     if not isinstance(content, dict):

@@ -6,6 +6,7 @@ Everything here is text for stdout; ``--raw`` never passes here.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bars", "duration", "moment", "rlc", "size", "table", "tag_names"]
 
+_NUMBER = re.compile(r"(\d[\d.]*( [A-Za-z]+)?)?\Z")  # perhaps with a unit, or nothing
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
@@ -78,7 +80,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     names = [name for name in rows[0] if any(str(row[name]) for row in rows)]
     cells = [[str(row[name]) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    right = [all(map(_is_number, column)) for column in zip(*cells, strict=True)]
+    right = [all(map(_NUMBER.match, column)) for column in zip(*cells, strict=True)]
     if sum(widths) + 2 * len(widths) > _width():
         kept = ({name: row[name] for name in names if str(row[name])} for row in rows)
         return "\n\n".join(render(row) for row in kept)
@@ -90,11 +92,6 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
         for line in (names, *cells)
     ]
     return "\n".join(lines)
-
-
-def _is_number(cell: str) -> bool:
-    """Empty cells are no reason against it; an address is."""
-    return not cell or (cell[0].isdigit() and not cell.startswith("0x"))
 
 
 def bars(rows: Sequence[tuple[str, int]]) -> str:

@@ -223,7 +223,9 @@ def test_an_order_signed_elsewhere(shop: Shop, kind: str) -> None:
         shop.publish("apporder")
         shop.publish("datasetorder")
     publish = getattr(clerk, f"publish_{kind}")
-    challenge = clerk.publish_challenge(PEOPLE[OWNERS[kind]]).sign(key).to_dict()
+    asked = clerk.publish_challenge(PEOPLE[OWNERS[kind]])
+    assert clerk.publish_challenge(order=signed) == asked  # which serves once, and is not used yet
+    challenge = asked.sign(key).to_dict()
     assert publish(signed, authorization=challenge, **unchecked(kind)) == to_hex(request.digest)
     with pytest.raises(IExecError):
         getattr(clerk, f"sign_{kind}_request")({**order.to_dict(), "volume": "-1"})

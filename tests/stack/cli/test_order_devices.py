@@ -204,7 +204,8 @@ def test_what_is_not_signed(machine: Machine, goods: Goods, project: Any, online
     assert machine.message(*words, "--force", folder=safe) == text
     (safe / name).write_text("{}")
     assert machine.message(*words, "--force", folder=safe).startswith("not a signing request: ")
-    assert "no-file" in machine.message("order", "sign-request", "no-file", folder=safe)
+    text = machine.message("order", "sign-request", "no-file", folder=safe)
+    assert text == "cannot read no-file: No such file or directory"
 
 
 def test_what_is_not_imported(machine: Machine, goods: Goods, project: Any, online: Path) -> None:

@@ -103,6 +103,32 @@ def test_a_request_is_made_after_a_question(machine: Machine, goods: Goods, proj
     assert "1 task successfully purchased with dealid 0x" in seen
 
 
+def test_a_purchase_that_was_cut_off_is_made_once(
+    machine: Machine, goods: Goods, project: Any
+) -> None:
+    """Ctrl-C after the send: the same command, though it would sign another request, resumes."""
+    folder = project("requester")
+    goods.keep(folder, app=goods.sign("app"), workerpool=goods.sign("workerpool"))
+    words = ["order", "fill", "--params", "once", SKIP, "--force"]
+    with seller(machine, "requester") as iexec:
+        rpc, me = iexec._context.rpc, iexec.wallet.get_address()
+        rpc.request("evm_setAutomine", (False,))
+        try:
+            with machine.terminal(*words, folder=folder) as terminal:
+                terminal.read("sent 0x")
+                terminal.interrupt()
+                status, _ = terminal.end()
+        finally:
+            rpc.request("evm_setAutomine", (True,))
+            rpc.request("evm_mine")
+        assert status == 1
+        count = rpc.request("eth_getTransactionCount", (me, "latest"))
+        done = machine.run(*words, folder=folder)
+        assert done.returncode == 0, done.stderr
+        assert "resuming transaction 0x" in done.stderr
+        assert rpc.request("eth_getTransactionCount", (me, "latest")) == count
+
+
 def test_the_request_is_checked(machine: Machine, goods: Goods, project: Any) -> None:
     """Nobody pays for a task whose result could not be stored."""
     folder = project("beneficiary")
@@ -137,7 +163,7 @@ def test_what_is_missing(machine: Machine, goods: Goods, project: Any) -> None:
     words = ["order", "fill", "--dataset"]
     text = f"datasetorder {NOTHING} is not published on iexec marketplace"
     assert machine.message(*words, NOTHING, folder=folder) == text
-    text = "Invalid datasetorder hash: no-such-file is not 0x and 64 digits"
+    text = 'Invalid datasetorder hash: "no-such-file" is not 0x and 64 hex digits'
     assert machine.message(*words, "no-such-file", folder=folder) == text
     file = folder / "bad.json"
     file.write_text("[]")

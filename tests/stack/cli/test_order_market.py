@@ -151,7 +151,7 @@ def test_mistakes(machine: Machine, project: Any, command: str) -> None:
     assert "app: 0x12 is not a valid ethereum address" in fault
     if command != "publish":
         (fault,) = machine.failure("order", command, "--app", "0x12", *force, folder=folder)["fail"]
-        assert fault == "apporder: Invalid apporder hash: 0x12 is not 0x and 64 digits"
+        assert fault == 'apporder: Invalid apporder hash: "0x12" is not 0x and 64 hex digits'
 
 
 def test_a_closed_market(machine: Machine, goods: Goods, project: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import orderbook, orders, text
+from iexec_lite.cli import orderbook, orders
 from iexec_lite.errors import ConfigurationError, IExecError, ValidationError
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol.authorization import RESULT_PROXY, new_challenge
@@ -123,7 +123,3 @@ def test_what_is_signed_is_shown(run: Any) -> None:
         assert f"{words}\n" in done.err
         assert "a gift (as the file says)\n" in done.err
         assert ("0x6869\n" in done.err) == isinstance(payload, bytes)
-
-
-def test_table_of_addresses() -> None:
-    assert text.table([{"a": "0x12", "b": 1}]) == "a     b\n0x12  1"

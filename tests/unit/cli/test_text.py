@@ -55,6 +55,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch) -> None:
         "   price  tasks  app\n 0.5 RLC     10  0xab\n12.0 RLC   1000  0xcdef"
     )
     assert text.table([]) == ""
+    assert text.table([{"at": "2026-11-28", "a": "0x1"}]) == "at          a\n2026-11-28  0x1"
     monkeypatch.setenv("COLUMNS", "20")
     assert text.table(ROWS).split("\n\n")[0] == "price: 0.5 RLC\ntasks: 10\napp:   0xab"
     monkeypatch.delenv("COLUMNS")
