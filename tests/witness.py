@@ -121,6 +121,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "result proxy: download",
         "gateway: download of a result",
     ),
+    "Faucets": (
+        "faucets of V6",
+        "faucet of the sandbox: RLC",
+        "faucet of the sandbox: ether",
+    ),
 }
 NAMES = tuple(name for names in MESSAGES.values() for name in names)
 

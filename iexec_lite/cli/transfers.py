@@ -174,7 +174,7 @@ def sweep(options: argparse.Namespace) -> output.Result:
     found = swept.to_dict()
     members = ("sendNativeTxHash", "sendERC20TxHash", "errors")
     coin, token = swept.send_native_tx_hash, swept.send_erc20_tx_hash
-    lines = {"RLC" if chain.native else "ether": coin, chain.symbol: token or coin}
+    lines = {chain.symbol: coin} if chain.native else {"ether": coin, chain.symbol: token}
     for error in swept.errors:
         output.warn(error, options)
     sent = {name: tx_hash or "nothing sent" for name, tx_hash in lines.items()}
