@@ -177,7 +177,7 @@ def test_the_market(shop: Shop) -> None:
     words = f"--app-price 1 RLC --workerpool {pool} --category 0 --tag tee --args 'a b' --force"
     wanted = b(f"app request-execution {app} {words}")["orderHash"]
     me = shop.read("wallet.json")["address"]
-    found = shop.same(f"orderbook requester {me} --app {app}")["requestOrders"]
+    found = shop.same(f"orderbook requester {me} --workerpool {pool}")["requestOrders"]
     assert [each["orderHash"] for each in found] == [wanted]
     assert shop.same(f"order show --request {wanted}")["requestorder"]["status"] == "open"
     assert a(f"order unpublish --request {wanted} --force")["requestorder"] == {"orderHash": wanted}
@@ -254,12 +254,14 @@ def test_a_purchase_by_hash(shop: Shop) -> None:
     """Of what the other published."""
     a, b = shop.first, shop.second
     app = b("app publish --price 1 --tag tee --force")["orderHash"]
+    dataset = a("dataset publish --price 3 --tag tee --force")["orderHash"]
     pool = a("workerpool publish --price 2 --tag tee --force")["orderHash"]
     params = json.dumps({"iexec_args": "x"})
-    words = f"order fill --app {app} --workerpool {pool} --params '{params}' --force"
-    deal = shop.same(f"deal show {a(words)['dealid']}")["deal"]
+    words = f"--app {app} --dataset {dataset} --workerpool {pool} --params '{params}' --force"
+    deal = shop.same(f"deal show {b(f'order fill {words}')['dealid']}")["deal"]
     assert json.loads(deal["params"])["iexec_args"] == "x"
-    assert (deal["app"]["price"], deal["workerpool"]["price"]) == ("1", "2")
+    prices = [deal[kind]["price"] for kind in ("app", "dataset", "workerpool")]
+    assert prices == ["1", "3", "2"]
 
 
 def test_a_purchase_in_one_command(shop: Shop) -> None:
