@@ -83,6 +83,7 @@ class Shop(Team):
         a("workerpool init")
         self.goods["workerpool"] = b("workerpool deploy")["address"]
         a("storage init")
+        (self.folder / "orders.json").write_text("{}")  # V6 wants one, used or not (cli.md B13)
         a("account deposit 5 RLC")
         b("account deposit 1000000000")
 
