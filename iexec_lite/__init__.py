@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .sdk.client import IExec
     from .sdk.page import Page
+    from .sdk.plan import PlannedOrder, RequestPlan, RunPlan, RunResult
     from .sdk.records import (
         AccountBalance,
         Balances,
@@ -82,11 +83,15 @@ __all__ = [
     "MatchResult",
     "Network",
     "Page",
+    "PlannedOrder",
     "PublishedOrder",
+    "RequestPlan",
     "Requestorder",
     "Resource",
     "Results",
     "RpcSigner",
+    "RunPlan",
+    "RunResult",
     "SecretPush",
     "SignedApporder",
     "SignedDatasetorder",
@@ -112,6 +117,7 @@ __version__ = "0.1.0"
 _HOME = {
     "sdk.client": ("IExec",),
     "sdk.page": ("Page",),
+    "sdk.plan": ("PlannedOrder", "RequestPlan", "RunPlan", "RunResult"),
     "sdk.watch": ("Watch",),
     "sdk.results": ("Results",),
     "sdk.records": (

@@ -69,7 +69,9 @@ def _move(options: argparse.Namespace, method: str, told: str) -> output.Result:
 
 def show_account(options: argparse.Namespace) -> output.Result:
     """Stake and locked amount of an address."""
-    address = options.address or wallets.to_show(options).address
+    address = options.address
+    if address is None:
+        address = wallets.to_show(options).address
     selection = project.selected_chain(options)
     with project.connect(selection, options) as client:
         balance = client.account.check_balance(address)

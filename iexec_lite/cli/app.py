@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import assets, output, templates
+from . import assets, output, run, templates
 from .parser import Group
 
 __all__ = ["register"]
@@ -14,7 +14,7 @@ def register(group: Group) -> None:
     """The commands of the group."""
     init = assets.add_commands(group, init_app)
     init.add_argument("--tee", action="store_true", help="an app that runs in an enclave")
-    # Here run.py adds its own, "app run" and "app request-execution".
+    run.register(group)
 
 
 def init_app(options: argparse.Namespace) -> output.Result:

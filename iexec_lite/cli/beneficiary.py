@@ -1,15 +1,16 @@
-"""Keys that open encrypted results: ``.secrets/beneficiary/<address>_key`` (cli.md §4, §8.11)."""
+"""The keys that results are decrypted with, in the project's secrets (cli.md §4, §8.10, §8.11)."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from ..errors import ConfigurationError, ValidationError
+from ..errors import ConfigurationError, IExecError
 from ..sdk import files
-from . import wallets
 
-__all__ = ["add_folder_option", "add_key_option", "folder", "key_names", "load_key"]
+__all__ = ["add_folder_option", "add_key_option", "folder", "key_names", "read_key"]
 
 FOLDER = Path(".secrets", "beneficiary")
 MAX_KEY = 64 * 1024  # bytes
@@ -29,7 +30,7 @@ def add_key_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beneficiary-key-file",
         metavar="NAME",
-        help="key file in that folder (default: the one of your wallet)",
+        help="the key's file in that folder (default: ADDRESS_key)",
     )
 
 
@@ -43,19 +44,32 @@ def key_names(address: str) -> tuple[str, str]:
     return f"{address}_key", f"{address}_key.pub"
 
 
-def load_key(options: argparse.Namespace, what: str = "beneficiary encryption key") -> str:
-    """The private key that the options mean, PEM; ``what`` it is called in errors."""
+def read_key(
+    options: argparse.Namespace, addresses: Iterable[str], *, name: str = "beneficiary key"
+) -> tuple[Path, str]:
+    """File and PEM text of the key that the options name, or of the first address that has one.
+
+    ``addresses`` holds one at least; the later ones are only asked for if needed.
+    """
     place = folder(options)
     if not place.is_dir():
         raise ConfigurationError(
             "Beneficiary secrets folder is missing did you forget to run "
-            f'"iexec-lite result generate-encryption-keypair"? ({place})'
+            f'"iexec-lite result generate-encryption-keypair"? (no folder {place})'
         )
-    name = options.beneficiary_key_file or key_names(wallets.require(options).address)[0]
-    path = place / name
+    if options.beneficiary_key_file is not None:
+        path = place / options.beneficiary_key_file
+    else:
+        path = _existing(place / key_names(address)[0] for address in addresses)
     try:
-        return files.read_text(path, max_bytes=MAX_KEY)
-    except ValidationError as error:
+        return path, files.read_text(path, max_bytes=MAX_KEY)
+    except IExecError as error:
         raise ConfigurationError(
-            f'Failed to load {what} from "{path}": {error.message}', cause=error
+            f'Failed to load {name} from "{path}": {error.message}', cause=error
         ) from error
+
+
+def _existing(paths: Iterator[Path]) -> Path:
+    """The first that is there; if none is, the first."""
+    first = next(paths)
+    return next((path for path in chain([first], paths) if path.exists()), first)

@@ -2,7 +2,7 @@
 
 Human results go to stdout; progress, warnings and errors to stderr. Raw success goes to stdout, raw
 failure to stderr, and nothing else goes anywhere. Colour only on a terminal and without
-``NO_COLOR``. Text may come from a node or a file: what would steer a terminal is shown escaped.
+``NO_COLOR``. How text gets onto a stream is the business of ``terminal``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
 
 from ..errors import EXIT_FAILURE, IExecError
+from . import terminal
 
 __all__ = ["Result", "fail", "info", "narrate", "render", "show", "warn"]
+
+_PLAIN = {"✖": "x", "⚠": "!", "ℹ": "i"}  # where the encoding has no such signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,10 @@ def show(result: Result, *, raw: bool) -> int:
         document: dict[str, object] = {"ok": ok, **result.payload}
         if not ok and result.listed:
             document["fail"] = list(result.failures)
-        _write(_json(document), sys.stdout if ok else sys.stderr)
+        terminal.write(_json(document), sys.stdout if ok else sys.stderr)
     else:
         if result.text:
-            _write(result.text, sys.stdout)
+            terminal.write(result.text, sys.stdout)
         if not ok:
             lines = "".join(f"\n  - {failure}" for failure in result.failures)
             _marked("✖", "31", f"{result.title}:{lines}")
@@ -58,13 +60,13 @@ def fail(error: IExecError, *, command: str, raw: bool) -> None:
     """Print a failure on stderr; for people with its origin where ``DEBUG`` holds ``iexec``."""
     if raw:
         document = {"ok": False, "command": command, "error": error.to_dict()}
-        _write(_json(document), sys.stderr)
+        terminal.write(_json(document), sys.stderr)
         return
     name = type(error).__name__
     named = "" if name in ("IExecError", "UsageError") else f"{name}: "
     _marked("✖", "31", f'Command "{command}" failed: {named}{error.message}')
     if "iexec" in os.environ.get("DEBUG", ""):
-        _write("".join(traceback.format_exception(error)), sys.stderr)
+        terminal.write("".join(traceback.format_exception(error)), sys.stderr)
 
 
 def info(text: str, options: argparse.Namespace) -> None:
@@ -101,31 +103,38 @@ def narrate(options: argparse.Namespace) -> None:
 
 
 def render(value: object, indent: int = 0) -> str:
-    """A JSON value as aligned ``key: value`` lines."""
+    """A JSON value as aligned ``key: value`` lines.
+
+    The lines of a text stand below each other, so that none looks like another key.
+    """
     pad = " " * indent
     if isinstance(value, Mapping):
-        width = max((len(str(key)) for key in value), default=0) + 1
+        keys = [f"{terminal.one_line(str(key))}:" for key in value]
+        wide = max(map(terminal.columns, keys), default=0)
         lines = []
-        for key, item in value.items():
+        for key, item in zip(keys, value.values(), strict=True):
             if isinstance(item, (Mapping, list, tuple)) and item:
-                lines += [f"{pad}{key}:", render(item, indent + 2)]
+                lines += [f"{pad}{key}", render(item, indent + 2)]
             else:
-                lines.append(f"{pad}{str(key) + ':':<{width}} {_scalar(item)}".rstrip())
+                gap = " " * (wide - terminal.columns(key) + 1)
+                lines.append(f"{pad}{key}{gap}{_scalar(item, indent + wide + 1)}".rstrip())
         return "\n".join(lines)
     if isinstance(value, (list, tuple)):
         return "\n".join(
             f"{pad}-\n{render(item, indent + 2)}"
-            if isinstance(item, (Mapping, list, tuple))
-            else f"{pad}- {_scalar(item)}"
+            if isinstance(item, (Mapping, list, tuple)) and item
+            else f"{pad}- {_scalar(item, indent + 2)}"
             for item in value
         )
-    return pad + _scalar(value)
+    return pad + _scalar(value, indent)
 
 
-def _scalar(value: object) -> str:
+def _scalar(value: object, indent: int) -> str:
     if value is None or value in ({}, [], ()):
         return "(none)"
-    return str(value) if not isinstance(value, bool) else ("yes" if value else "no")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).replace("\n", "\n" + " " * indent)
 
 
 def _json(document: Mapping[str, object]) -> str:
@@ -134,24 +143,7 @@ def _json(document: Mapping[str, object]) -> str:
 
 def _marked(symbol: str, colour: str, text: str) -> None:
     stream = sys.stderr
-    if stream is not None and stream.isatty() and "NO_COLOR" not in os.environ:
-        stream.write(f"\x1b[{colour}m{symbol}\x1b[0m ")
-        _write(text, stream)
-    else:
-        _write(f"{symbol} {text}", stream)
-
-
-def _write(text: str, stream: TextIO | None) -> None:
-    """One text and a line end: printable, encodable, and out at once."""
-    if stream is None:  # closed by whoever started us
-        return
-    shown = "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
-    encoding = stream.encoding or "utf-8"
-    shown = shown.encode(encoding, "backslashreplace").decode(encoding)
-    stream.write(f"{shown}\n")
-    stream.flush()
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    mark = symbol if terminal.carries(symbol, stream) else _PLAIN[symbol]
+    if terminal.has_colours(stream):
+        mark = f"\x1b[{colour}m{mark}\x1b[0m"
+    terminal.write(text, stream, mark=f"{mark} ")

@@ -32,6 +32,8 @@ GROUPS = {  # each in the module of its name
     "workerpool": "deploy workerpools and sell their work",
     "order": "write, sign, publish, fill and cancel orders",
     "orderbook": "what is offered on the marketplace",
+    "deal": "show, watch and claim deals",
+    "task": "show, watch and claim tasks, download their results",
     "result": "encryption keys, and decryption of results",
     "storage": "where results are stored",
     "category": "kinds of tasks by their longest duration",
@@ -77,6 +79,7 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.amounts: set[str] = set()  # options that take an amount, with or without a unit
         self.lists: set[str] = set()  # options that take several words
+        self.texts: set[str] = set()  # options that take the next word, whatever it looks like
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
@@ -106,7 +109,9 @@ class CommandParser(argparse.ArgumentParser):
             joined.append(word)
             if word == "--":
                 return joined + rest
-            if word in self.amounts and rest:
+            if word in self.texts and rest:
+                joined[-1] = f"{word}={rest.pop(0)}"
+            elif word in self.amounts and rest:
                 joined.append(_amount(rest))
             elif "amount" in self.amounts and _NUMBER.match(word):
                 rest.insert(0, joined.pop())

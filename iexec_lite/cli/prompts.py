@@ -6,9 +6,12 @@ import argparse
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from ..errors import ConfigurationError, IExecError, ValidationError
+from ..errors import ConfigurationError, ValidationError
 from ..sdk import files
+from . import terminal
 
 __all__ = ["confirm", "hidden", "password", "read_secret"]
 
@@ -18,8 +21,7 @@ ENVIRONMENT = "IEXEC_LITE_PASSWORD"
 
 def interactive(options: argparse.Namespace) -> bool:
     """Whether there is somebody to ask, who sees the question."""
-    streams = (sys.stdin, sys.stderr)
-    return not options.raw and all(s is not None and s.isatty() for s in streams)
+    return not options.raw and all(map(terminal.is_terminal, (sys.stdin, sys.stderr)))
 
 
 def confirm(question: str, options: argparse.Namespace, *, default: bool = True) -> bool:
@@ -30,13 +32,36 @@ def confirm(question: str, options: argparse.Namespace, *, default: bool = True)
         raise ConfigurationError(f"{question} There is nobody to ask: --force says yes")
     choice = "Y/n" if default else "y/N"
     while True:
-        print(f"? {question} ({choice}) ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
-        if not answer:
-            raise IExecError("Operation aborted by user.")
+        with _line_of_its_own():
+            terminal.write(f"? {question} ({choice}) ", sys.stderr, end="")
+            answer = _read_line()
+            if not answer:
+                raise EOFError
         word = answer.strip().lower()
         if word in ("", "y", "yes", "n", "no"):
             return default if not word else word.startswith("y")
+
+
+def _read_line() -> str:
+    try:
+        return sys.stdin.readline()
+    except UnicodeDecodeError:
+        raise ValidationError("The answer is not text in the encoding of this terminal") from None
+
+
+@contextmanager
+def _line_of_its_own() -> Iterator[None]:
+    """A question that is broken off is not followed by other text on its line."""
+    try:
+        yield
+    except BaseException:
+        terminal.write("", sys.stderr)
+        raise
+
+
+def _ask_secret(text: str) -> str:
+    with _line_of_its_own(), terminal.taken_away():
+        return getpass.getpass(terminal.harmless(f"? {text}: "))
 
 
 def password(text: str, options: argparse.Namespace, *, new: bool = False) -> str:
@@ -48,7 +73,7 @@ def password(text: str, options: argparse.Namespace, *, new: bool = False) -> st
     if given is None:
         ways = f"--password-file FILE, --password or the environment variable {ENVIRONMENT}"
         given = hidden(text, options, ways)
-        if new and given and getpass.getpass("? Please confirm your password: ") != given:
+        if new and given and _ask_secret("Please confirm your password") != given:
             raise ValidationError("Password missmatch: they differ, nothing was written")
     if new and not given:
         raise ValidationError("The password is empty: nothing was written")
@@ -59,7 +84,7 @@ def hidden(text: str, options: argparse.Namespace, ways: str) -> str:
     """A secret that is typed and not shown; with nobody to ask an error that names other ways."""
     if not interactive(options):
         raise ConfigurationError(f"{text}: there is nobody to ask; give {ways}")
-    return getpass.getpass(f"? {text}: ")
+    return _ask_secret(text)
 
 
 def _given(options: argparse.Namespace) -> str | None:

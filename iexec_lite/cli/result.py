@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ConfigurationError, IExecError, StateError
@@ -69,11 +70,13 @@ def register(group: Group) -> None:
     decrypt.add_argument(
         "encrypted_results",
         nargs="?",
+        default=ENCRYPTED,
         metavar="ENCRYPTED_RESULTS",
         help=f"the archive (default: {ENCRYPTED})",
     )
     decrypt.add_argument(
         "--decrypted-results-path",
+        default=DECRYPTED,
         metavar="FILE",
         help=f"where the result goes (default: {DECRYPTED})",
     )
@@ -162,7 +165,9 @@ def _public_key(options: argparse.Namespace, address: str) -> str:
 
 def check_key(options: argparse.Namespace) -> output.Result:
     """Whether an address has an encryption key."""
-    address = options.address or wallets.require(options).address
+    address = options.address
+    if address is None:
+        address = wallets.require(options).address
     selection = project.selected_chain(options)
     selection.require("sms")
     with project.connect(selection, options) as client:
@@ -178,9 +183,13 @@ def decrypt_results(options: argparse.Namespace) -> output.Result:
     """The result inside an encrypted archive; off line, and without a password."""
     from ..utils import decrypt_result_file
 
-    source = Path(options.encrypted_results or ENCRYPTED)
-    target = Path.cwd() / (options.decrypted_results_path or DECRYPTED)
-    key = beneficiary.load_key(options)
+    source = Path(options.encrypted_results)
+    target = Path.cwd() / options.decrypted_results_path
+
+    def own() -> Iterator[str]:
+        yield wallets.require(options).address  # not needed where a key file is named
+
+    _, key = beneficiary.read_key(options, own(), name="beneficiary encryption key")
     if not source.is_file():
         raise ConfigurationError(
             f'No encrypted results at "{source}": give the path of the archive'

@@ -56,6 +56,8 @@ def init_storage(options: argparse.Namespace) -> output.Result:
     selection = project.selected_chain(options)
     selection.require("sms")
     own = provider in DEFAULT
+    if own and (options.token, options.token_file) != (None, None):
+        output.warn(f"Your token is not used: {provider} storage gives its own", options)
     if own and selection.chain.rules.storage_proxy:
         selection.require("resultProxy")
     with project.connect(selection, options, wallet) as client:
@@ -70,8 +72,6 @@ def init_storage(options: argparse.Namespace) -> output.Result:
         pushed = storage.push_storage_token(
             token, provider=provider, force_update=options.force_update
         )
-    if own and (options.token, options.token_file) != (None, None):
-        output.warn(f"Your token is not used: {provider} storage gives its own", options)
     done = "updated" if pushed.is_updated else "pushed"
     return output.Result(
         payload={**_initialized(pushed.is_pushed), "isUpdated": pushed.is_updated},

@@ -13,15 +13,29 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from . import terminal
 from .output import render
 
 if TYPE_CHECKING:
     from ..protocol.rules import Rules
 
-__all__ = ["bars", "duration", "moment", "rlc", "size", "table", "tag_names"]
+__all__ = [
+    "NONE",
+    "address",
+    "away",
+    "bars",
+    "duration",
+    "moment",
+    "rlc",
+    "size",
+    "table",
+    "tag_names",
+]
 
-_NUMBER = re.compile(r"(\d[\d.]*( [A-Za-z]+)?)?\Z")  # perhaps with a unit, or nothing
+NONE = "none"
+
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+_NUMBER = re.compile(r"(?:-?[\d.]+(?: [A-Za-z%]+)?)?\Z")  # or nothing; an amount has a unit
 
 
 def rlc(nrlc: int, symbol: str = "RLC") -> str:
@@ -31,13 +45,18 @@ def rlc(nrlc: int, symbol: str = "RLC") -> str:
     return f"{format_rlc(nrlc)} {symbol}"
 
 
+def address(value: str) -> str:
+    """An address in full; ``none`` for the zero address, which stands for nobody."""
+    return NONE if int(value, 16) == 0 else value
+
+
 def tag_names(tag: str, rules: Rules) -> str:
     """``tee, gpu``; a bit without a name by its number; ``none``."""
     from ..protocol.tag import bit_name, to_mask
 
     mask = to_mask(tag)
     names = [bit_name(bit, rules) for bit in range(256) if mask >> bit & 1]
-    return ", ".join(names) or "none"
+    return ", ".join(names) or NONE
 
 
 def duration(seconds: float) -> str:
@@ -55,9 +74,13 @@ def moment(seconds: int, now: float) -> str:
         at = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, ValueError, OSError):  # beyond the year 9999: only a node says such
         return f"{seconds} seconds after 1970"
-    away = seconds - now
-    words = f"in {duration(away)}" if away >= 1 else f"{duration(away)} ago"
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({words})"
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({away(seconds, now)})"
+
+
+def away(seconds: int, now: float) -> str:
+    """Seconds since 1970 as ``in 2 hours`` or ``1 minute ago``."""
+    left = seconds - now
+    return f"in {duration(left)}" if left >= 1 else f"{duration(left)} ago"
 
 
 def size(count: int) -> str:
@@ -78,20 +101,20 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return ""
     names = [name for name in rows[0] if any(str(row[name]) for row in rows)]
-    cells = [[str(row[name]) for name in names] for row in rows]
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    cells = [[terminal.one_line(str(row[name])) for name in names] for row in rows]
+    widths = [max(map(terminal.columns, c)) for c in zip(names, *cells, strict=True)]
     right = [all(map(_NUMBER.match, column)) for column in zip(*cells, strict=True)]
-    if sum(widths) + 2 * len(widths) > _width():
+    if sum(widths) + 2 * (len(widths) - 1) > _width():
         kept = ({name: row[name] for name in names if str(row[name])} for row in rows)
         return "\n\n".join(render(row) for row in kept)
-    lines = [
-        "  ".join(
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in (names, *cells)
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        "  ".join(map(_aligned, line, widths, right)).rstrip() for line in (names, *cells)
+    )
+
+
+def _aligned(text: str, wide: int, right: bool) -> str:
+    gap = " " * (wide - terminal.columns(text))
+    return gap + text if right else text + gap
 
 
 def bars(rows: Sequence[tuple[str, int]]) -> str:
@@ -99,18 +122,21 @@ def bars(rows: Sequence[tuple[str, int]]) -> str:
     if not rows:
         return ""
     greatest = max(number for _, number in rows)
-    wide = max(len(label) for label, _ in rows)
+    labels = [terminal.one_line(label) for label, _ in rows]
+    wide = max(map(terminal.columns, labels))
     digits = max(len(str(number)) for _, number in rows)
     room = max(8, min(60, _width() - wide - digits - 4))
+    block = "█" if terminal.carries("█", sys.stdout) else "#"
     # One at least for what is there at all; integers, as a volume may pass what a float holds.
     return "\n".join(
-        f"{label:>{wide}}  {'█' * (max(1, number * room // greatest) if number else 0)} {number}"
-        for label, number in rows
+        f"{_aligned(label, wide, True)}  "
+        f"{block * (max(1, number * room // greatest) if number else 0)} {number}"
+        for label, (_, number) in zip(labels, rows, strict=True)
     )
 
 
 def _width() -> int:
     """Columns of the terminal; a file or a pipe takes any line."""
-    if "COLUMNS" in os.environ or (sys.stdout is not None and sys.stdout.isatty()):
+    if "COLUMNS" in os.environ or terminal.is_terminal(sys.stdout):
         return shutil.get_terminal_size().columns
     return 1 << 20

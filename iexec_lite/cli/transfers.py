@@ -6,7 +6,7 @@ All checks come first, then the question, then the password: see :meth:`.wallets
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -244,9 +244,8 @@ def swap(options: argparse.Namespace, wrap: bool) -> output.Result:
         f"[chainId: {selection.chain.id}]"
     )
     with project.connect(selection, options, wallet) as client:
-        call: Callable[..., str] = (
-            client.wallet.wrap_enterprise_rlc if wrap else client.wallet.unwrap_enterprise_rlc
-        )
+        holder = client.wallet
+        call = holder.wrap_enterprise_rlc if wrap else holder.unwrap_enterprise_rlc
         tx_hash = call(nrlc, new=options.new)
     lines = output.render({"wallet": wallet.address, "transaction": tx_hash})
     return output.Result(

@@ -6,16 +6,10 @@ What moves money is in ``transfers.py``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from . import flags, output, project, prompts, transfers, wallets
 from .parser import Group
-
-if TYPE_CHECKING:
-    from ..sdk.records import FaucetAnswer
-    from ..sdk.wallet import Wallet
 
 __all__ = ["register"]
 
@@ -136,24 +130,21 @@ def show_wallet(options: argparse.Namespace) -> output.Result:
 
 def get_ether(options: argparse.Namespace) -> output.Result:
     """Test ether, of each faucet that there is."""
-    return _ask_faucets(options, lambda wallet: wallet.get_eth)
+    return _ask_faucets(options, "get_eth")
 
 
 def get_rlc(options: argparse.Namespace) -> output.Result:
     """Test RLC, of each faucet that there is."""
-    return _ask_faucets(options, lambda wallet: wallet.get_rlc)
+    return _ask_faucets(options, "get_rlc")
 
 
-def _ask_faucets(
-    options: argparse.Namespace,
-    call: Callable[[Wallet], Callable[[str], list[FaucetAnswer]]],
-) -> output.Result:
+def _ask_faucets(options: argparse.Namespace, method: str) -> output.Result:
     """What the faucets answered; a faucet that says no is an answer too, as in V6."""
     address = wallets.require(options).address
     selection = project.selected_chain(options)
     output.info(f"Using wallet {address}", options)
     with project.connect(selection, options) as client:
-        answers = call(client.wallet)(address)
+        answers = getattr(client.wallet, method)(address)
     shown = {answer.name: answer.response for answer in answers}
     return output.Result(
         payload={"faucetsResponses": [answer.to_dict() for answer in answers]},

@@ -18,6 +18,7 @@ from ..errors import MatchError, ValidationError
 from .orders import (
     NULL_ADDRESS,
     NULL_BYTES32,
+    Order,
     SignedApporder,
     SignedDatasetorder,
     SignedOrder,
@@ -28,7 +29,17 @@ from .reverts import MATCH
 from .rules import STRICT, TEE, Rules
 from .tag import bit_name, check_tag, from_mask, missing_bits, to_mask
 
-__all__ = ["MatchFacts", "MatchReport", "OrderFacts", "OrderSet", "Reason", "check", "groups"]
+__all__ = [
+    "WORKERPOOL_STAKE_RATIO",
+    "MatchFacts",
+    "MatchReport",
+    "OrderFacts",
+    "OrderSet",
+    "Reason",
+    "check",
+    "deal_tag",
+    "groups",
+]
 
 WORKERPOOL_STAKE_RATIO = (
     30  # percent of the workerpool price; `workerpool_stake_ratio()` of the hub
@@ -185,6 +196,12 @@ def groups(orders: OrderSet) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((each.restrict, each.value) for each in _restrictions(orders)))
 
 
+def deal_tag(app: Order, dataset: Order | None, request: Order, rules: Rules) -> str:
+    """The union that the contracts form of the tags; of a dataset's only some bits count."""
+    counted = 0 if dataset is None else to_mask(dataset.tag) & rules.dataset_tag_mask
+    return from_mask(to_mask(app.tag) | counted | to_mask(request.tag))
+
+
 # --- figures --------------------------------------------------------------------------------------
 
 
@@ -205,7 +222,7 @@ def _figures(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
     return MatchReport(
         reasons=(),
         volume=volume,
-        tag=_deal_tag(orders, rules),
+        tag=deal_tag(orders.apporder, orders.datasetorder, orders.requestorder, rules),
         app_price=app_price,
         dataset_price=dataset_price,
         workerpool_price=workerpool_price,
@@ -216,12 +233,6 @@ def _figures(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
         requester_shortfall=requester_lacks,
         workerpool_shortfall=workerpool_lacks,
     )
-
-
-def _deal_tag(orders: OrderSet, rules: Rules) -> str:
-    """The union that the contracts form; of a dataset's tag only some bits count."""
-    dataset = to_mask(orders.datasetorder.tag) & rules.dataset_tag_mask
-    return from_mask(to_mask(orders.apporder.tag) | dataset | to_mask(orders.requestorder.tag))
 
 
 def _remaining(orders: OrderSet, facts: MatchFacts) -> Iterator[tuple[str, int]]:

@@ -18,6 +18,7 @@ from ..protocol.objects import App, Dataset, ProtocolObject, Workerpool
 from ..protocol.orders import NULL_ADDRESS
 from .authorize import Given, read_given, who
 from .context import Context
+from .purchase import Purchasing
 from .records import Deployed, Resource
 from .secrets import check_secret, push_resource_secret, resource_request
 
@@ -95,8 +96,8 @@ class Assets:
         return int(str(context.read(context.registry(self.kind), REGISTRY.balanceOf, owner)))
 
 
-class Apps(Assets):
-    """Reached as ``iexec.app``."""
+class Apps(Purchasing, Assets):
+    """Reached as ``iexec.app``; what buys a run is in ``purchase.py``."""
 
     kind = "app"
     record = App

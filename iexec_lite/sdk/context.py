@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..net.rpc import Rpc
     from ..net.sms import Sms
     from .fees import Quote
-    from .intent import Finish, Intent
+    from .intent import Accept, Finish, Intent, Prepare
     from .journal import Journal
     from .transactions import Sent, Transactions
 
@@ -307,7 +307,7 @@ class Context:
         operation: str,
         arguments: Mapping[str, object],
         to: str,
-        data: bytes = b"",
+        data: bytes | Prepare = b"",
         *,
         value: int = 0,
         expect: Sequence[tuple[EventSpec, str]] = (),
@@ -316,6 +316,7 @@ class Context:
         quote: Quote | None = None,
         note: Mapping[str, object] | None = None,
         finish: Finish | None = None,
+        accept: Accept | None = None,
     ) -> Sent:
         """Send one transaction and wait for it.
 
@@ -327,29 +328,27 @@ class Context:
         ``Transactions.send`` has it.
         """
         self.node  # noqa: B018  # the chain id is compared before anything is signed
-        if check is not None and (new or not self.unfinished(operation, arguments)):
-            check()
-        intent = self._intent(operation, arguments)
+
+        def prepare() -> tuple[bytes, Mapping[str, object] | None]:
+            if check is not None:
+                check()
+            return data() if callable(data) else (data, note)
+
         return self.transactions.send(
-            intent,
+            self._intent(operation, arguments),
             to,
-            data,
+            prepare,
             value=value,
             expect=expect,
             new=new,
             quote=quote,
-            note=note,
             finish=finish,
+            accept=accept,
         )
 
     def unfinished(self, operation: str, arguments: Mapping[str, object]) -> bool:
         """Whether the same call was made before and its outcome is unknown: it would be resumed."""
         return self.transactions.unfinished(self._intent(operation, arguments)) is not None
-
-    def left(self, operation: str, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
-        """The ``note`` of the same call made before, if its outcome is unknown."""
-        entry = self.transactions.unfinished(self._intent(operation, arguments))
-        return None if entry is None else entry.note
 
     def _intent(self, operation: str, arguments: Mapping[str, object]) -> Intent:
         from .intent import Intent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import StateError, Web3ProviderSendError
+from ..errors import IExecError, StateError, Web3ProviderSendError
 from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.ids import task_id
@@ -169,9 +169,10 @@ class Deals:
             method, indexes = parts.pop(0)
             try:
                 sent = self._send_claim(deal, method, indexes)
-            except Web3ProviderSendError as error:
+            except IExecError as error:
                 half = len(indexes) // 2
-                if half and error.tx_hash is None and not error.retryable:
+                refused = isinstance(error, Web3ProviderSendError) and error.tx_hash is None
+                if half and refused and not error.retryable:
                     parts[:0] = [(method, indexes[:half]), (method, indexes[half:])]
                     continue
                 error.details["transactions"] = done

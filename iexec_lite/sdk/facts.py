@@ -8,7 +8,7 @@ signed bytes, not for their hash. ``protocol/matching.py`` says what is needed a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import Web3ProviderCallError
 from ..eth.codec import from_hex
@@ -25,14 +25,18 @@ from ..protocol.matching import MatchFacts, OrderFacts, OrderSet, groups
 from ..protocol.orders import NULL_ADDRESS, SignedOrder, order_hash
 from .context import Context, Read
 
-__all__ = ["match_facts"]
+__all__ = ["match_facts", "offer_facts"]
 
 ERC1271 = Method("isValidSignature(bytes signed, bytes signature) view returns (bytes4)")
 ERC1271_YES = "0x20c13b0b"
 
 
-def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
-    """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails."""
+def match_facts(context: Context, orders: OrderSet, *, to_sign: Collection[str] = ()) -> MatchFacts:
+    """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails.
+
+    ``to_sign`` names orders that are still to be signed (``apporder`` …): they count as signed, and
+    nothing of them is used up.
+    """
     sold: tuple[SignedOrder, ...] = (orders.apporder, orders.workerpoolorder)
     if orders.has_dataset:
         sold += (orders.datasetorder,)
@@ -43,13 +47,16 @@ def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
     owners = {order.name: found.text(f"owner {order.name}", NULL_ADDRESS) for order in sold}
     owners[orders.requestorder.name] = requester
     then = _Answers(context, _about_people(context, orders, taking_part, owners, hashes))
-    signed = _signed(context, then, taking_part, owners)
+    signed = _signed(
+        context, then, [order for order in taking_part if order.name not in to_sign], owners
+    )
 
     def facts(order: SignedOrder) -> OrderFacts:
+        new = order.name in to_sign
         return OrderFacts(
             owner=owners[order.name],
-            signed=order.name in signed,
-            consumed=found.number(f"consumed {order.name}"),
+            signed=new or order.name in signed,
+            consumed=0 if new else found.number(f"consumed {order.name}"),
             registered=order not in sold or found.sure(f"registered {order.name}") is True,
         )
 
@@ -66,6 +73,27 @@ def match_facts(context: Context, orders: OrderSet) -> MatchFacts:
         else None,
         authorized=frozenset(pair for pair in groups(orders) if then.flag(f"group {pair}")),
     )
+
+
+def offer_facts(context: Context, order: SignedOrder) -> tuple[OrderFacts, int]:
+    """The facts of one offer (no request order) alone, and what its owner has staked, in nRLC."""
+    name, order_id = order.name, order_hash(order, context.domain)
+    found = _Answers(context, _about_orders(context, (order,), {name: order_id}))
+    owner = found.text(f"owner {name}", NULL_ADDRESS)
+    then = _Answers(
+        context,
+        {
+            f"signed {name}": _claim(context, owner, order_id, order),
+            f"account {owner}": (context.hub, HUB.viewAccount, (owner,)),
+        },
+    )
+    facts = OrderFacts(
+        owner=owner,
+        signed=name in _signed(context, then, (order,), {name: owner}),
+        consumed=found.number(f"consumed {name}"),
+        registered=found.sure(f"registered {name}") is True,
+    )
+    return facts, then.stake(owner)
 
 
 def _about_orders(
@@ -90,8 +118,8 @@ def _about_people(
 ) -> dict[str, Read]:
     reads: dict[str, Read] = {}
     for order in taking_part:
-        claim = (owners[order.name], hashes[order.name], order.sign)
-        reads[f"signed {order.name}"] = (context.hub, HUB.verifyPresignatureOrSignature, claim)
+        name = order.name
+        reads[f"signed {name}"] = _claim(context, owners[name], hashes[name], order)
     for person in (orders.requestorder.requester, owners[orders.workerpoolorder.name]):
         reads[f"account {person}"] = (context.hub, HUB.viewAccount, (person,))
     for group, person in groups(orders):
@@ -102,6 +130,11 @@ def _about_people(
         for person in owners.values():
             reads[f"kyc {person}"] = (context.token, ERLC.isKYC, (person,))
     return reads
+
+
+def _claim(context: Context, owner: str, order_id: str, order: SignedOrder) -> Read:
+    """Asks the hub whether ``owner`` has signed."""
+    return context.hub, HUB.verifyPresignatureOrSignature, (owner, order_id, order.sign)
 
 
 def _signed(

@@ -109,6 +109,10 @@ class Networks:
         chain = self._context.chain
         return Network(chain_id=chain.id, is_sidechain=chain.native, is_native=chain.native)
 
+    def get_block_time(self) -> int:
+        """Time of the latest block, in seconds since 1970: what deadlines are compared with."""
+        return self._context.block_time()
+
     def get_contracts(self) -> Contracts:
         """Addresses of hub, token and registries as the hub tells them, and its generation."""
         context, native = self._context, self._context.chain.native

@@ -18,12 +18,25 @@ from ..eth.codec import address_to_bytes
 if TYPE_CHECKING:
     from ..protocol.contracts import EventSpec
 
-__all__ = ["Expected", "Finish", "Intent", "Sent", "expected_events", "find_events"]
+__all__ = [
+    "Accept",
+    "Expected",
+    "Finish",
+    "Intent",
+    "Prepare",
+    "Sent",
+    "expected_events",
+    "find_events",
+]
 
 # (event, address that must emit it) or (event, address, name for the error)
 Expected = tuple["EventSpec", str] | tuple["EventSpec", str, str]
 # hash of a mined transaction, note of its entry
 Finish = Callable[[str, Mapping[str, object]], object]
+# what to send, and the note to keep with it
+Prepare = Callable[[], "tuple[bytes, Mapping[str, object] | None]"]
+# note of an entry that would be resumed; raises to leave it alone
+Accept = Callable[[Mapping[str, object]], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from ..errors import StateError, TransportError, Web3ProviderCallError, Web3ProviderError
+from ..errors import StateError
 from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
-from ..protocol.ids import task_id
+from ..protocol.matching import OrderSet
 from ..protocol.orders import (
     Apporder,
     Datasetorder,
@@ -26,7 +26,7 @@ from ..protocol.orders import (
     Workerpoolorder,
 )
 from ..protocol.values import parse_address
-from . import match
+from .match import figures, made_deal, match, match_report, meaning, order_set, terms, unsigned
 from .publish import Publishing
 from .records import CancelledOrder, MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 
@@ -301,7 +301,7 @@ class Orders(Publishing):
         ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
         before what follows from the offers. :meth:`match_orders` takes it unsigned.
         """
-        offers = match.terms(apporder, datasetorder, workerpoolorder)
+        offers = terms(apporder, datasetorder, workerpoolorder)
         return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
 
     def match_orders(
@@ -322,43 +322,21 @@ class Orders(Publishing):
         checks; the same purchase again resumes one of unknown outcome, under the salt of then.
         """
         context = self._context
-        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
+        request = unsigned(requestorder)
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
 
-        def check() -> None:
+        def prepare() -> OrderSet:
             if check_request:
                 self._check_request(bundle.requestorder)
-            match.report(context, bundle, unsigned).raise_if_bad()
+            if request is None:
+                return bundle
+            match_report(context, bundle, request).raise_if_bad()
+            return bundle._replace(
+                requestorder=orders.sign_order(request, context.signer, context.domain)
+            )
 
-        meaning = match.meaning(bundle, unsigned, context.domain)
-        note = None
-        if unsigned is not None:
-            note = None if new else context.left("matchOrders", meaning)
-            if note is None:
-                check()
-                signed = orders.sign_order(unsigned, context.signer, context.domain)
-                note = {"requestorder": signed.to_dict()}
-            bundle = match.with_request(bundle, note)
-        sent = context.send(
-            "matchOrders",
-            meaning,
-            context.hub,
-            HUB.matchOrders.encode(*bundle),
-            expect=[(EVENTS.OrdersMatched, context.hub)],
-            check=check if unsigned is None else None,
-            new=new,
-            note=note,
-        )
-        if sent.note is not None:  # resumed: the request order is that of the first attempt
-            bundle = match.with_request(bundle, sent.note)
-        dealid, volume = str(sent.events[0]["dealid"]), int(str(sent.events[0]["volume"]))
-        request_hash = orders.order_hash(bundle.requestorder, context.domain)
-        first = self._first_index(dealid, request_hash, sent.tx_hash)
-        return MatchResult(
-            dealid=dealid,
-            volume=volume,
-            tx_hash=sent.tx_hash,
-            taskids={i: task_id(dealid, i) for i in range(first, first + volume)},
-        )
+        intent = meaning(bundle, context.domain, request)
+        return made_deal(context, match(context, "matchOrders", intent, prepare, new=new))
 
     def estimate_match_orders(
         self,
@@ -372,10 +350,10 @@ class Orders(Publishing):
 
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
-        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match.report(self._context, bundle, unsigned)
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match_report(self._context, bundle, unsigned(requestorder))
         report.but_for_money().raise_if_bad()
-        return MatchEstimate(**match.figures(report))
+        return MatchEstimate(**figures(report))
 
     def check_match_orders(
         self,
@@ -389,23 +367,6 @@ class Orders(Publishing):
 
         All of it is in ``reasons``, missing money too. Needs no signer.
         """
-        bundle, unsigned = match.bundle(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match.report(self._context, bundle, unsigned)
-        return MatchCheck(**match.figures(report), reasons=report.reasons)
-
-    def _first_index(self, dealid: str, request_hash: str, tx_hash: str) -> int:
-        """The index of a new deal's first task; it is 0 for the first deal of a request order."""
-        if orders.deal_id(request_hash, 0) == dealid:
-            return 0
-        context = self._context
-        try:
-            deal = context.read(context.hub, HUB.viewDeal, dealid)
-        except (TransportError, Web3ProviderError) as error:
-            raise Web3ProviderCallError(
-                f"deal {dealid} was made, but its tasks cannot be read now: {error.message}",
-                details={"dealid": dealid},
-                cause=error,
-                tx_hash=tx_hash,
-            ) from error
-        assert isinstance(deal, dict)  # noqa: S101  # a struct decodes as dict
-        return int(deal["botFirst"])
+        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
+        report = match_report(self._context, bundle, unsigned(requestorder))
+        return MatchCheck(**figures(report), reasons=report.reasons)

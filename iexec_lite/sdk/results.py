@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from ..protocol.streams import open_target
 from .records import Task
 
 if TYPE_CHECKING:
-    from ..net.http import Http
+    from ..net.http import Http, Stream
 
 __all__ = ["Results"]
 
 ENCRYPTED_MEMBER = "iexec_out.zip.aes"
 MAX_RESULT = 1 << 34  # 16 GiB: a gateway cannot fill the disk without end
 MAX_SECONDS = 86400.0  # one day: nor hold us for ever
+_LENGTH = re.compile(r"[0-9]{1,15}\Z")
 
 
 class Results:
@@ -28,8 +30,10 @@ class Results:
 
     ``checked`` is None until an archive was saved; then True where its digest is the one the
     workers agreed on, False where it could not be checked (encrypted, or without a usable
-    ``computed.json``): check an encrypted one after decryption with :meth:`check`. A digest that
-    differs is an error, and the file is kept for inspection.
+    ``computed.json``): check an encrypted one after decryption with :meth:`check`. ``encrypted``
+    tells of the archive that was checked last. A digest that differs is an error, and the file is
+    kept for inspection. ``size`` is what the gateway says the archive has, in bytes, while it is
+    downloaded; None where it does not say.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class Results:
         self.location = location
         self.task = task
         self.checked: bool | None = None
+        self.encrypted: bool | None = None
+        self.size: int | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """The archive's bytes in chunks."""
@@ -63,6 +69,7 @@ class Results:
                         f"{advice(answer.status)}",
                         retryable=answer.status in (429, 502, 503, 504),
                     )
+                self.size = _size(answer)
                 yield from answer
         except TransportError as error:
             raise IpfsGatewayCallError(
@@ -75,9 +82,16 @@ class Results:
         """The whole archive in memory."""
         return b"".join(self)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
         """Download to ``path``, whole or not at all, and check the digest.
 
+        ``progress`` is called with the bytes that have come and, if known, their number in all.
         Raises StateError where the file exists, unless ``overwrite``; DecodingError where the
         digest differs (the file is kept).
         """
@@ -85,15 +99,19 @@ class Results:
         if target.exists() and not overwrite:
             raise StateError(f"{target} exists already: say overwrite=True to replace it")
         with open_target(target) as file:
+            done = 0
             for chunk in self:
-                file.write(chunk)
+                done += file.write(chunk)
+                if progress is not None:
+                    progress(done, self.size)
         self.checked = self.check(target)
         return target
 
     def check(self, path: str | os.PathLike[str]) -> bool:
         """Hold a plain archive against the digest on chain; False where that is impossible."""
         with Archive(path) as archive:
-            if any(member.name == ENCRYPTED_MEMBER for member in archive.members):
+            self.encrypted = any(member.name == ENCRYPTED_MEMBER for member in archive.members)
+            if self.encrypted:
                 return False
             digest = archive_digest(archive, callback=self._has_callback)
         if digest is None:
@@ -106,3 +124,10 @@ class Results:
                 details={"digest": digest, "expected": self.task.result_digest},
             )
         return True
+
+
+def _size(answer: Stream) -> int | None:
+    """How many bytes will be read; what the header counts may be compressed."""
+    length = answer.headers.get("content-length", "")
+    plain = answer.headers.get("content-encoding", "identity") == "identity"
+    return int(length) if plain and _LENGTH.match(length) else None

@@ -35,7 +35,16 @@ from . import journal as states
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
 from .fees import Quote, call_fields, quote, reason_of, refused
-from .intent import Expected, Finish, Intent, Sent, expected_events, find_events
+from .intent import (
+    Accept,
+    Expected,
+    Finish,
+    Intent,
+    Prepare,
+    Sent,
+    expected_events,
+    find_events,
+)
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
@@ -131,7 +140,7 @@ class Transactions:
         self,
         intent: Intent,
         to: str | None,
-        data: bytes = b"",
+        data: bytes | Prepare = b"",
         *,
         value: int = 0,
         expect: Expected | Sequence[Expected] | None = None,
@@ -140,6 +149,7 @@ class Transactions:
         quote: Quote | None = None,
         timeout: float | None = None,
         finish: Finish | None = None,
+        accept: Accept | None = None,
     ) -> Sent:
         """Send ``data`` (and ``value`` wei) to ``to``, wait, and return the confirmed result.
 
@@ -147,7 +157,9 @@ class Transactions:
         nothing new is signed, unless ``new``. ``expect`` names events and their emitters. ``note``
         (JSON-able) is kept with the entry. ``quote`` replaces gas and fees. ``finish`` is what must
         come after the transaction before the intent counts as done: while it raises, the same call
-        resumes it.
+        resumes it. ``data`` may be a function that gives data and note: it is called where nothing
+        is resumed, without a lock, so it may ask a person. ``accept`` gets the note of what would
+        be resumed, and raises where that must not be.
 
         ``Web3ProviderSendError``: nothing was sent. ``OutcomeUnknownError``: perhaps it was.
         ``Web3ProviderCallError`` with ``tx_hash``: mined, but failed or without an expected event.
@@ -155,12 +167,14 @@ class Transactions:
         self._check_intent(intent)
         self._check_chain()
         account = self.account
-        entry = None if new else self._take_left(account, intent)
+        entry = None if new else self._take_left(account, intent, accept)
         resumed = entry is not None
         if entry is None:
+            if callable(data):
+                data, note = data()
             costs = quote or self.quote(to, data, value=value)
             with account.lock():
-                entry = None if new else self._left(account, intent)
+                entry = None if new else self._left(account, intent, accept)
                 resumed = entry is not None
                 if entry is None:
                     entry = self._submit(
@@ -189,15 +203,19 @@ class Transactions:
                 f"({self._chain.name}): nothing was signed"
             )
 
-    def _take_left(self, account: AccountJournal, intent: Intent) -> Entry | None:
+    def _take_left(
+        self, account: AccountJournal, intent: Intent, accept: Accept | None
+    ) -> Entry | None:
         with account.lock():
-            return self._left(account, intent)
+            return self._left(account, intent, accept)
 
-    def _left(self, account: AccountJournal, intent: Intent) -> Entry | None:
+    def _left(self, account: AccountJournal, intent: Intent, accept: Accept | None) -> Entry | None:
         """An identical intent of unknown outcome, now ours. Call it under the lock."""
         entry = account.left(intent.key)
         if entry is None:
             return None
+        if accept is not None:
+            accept(entry.note or {})
         log.info("resuming transaction %s of an earlier call", entry.tx_hash)
         return account.take(entry)
 

@@ -278,7 +278,8 @@ PUBLIC = {
     "utils",
     "AccountBalance", "Balances", "CancelledOrder", "Chain", "Deal", "DealClaim", "DealUpdate",
     "Deployed", "FaucetAnswer", "MarketDeal", "MatchEstimate", "MatchResult", "Network",
-    "PublishedOrder", "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
+    "PlannedOrder", "PublishedOrder", "RequestPlan", "RunPlan", "RunResult",
+    "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
 }  # fmt: skip
 
 

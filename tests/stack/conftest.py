@@ -6,6 +6,7 @@ npm brings is looked for in ``IEXEC_LITE_CACHE``, else in the user's cache, and 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import shutil
 import socket
@@ -18,11 +19,11 @@ import pytest
 from iexec_lite import IExec
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.packages import Kit, ensure
-from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.records import MatchResult
 
 from .api_coverage import ApiCoverage
+from .cli import deals
 from .cli.coverage import CliCoverage
 
 Client = Callable[..., IExec]
@@ -147,9 +148,7 @@ class Secrets:
 
     def storage_token(self, sandbox: Sandbox, name: str) -> None:
         """Log in at the result proxy and push the token, unless one is there."""
-        storage = self._client(sandbox, name).storage
-        if not storage.check_storage_token_exists(accounts.addresses()[name]):
-            storage.push_storage_token(storage.default_storage_login())
+        deals.push_storage_token(self._client(sandbox, name))
 
 
 @pytest.fixture
@@ -159,80 +158,6 @@ def secrets(client: Client) -> Secrets:
 
 
 @pytest.fixture
-def buy(client: Client, secrets: Secrets) -> Buy:
-    """``buy(sandbox, …)``: deploy an app and a pool, deposit, sign and match; the match result.
-
-    ``image`` and ``mrenclave`` are the app's; ``dataset`` is the address of a deployed one,
-    ``pool_owner`` the name of an account. Prices are nRLC. What is left is of the request order:
-    ``params``, ``tag``, ``trust``, ``volume``, ``category``, ``callback``. The requester's storage
-    token is pushed before, but for ``token=False``. ``match=False`` returns the signed orders.
-    """
-    price = 1000
-
-    def purchase(
-        sandbox: Sandbox,
-        *,
-        image: str = SAMPLE_IMAGE,
-        mrenclave: dict[str, object] | None = None,
-        dataset: str | None = None,
-        pool_owner: str = "workerpool-owner",
-        category: int = 0,
-        volume: int = 1,
-        trust: int = 0,
-        tag: list[str] | None = None,
-        token: bool = True,
-        match: bool = True,
-        **request: Any,
-    ) -> Any:
-        if token:
-            secrets.storage_token(sandbox, "requester")
-        provider, owner = client(sandbox, "app-provider"), client(sandbox, pool_owner)
-        requester = client(sandbox, "requester")
-        app = _deployed_app(provider, image, mrenclave)
-        description = f"pool {owner.workerpool.count_user_workerpools(owner.wallet.get_address())}"
-        pool = owner.workerpool.deploy_workerpool(
-            {"owner": owner.wallet.get_address(), "description": description}
-        ).address
-        prices = {"appmaxprice": price, "workerpoolmaxprice": price}
-        datasetorder = None
-        if dataset is not None:
-            seller = client(sandbox, "dataset-provider").order
-            datasetorder = seller.sign_datasetorder(
-                seller.create_datasetorder(
-                    dataset=dataset, datasetprice=price, volume=volume, tag=tag or []
-                )
-            )
-            prices["datasetmaxprice"] = price
-            request["dataset"] = dataset
-        requester.account.deposit(3 * price * volume)
-        owner.account.deposit(price * volume)
-        common: dict[str, Any] = {"volume": volume, "tag": tag or []}
-        apporder = provider.order.create_apporder(app=app, appprice=price, **common)
-        common |= {"category": category, "trust": trust}
-        poolorder = owner.order.create_workerpoolorder(
-            workerpool=pool, workerpoolprice=price, **common
-        )
-        requestorder = requester.order.create_requestorder(app=app, **common, **prices, **request)
-        orders = {
-            "apporder": provider.order.sign_apporder(apporder),
-            "datasetorder": datasetorder,
-            "workerpoolorder": owner.order.sign_workerpoolorder(poolorder),
-            "requestorder": requester.order.sign_requestorder(requestorder, check_request=token),
-        }
-        return requester.order.match_orders(**orders, check_request=token) if match else orders
-
-    return purchase
-
-
-def _deployed_app(provider: IExec, image: str, mrenclave: dict[str, object] | None) -> str:
-    owner = provider.wallet.get_address()
-    app: dict[str, object] = {
-        "owner": owner,
-        "name": f"app {provider.app.count_user_apps(owner)}",
-        "type": "DOCKER",
-        "multiaddr": image,
-        "checksum": "0x" + "00" * 32,
-    }
-    if mrenclave is not None:
-        app["mrenclave"] = mrenclave
-    return provider.app.deploy_app(app).address
+def buy(client: Client) -> Buy:
+    """``buy(sandbox, …)``: see :func:`~.cli.deals.buy`."""
+    return lambda sandbox, **options: deals.buy(functools.partial(client, sandbox), **options)

@@ -358,6 +358,7 @@ def test_nobody_and_nowhere(shop: Shop) -> None:
     with IExec("http://127.0.0.1:1") as lost:
         for call in (
             lost.network.get_network,
+            lost.network.get_block_time,
             lost.network.get_contracts,
             lost.hub.get_hub_address,
             lost.hub.get_timeout_ratio,
@@ -365,6 +366,11 @@ def test_nobody_and_nowhere(shop: Shop) -> None:
         ):
             with pytest.raises(TransportError):
                 call()
+
+
+def test_block_time(shop: Shop) -> None:
+    node = shop.sandbox.node.rpc
+    assert shop.api("requester").network.get_block_time() == int(node.block()["timestamp"], 16)
 
 
 def test_longest(shop: Shop) -> None:

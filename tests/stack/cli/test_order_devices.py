@@ -64,6 +64,9 @@ def test_air_gap(
     goods.write(online, app={}, dataset={}, workerpool={}, request={"requester": buyer, **dataset})
     text = machine.shown("order", "export", "--skip-request-check", folder=online)
     golden("order-export", text)
+    words = ["order", "export", "--dataset", "--workerpool", "--request", "--skip-request-check"]
+    document = machine.raw(*words, "--force", folder=online)
+    assert list(document) == ["ok", "datasetorder", "workerpoolorder", "requestorder"]
     skip = {"app": [], "dataset": [], "workerpool": [], "request": ["--skip-request-check"]}
     for name, safe in safes.items():
         request = carry(online / f"{name}order.request.json", safe)

@@ -204,6 +204,11 @@ def test_check(machine: Machine, goods: Goods, project: Any, golden: Any) -> Non
         "reasons": [],
     }
     golden("order-check", machine.shown("order", "check", folder=folder))
+    words = ["order", "check", "--dataset", goods.publish("dataset")]
+    words += ["--app", goods.publish("app"), "--workerpool", goods.publish("workerpool")]
+    assert machine.raw(*words, "--params", "x", folder=folder)["datasetPrice"] == "100000000"
+    words += ["--request", goods.publish("request")]
+    assert machine.raw(*words, folder=folder)["datasetPrice"] == "0"
     assert machine.raw("order", "fill", SKIP, folder=folder)["volume"] == "3"
     document = machine.failure("order", "check", folder=folder)
     assert document["reasons"] == [

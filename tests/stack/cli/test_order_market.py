@@ -38,6 +38,22 @@ def hash_of(machine: Machine, resource: str, order: Any) -> str:
         return found
 
 
+def test_from_nothing_to_signed(
+    machine: Machine, goods: Goods, project: Any, golden: Any, tmp_path: Path
+) -> None:
+    folder = project("app-provider")
+    flags = ["--app", "--dataset", "--workerpool", "--request"]
+    golden("order-init", machine.shown("order", "init", *flags, folder=folder))
+    text = 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert machine.message("order", "init", "--chain", "sandbox", folder=empty) == text
+    goods.write(folder, app={})
+    text = machine.shown("order", "sign", "--app", "--force", folder=folder)
+    assert text == "apporder signed and saved in orders.json\n"
+    assert stored(folder, machine)["apporder"]["app"] == goods.app
+
+
 # -- publish, show, unpublish ----------------------------------------------------------------------
 
 

@@ -126,7 +126,12 @@ def test_datasets_and_requests(machine: Machine, goods: Goods, project: Any, gol
             }
         ],
     }
-    for nothing in (["--max-trust", "2"], ["--dataset", goods.dataset], ["--require-tag", "gpu"]):
+    for nothing in (
+        ["--max-trust", "2"],
+        ["--dataset", goods.dataset],
+        ["--require-tag", "gpu"],
+        ["--tag", "gpu"],
+    ):
         assert machine.raw(*words, *nothing, folder=folder)["requestOrders"] == []
 
 

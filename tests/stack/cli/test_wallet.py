@@ -43,6 +43,41 @@ def sent(client: Client, tx_hash: str) -> dict[str, Any]:
     return found
 
 
+# -- keys -------------------------------------------------------------------------------------
+
+
+def test_keys(machine: Machine, project: Any, golden: Any) -> None:
+    """Made, brought along, chosen among several, and shown."""
+    folder, me = project("worker-2"), PEOPLE["worker-2"]
+    (folder / "pw").write_text("hunter2\n")
+    ks = ["--keystoredir", "ks", "--password-file", "pw"]
+    shown = machine.shown("wallet", "create", *ks, "--chain", "sandbox", folder=folder)
+    golden("wallet-create", shown.replace(max(shown.split(), key=len), "<file>"))
+    made = machine.raw("wallet", "create", "--unencrypted", "--force", folder=folder)
+    assert list(made) == ["ok", "wallet", "fileName", "address"]
+    assert made["fileName"] == "wallet.json"
+    message = machine.message("wallet", "create", "--unencrypted", folder=folder)
+    assert message.startswith('"wallet.json" already exists, replace it with new one?')
+    words = ["wallet", "import", "--private-key-file", "-", *ks]
+    key = accounts.secret("worker-2").hex()
+    shown = machine.shown(*words, folder=folder, stdin=key)
+    golden("wallet-import", shown.replace(max(shown.split(), key=len), "<file>"))
+    message = machine.message(*words, folder=folder, stdin=key[1:])
+    assert message.startswith("invalid private key: it has 64 hex digits")
+    assert key[1:] not in message
+    file = next(path.name for path in (folder / "ks").iterdir() if path.name.endswith(me[2:]))
+    for choice in (["--wallet-address", me.lower()], ["--wallet-file", file]):
+        words = ["wallet", "show", "--keystoredir", "ks", *choice, "--allow-plain-http"]
+        assert machine.raw(*words, folder=folder)["wallet"] == {"address": me}
+    words += ["--show-private-key", "--password-file", "pw", "--quiet"]
+    document = machine.raw(*words, folder=folder)
+    assert list(document["wallet"]) == ["privateKey", "publicKey", "address"]
+    assert document["wallet"]["privateKey"] == f"0x{key}"
+    done = machine.run(*words, folder=folder)
+    assert (done.returncode, done.stderr, f"privateKey: 0x{key}\n" in done.stdout) == (0, "", True)
+    assert "wrong checksum" in machine.message("wallet", "show", me.swapcase(), folder=folder)
+
+
 # -- test money -------------------------------------------------------------------------------
 
 

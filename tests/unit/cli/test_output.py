@@ -75,11 +75,12 @@ def test_information_and_warnings(capsys) -> None:
 
 def test_colour_on_a_terminal_only(monkeypatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     output.warn("w", Namespace(raw=False))
     assert terminal.getvalue() == "\x1b[33m⚠\x1b[0m w\n"
-    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("NO_COLOR", "1")
     output.warn("w", Namespace(raw=False))
     assert terminal.getvalue().endswith("m w\n⚠ w\n")
 
@@ -139,3 +140,31 @@ def test_render() -> None:
         "text:",
     ]
     assert output.render("x") == "x"
+
+
+def test_values_cannot_pass_for_keys() -> None:
+    """A line end in a name, from whoever registered it, begins no line of its own."""
+    value = {"name": "x\nowner: 0x12", "owner": "me", "k\ney": ["a\nb"]}
+    assert output.render({"app": value}, 0).splitlines() == [
+        "app:",
+        "  name:    x",
+        "           owner: 0x12",
+        "  owner:   me",
+        r"  k\x0aey:",
+        "    - a",
+        "      b",
+    ]
+
+
+def test_wide_keys() -> None:
+    assert output.render({"日本": 1, "name": 2, "e\u0301": 3}) == "日本: 1\nname: 2\ne\u0301:    3"
+
+
+def test_signs_that_a_stream_does_not_have(monkeypatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(raw, encoding="cp1252", newline="\n"))
+    options = Namespace(raw=False, quiet=False)
+    output.info("i", options)
+    output.warn("w", options)
+    output.fail(IExecError("e"), command="c", raw=False)
+    assert raw.getvalue() == b'i i\n! w\nx Command "c" failed: e\n'

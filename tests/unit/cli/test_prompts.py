@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -62,7 +63,7 @@ class Session:
             if not data:
                 assert until is None, f"{until!r} did not come: {self.seen!r}"
                 break
-            self.seen += data.decode().replace("\r\n", "\n")
+            self.seen += data.decode("utf-8", "replace").replace("\r\n", "\n")
         found = len(self.seen) if until is None else self.seen.index(until, start) + len(until)
         self.position = found
         return self.seen[start:found]
@@ -149,14 +150,31 @@ def test_overwrite(terminal, project: Path, typed: str, status: int, kept: bool)
     assert names(project) == ["wallet.json"]
 
 
-def test_interrupt(terminal, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [(["--unencrypted"], "(Y/n) "), (["--keystoredir", "ks"], NEW + ": ")],
+)
+def test_interrupt(terminal, project: Path, words: list[str], question: str) -> None:
+    """The question keeps its line."""
     (project / "wallet.json").write_text("{}")
-    session = terminal("wallet", "create", "--unencrypted")
-    session.read("(Y/n) ")
+    session = terminal("wallet", "create", *words)
+    session.read(question)
     session.process.send_signal(2)
     status, seen = session.end()
     assert status == 1
-    assert seen.endswith('✖ Command "iexec-lite wallet create" failed: Interrupted\n')
+    assert seen.endswith(question + '\n✖ Command "iexec-lite wallet create" failed: Interrupted\n')
+    assert (project / "wallet.json").read_text() == "{}"
+
+
+def test_an_answer_that_is_no_text(terminal, project: Path, monkeypatch) -> None:
+    (project / "wallet.json").write_text("{}")
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    session = terminal("wallet", "create", "--unencrypted")
+    session.read("(Y/n) ")
+    os.write(session.master, b"\xff\n")
+    status, seen = session.end()
+    assert status == 1
+    assert "The answer is not text in the encoding of this terminal" in seen
     assert (project / "wallet.json").read_text() == "{}"
 
 
@@ -211,6 +229,20 @@ def test_raw_never_asks_even_at_a_terminal(terminal, project: Path) -> None:
 
 
 # -- without a terminal ------------------------------------------------------------------------
+
+
+def test_a_question_cannot_steer_the_terminal(monkeypatch) -> None:
+    """What is asked about may come from a marketplace."""
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr("sys.stdin", Screen("what\nY\n"))
+    assert prompts.confirm("Publish\n\x1b[8m this?", options()) is True
+    assert screen.getvalue() == "? Publish\n\\x1b[8m this? (Y/n) " * 2
 
 
 def options(**changes: object) -> Namespace:

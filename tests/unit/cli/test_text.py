@@ -62,6 +62,21 @@ def test_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.table(ROWS).count("\n") == 2  # a pipe takes any line
 
 
+def test_a_table_of_what_others_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"name": "日本", "n": 1}, {"name": "x\ny", "n": -20}, {"name": "", "n": ""}]
+    assert text.table(rows) == "name      n\n日本      1\nx\\x0ay  -20\n"
+    monkeypatch.setenv("COLUMNS", "11")  # exactly as wide
+    assert text.table(rows).splitlines()[0] == "name      n"
+    monkeypatch.setenv("COLUMNS", "10")
+    assert text.table(rows).splitlines()[0] == "name: 日本"
+
+
+def test_addresses_and_distances() -> None:
+    assert text.address("0x" + "00" * 20) == "none"
+    assert text.address("0x" + "ab" * 20) == "0x" + "ab" * 20
+    assert (text.away(100, 40), text.away(40, 100)) == ("in 1 minute", "1 minute ago")
+
+
 def test_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     shown = text.bars([("0.5 RLC", 2), ("12.0 RLC", 10**30), ("20.0 RLC", 0)]).splitlines()
@@ -69,6 +84,11 @@ def test_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown[1].count("█") == 8
     assert shown[2] == "20.0 RLC   0"
     assert text.bars([]) == ""
+    monkeypatch.setattr(text.terminal, "carries", lambda *_: False)
+    assert text.bars([("日本", 1), ("abc", 2)]).splitlines() == [
+        "日本  ########## 1",
+        " abc  ##################### 2",
+    ]
 
 
 def test_send_options() -> None:

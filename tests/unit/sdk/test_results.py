@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import shutil
 import threading
 import time
@@ -66,6 +68,51 @@ def answer(handler: Any, pieces: list[bytes], pause: float, length: int | None =
         handler.wfile.write(piece)
         handler.wfile.flush()
         time.sleep(pause)
+
+
+def test_progress(gateway: Any, tmp_path: Path) -> None:
+    """What has come, of how much, if the gateway says so of what will be written."""
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("data", os.urandom(150_000))
+    data = whole.read_bytes()
+
+    def send(handler: Any) -> None:
+        answer(handler, [data], 0)
+
+    def compressed(handler: Any) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Content-Encoding", "gzip")
+        body = gzip.compress(data)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    for behaviour, size in [(send, len(data)), (compressed, None)]:
+        told = []
+        with Http() as http:
+            results = of(gateway(behaviour), http)
+            assert results.size is results.encrypted is None
+            tell = lambda *now, told=told: told.append(now)  # noqa: E731
+            results.save(tmp_path / "r.zip", overwrite=True, progress=tell)
+        assert results.size == size
+        assert (results.checked, results.encrypted) == (False, False)
+        assert (tmp_path / "r.zip").read_bytes() == data
+        assert len(told) >= 3
+        assert [done for done, _ in told] == sorted({done for done, _ in told})
+        assert told[-1] == (len(data), size)
+        assert {total for _, total in told} == {size}
+
+
+def test_a_progress_that_fails(gateway: Any, tmp_path: Path) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Http() as http:
+        results = of(gateway(lambda handler: answer(handler, [b"x" * 10], 0)), http)
+        with pytest.raises(KeyboardInterrupt):
+            results.save(tmp_path / "r.zip", progress=stop)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_slow_download_is_not_cut(gateway: Any) -> None:

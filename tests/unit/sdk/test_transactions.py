@@ -520,6 +520,44 @@ def test_everything_is_lost_and_then_resumed(sender, node, arrived):
     assert transactions.unfinished(intent()) is None
 
 
+def test_what_is_resumed_is_not_prepared(sender, node):
+    """Data and note are made where something new is sent, and only there."""
+    asked = []
+
+    def prepare():
+        asked.append(states(transactions))
+        return b"made", {"made": len(asked)}
+
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
+    transactions = sender()
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO, prepare)
+    sent = transactions.send(intent(), TO, prepare)
+    assert (sent.resumed, sent.note, asked) == (True, {"made": 1}, [[]])
+    other = transactions.send(intent(), TO, prepare)
+    assert (other.resumed, other.note, len(asked)) == (False, {"made": 2}, 2)
+    assert [each.transaction.data for each in node.sent][-1] == b"made"
+
+
+def test_what_must_not_be_resumed_is_left_alone(sender, node):
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
+    transactions = sender()
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO, note={"price": 7})
+    seen = []
+
+    def accept(note):
+        seen.append(note)
+        raise StateError("too dear")
+
+    with pytest.raises(StateError, match="too dear"):
+        transactions.send(intent(), TO, accept=accept)
+    assert (seen, node.mined) == ([{"price": 7}], {})
+    [entry] = transactions.account.entries()
+    assert (entry.state, entry.live) == (UNKNOWN, False)
+    assert transactions.send(intent(), TO, accept=lambda note: None).resumed
+
+
 def test_already_known_is_success(sender, node):
     node.automine = False
     real = node.eth_sendRawTransaction

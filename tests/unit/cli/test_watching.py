@@ -1,0 +1,123 @@
+"""The states of deals and tasks in words, and watches that end early."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from iexec_lite.cli import watching
+from iexec_lite.errors import IExecError, ObjectNotFoundError, WatchTimeoutError
+from iexec_lite.sdk.records import Task
+
+OPTIONS = Namespace(raw=False, quiet=False, chain="my chain")
+
+
+def task(name: str, **more: Any) -> Task:
+    return Task(taskid="0x", status=0, dealid="0x", status_name=name, task_timed_out=False, **more)
+
+
+def update(*names: str) -> Any:
+    tasks = {index: task(name) for index, name in enumerate(names, 5)}
+    return SimpleNamespace(
+        tasks=tasks,
+        tasks_count=len(tasks),
+        completed_tasks_count=names.count("COMPLETED"),
+        deal=SimpleNamespace(final_time=time.time() + 7300),
+    )
+
+
+class Client:
+    """``deal`` and ``task`` in one: a watch that gives ``updates``, then raises ``end``."""
+
+    def __init__(self, *updates: Any, end: BaseException | None = None, ahead: float = 0) -> None:
+        self._updates, self._end = updates, end
+        self.network = SimpleNamespace(get_block_time=lambda: int(time.time() + ahead))
+        self.deal = self.task = self
+
+    def obs_deal(self, _: str, dealid: str | None = None) -> Iterator[Any]:
+        yield from self._updates
+        if self._end is not None:
+            raise self._end
+
+    obs_task = obs_deal
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["COMPLETED"], "1/1 tasks completed"),
+        (
+            ["COMPLETED", "REVEALING", "ACTIVE", "UNSET"],
+            "1/4 tasks completed, 2 running, 1 not begun",
+        ),
+        (["TIMEOUT", "FAILED", "FAILED"], "0/3 tasks completed, 1 timed out, 2 failed"),
+        (["UNKNOWN (7)"], "0/1 tasks completed, 1 UNKNOWN (7)"),
+    ],
+)
+def test_a_deal_in_words(names: list[str], words: str) -> None:
+    assert watching.deal_words(update(*names)) == words
+
+
+def test_a_task_in_words() -> None:
+    assert watching.task_words(task("ACTIVE")) == "ACTIVE: workers are computing"
+    assert watching.task_words(task("UNKNOWN (7)")) == "UNKNOWN (7)"
+
+
+def test_tasks_as_json() -> None:
+    assert watching.tasks_json(update("UNSET")) == [
+        {
+            "idx": "5",
+            "taskid": "0x",
+            "status": 0,
+            "dealid": "0x",
+            "statusName": "UNSET",
+            "taskTimedOut": False,
+        }
+    ]
+
+
+def test_the_last_update(capsys: pytest.CaptureFixture[str]) -> None:
+    first, last = update("UNSET"), update("COMPLETED")
+    last.deal.final_time = 0
+    found = watching.follow_deal(Client(first, last), "0x", OPTIONS)  # type: ignore[arg-type]
+    assert found is last
+    assert capsys.readouterr() == (
+        "",
+        "ℹ 0/1 tasks completed, 1 not begun; 2 hours left\nℹ 1/1 tasks completed\n",
+    )
+    state = SimpleNamespace(task=task("UNSET"))
+    assert watching.follow_task(Client(state), "0x", None, OPTIONS) is state  # type: ignore[arg-type,comparison-overlap]
+    assert capsys.readouterr().err == "ℹ UNSET: no worker has begun\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "message"),
+    [
+        (KeyboardInterrupt(), IExecError, "Interrupted: the deal goes on, only the watching ended"),
+        (WatchTimeoutError("No good answer"), WatchTimeoutError, "No good answer. The deal goes"),
+    ],
+)
+def test_a_watch_that_ends_early(end: BaseException, kind: type[IExecError], message: str) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        watching.follow_deal(Client(update("UNSET"), end=end), "0x12", OPTIONS)  # type: ignore[arg-type]
+    assert type(caught.value) is kind
+    again = "; watch it again with: iexec-lite deal show 0x12 --watch --chain 'my chain'"
+    assert caught.value.message.endswith(again)
+
+
+def test_a_watch_that_cannot_begin() -> None:
+    error = ObjectNotFoundError("task", "0x12", 1)
+    with pytest.raises(ObjectNotFoundError) as caught:
+        watching.follow_task(Client(end=error), "0x12", None, OPTIONS)  # type: ignore[arg-type]
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(-5000, 0), (5000, 5000)])
+def test_the_time_of_a_chain(ahead: int, expected: int) -> None:
+    clock = watching.chain_clock(Client(ahead=ahead))  # type: ignore[arg-type]
+    assert clock() - time.time() == pytest.approx(expected, abs=2)
