@@ -108,7 +108,41 @@ def shop(oracle: Any, opened: Shop | None) -> Shop:
     return opened
 
 
-# --- wallets --------------------------------------------------------------------------------------
+# --- chains and wallets ---------------------------------------------------------------------------
+
+
+def test_the_chain(oracle: Any, env: dict[str, str], tmp_path: Path) -> None:
+    team = Team(tmp_path, env)
+    team.py("sandbox status --chain-json")
+    me = accounts.addresses()["worker-1"]
+    for line in ("info", "category count", "category show 0", f"account show {me}"):
+        assert team.same(line)
+
+
+@pytest.mark.parametrize("words", ["--bridge", "--flavour enterprise"])
+def test_two_chains(oracle: Any, env: dict[str, str], tmp_path: Path, words: str) -> None:
+    """V6 works on each chain of ``--chain-json``, and from the one to the other."""
+    team = Team(tmp_path, {**env, "IEXEC_LITE_HOME": str(tmp_path / "home")})
+    try:
+        here, there = team.py(f"sandbox up {words} --chain-json")["chains"]
+        team.py(f"wallet import {to_hex(accounts.secret('requester'))} --unencrypted")
+        contracts = [team.same(f"info --chain {name}") for name in (here, there)]
+        assert contracts[0] != contracts[1]
+        before = [
+            team.js(f"wallet show --chain {name}")["balance"]["nRLC"] for name in (here, there)
+        ]
+        if words == "--bridge":
+            sent = team.js("wallet bridge-to-sidechain 5 RLC --force")
+            assert HASH.fullmatch(sent["receiveTxHash"])  # it saw the other end
+        else:
+            team.js("wallet swap-eRLC-for-RLC 5 RLC --force")
+        after = [
+            team.same(f"wallet show --chain {name}")["balance"]["nRLC"] for name in (here, there)
+        ]
+        moved = [int(a) - int(b) for a, b in zip(after, before, strict=True)]
+        assert moved == [-5 * RLC, 5 * RLC]
+    finally:
+        team.py("sandbox down")
 
 
 def test_wallets(oracle: Any, env: dict[str, str], tmp_path: Path) -> None:
@@ -135,6 +169,33 @@ def test_wallets(oracle: Any, env: dict[str, str], tmp_path: Path) -> None:
     assert team.js(show)["wallet"] == opened
 
 
+# --- files ----------------------------------------------------------------------------------------
+
+
+def test_templates(oracle: Any, env: dict[str, str], tmp_path: Path) -> None:
+    """Both fill iexec.json with the same bytes, and leave what a person wrote."""
+    found = []
+    for name in ("iexec", "iexec-lite"):
+        folder = tmp_path / name
+        folder.mkdir()
+        team = Team(folder, env, first=name)
+        team.first("init --skip-wallet")
+        team.py(f"wallet import {to_hex(accounts.secret('requester'))} --unencrypted")
+        team.py("sandbox status --chain-json")
+        team.edit("iexec.json", lambda content: content.update(author="Zoë", mine=[1.5, None]))
+        documents = [
+            team.first(f"{words} init {more}")
+            for words, more in (
+                *(("app", "--tee"), ("dataset", "--tee"), ("workerpool", ""), ("category", "")),
+                ("order", "--chain sandbox"),
+            )
+        ]
+        folders = sorted(str(path.relative_to(folder)) for path in folder.rglob("*/"))
+        found.append((documents, folders, (folder / "iexec.json").read_bytes()))
+    assert json.dumps(found[0][0]) == json.dumps(found[1][0])
+    assert found[0] == found[1]
+
+
 # --- the shop -------------------------------------------------------------------------------------
 
 
@@ -144,17 +205,15 @@ def test_what_is_deployed(shop: Shop) -> None:
     assert shop.read("deployed.json") == {k: {number: address} for k, address in goods.items()}
     for kind, address in goods.items():
         assert shop.same(f"{kind} show")["address"] == address
-    assert shop.same("app show 0")["app"]["appMultiaddr"] == SAMPLE_IMAGE
-    assert shop.same("app count") == {"count": "1"}
-    assert shop.same(f"dataset check-secret {goods['dataset']}") == {"isSecretSet": True}
+    assert shop.first("app show 0")["app"]["appMultiaddr"] == SAMPLE_IMAGE
+    assert shop.second("app count") == {"count": "1"}
+    assert shop.first(f"dataset check-secret {goods['dataset']}") == {"isSecretSet": True}
     for cli in (shop.js, shop.py):
         told = cli.refused("app deploy")
         assert told.startswith(f"App already deployed at address {goods['app']}")
 
 
-def test_the_chain(shop: Shop) -> None:
-    for line in ("info", "category count", "category show 0", "wallet show", "account show"):
-        assert shop.same(line)
+def test_the_storage(shop: Shop) -> None:
     assert shop.same("storage check")["isInitialized"] is True
     assert "already initialized" in shop.second.refused("storage init")
     assert shop.second("storage init --force-update")["isUpdated"] is True
