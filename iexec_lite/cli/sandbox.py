@@ -1,10 +1,11 @@
-"""``iexec-lite sandbox up | down | status | demo``."""
+"""``iexec-lite sandbox up | down | status | store | demo``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import ConfigurationError, SandboxError
@@ -43,6 +44,14 @@ def register(group: Group) -> None:
             action="store_true",
             help="put its chains into chain.json of this folder, which iexec 6 reads too",
         )
+    stored = group.command(
+        "store",
+        store_file,
+        "put a file into its store, as one would on IPFS",
+        arguments="FILE",
+        example="sandbox store datasets/encrypted/data.csv.enc",
+    )
+    stored.add_argument("file", metavar="FILE", help="what workers and others shall find there")
     demo = group.command(
         "demo",
         run_demo,
@@ -140,6 +149,14 @@ def _save_chains(status: Status) -> None:
             )
         chains[name] = {**{k: v for k, v in own.items() if k not in V6_KEYS}, **entry}
     project.save(project.CHAIN_FILE, {**content, "chains": chains})
+
+
+def store_file(options: argparse.Namespace) -> output.Result:
+    """Where the file can be found: the multiaddr of a dataset."""
+    from ..sandbox import commands
+
+    location = commands.store(Path(options.file))
+    return output.Result(payload={"multiaddr": location}, text=f"multiaddr: {location}")
 
 
 def run_demo(options: argparse.Namespace) -> output.Result:

@@ -1,4 +1,4 @@
-"""What ``iexec-lite sandbox …`` does: ``up``, ``down``, ``status``, ``demo``.
+"""What ``iexec-lite sandbox …`` does: ``up``, ``down``, ``status``, ``store``, ``demo``.
 
 One sandbox per user folder, in the background; ``demo`` brings a temporary one of its own, so it
 disturbs nobody. All errors are SandboxError (or another IExecError) with what to do about them.
@@ -34,9 +34,10 @@ from .processes import (
 )
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
-from .stack import FLAVOURS, require_packages, saved_chain
+from .stack import FLAVOURS, STORE, require_packages, saved_chain
+from .store import Store
 
-__all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "up"]
+__all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "store", "up"]
 
 DEFAULT_PORT = 8545  # what local nodes use; another one is taken where it is in use
 START_LIMIT = 60.0  # seconds for a deployment on a slow machine
@@ -178,6 +179,15 @@ def status() -> Status:
         chains={name: chain_entry(chain) for name, chain in sandbox_records().items()},
         accounts=accounts.addresses(),
     )
+
+
+def store(path: Path) -> str:
+    """Put a file into the running sandbox's store, as one would on IPFS; its ``/ipfs/<CID>``."""
+    if not status().running:
+        raise SandboxError('No sandbox is running: start one with "iexec-lite sandbox up"')
+    if not path.is_file():
+        raise SandboxError(f"{path} is no file")
+    return f"/ipfs/{Store(sandbox_folder() / STORE).add_file(path)}"
 
 
 def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAVOURS", "Sandbox", "require_packages", "saved_chain"]
 
+STORE = "store"  # in the folder of a sandbox
 FLAVOURS = ("token", "native", "enterprise")
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
 WORK_INTERVAL = 0.1  # seconds between two looks of the worker
@@ -144,7 +145,7 @@ class Sandbox:
         self.deployment = self._restore()
         # The newest block of a kept chain is of last time, and blocks are asked for the time.
         self.node.mine()
-        self.store = Store(self.folder / "store")
+        self.store = Store(self.folder / STORE)
         self._http = self._closing.enter_context(Http())
         self.services = self._services()
         for service in self.services.values():

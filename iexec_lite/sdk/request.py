@@ -36,7 +36,7 @@ def check_request(context: Context, order: Requestorder) -> None:
         raise StateError(
             "Beneficiary result encryption key is not set in the SMS. "
             f"Result encryption will fail. (beneficiary {order.beneficiary}, who has to push one: "
-            "result.push_result_encryption_key)"
+            "result.push_result_encryption_key, iexec-lite result push-encryption-key)"
         )
     provider = str(wanted.get("iexec_result_storage_provider", ""))
     if provider in rules.token_providers and not sms.exists(
@@ -45,7 +45,7 @@ def check_request(context: Context, order: Requestorder) -> None:
         raise StateError(
             f'Requester storage token is not set for selected provider "{provider}". '
             f"Result archive upload will fail. (requester {order.requester}, who has to push one: "
-            "storage.push_storage_token)"
+            "storage.push_storage_token, iexec-lite storage init)"
         )
     if (
         rules.dataset_secret_check
@@ -55,7 +55,8 @@ def check_request(context: Context, order: Requestorder) -> None:
     ):
         raise StateError(
             f"Dataset encryption key is not set for dataset {order.dataset} in the SMS. "
-            "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it)"
+            "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it, "
+            "iexec-lite dataset push-secret)"
         )
     if not rules.app_mrenclave and context.read(order.app, RESOURCE["app"]["appMREnclave"]):
         raise StateError(f"App {order.app} has an MREnclave, which is no longer supported")

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from iexec_lite import IExec
 from iexec_lite.protocol.contracts import HUB
@@ -54,6 +55,21 @@ def test_status(machine: Machine, tmp_path: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert re.match("running: +yes\n", shown.stdout)
     assert machine.raw("sandbox", "up", folder=tmp_path) == status
+
+
+def test_store(machine: Machine, tmp_path: Path) -> None:
+    """What is stored is found at the gateway, under the name that the chain would have."""
+    (tmp_path / "data.csv").write_bytes(b"a,b\n")
+    stored = machine.raw("sandbox", "store", "data.csv", folder=tmp_path)["multiaddr"]
+    with urlopen(f"{machine.chain().ipfs_gateway}{stored}") as answer:
+        assert answer.read() == b"a,b\n"
+    assert (
+        machine.shown("sandbox", "store", "data.csv", folder=tmp_path) == f"multiaddr: {stored}\n"
+    )
+    assert "nothing is no file" in machine.message("sandbox", "store", "nothing", folder=tmp_path)
+    nowhere = {"IEXEC_LITE_HOME": str(tmp_path / "other")}
+    refused = machine.message("sandbox", "store", "data.csv", folder=tmp_path, env=nowhere)
+    assert refused.startswith("No sandbox is running: start one with")
 
 
 def test_wallet_show(machine: Machine, client: Any, project: Any) -> None:

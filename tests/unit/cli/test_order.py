@@ -375,7 +375,8 @@ def test_online_checks_come_before_the_password(run, config: Path, chain) -> Non
     assert failures[1] == (
         "requestorder: Request requirements check failed: Requester storage token is not set for "
         'selected provider "ipfs". Result archive upload will fail. (requester '
-        f"{ADDRESS}, who has to push one: storage.push_storage_token) "
+        f"{ADDRESS}, who has to push one: "
+        "storage.push_storage_token, iexec-lite storage init) "
         "(If you consider this is not an issue, use --skip-request-check to skip "
         "request requirement check)"
     )
