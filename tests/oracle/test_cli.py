@@ -76,7 +76,8 @@ class Shop(Team):
         b("dataset init --encrypted")
         (self.folder / "datasets" / "original" / "secret.txt").write_text("the secret")
         (file,) = a("dataset encrypt")["encryptedFiles"]
-        dataset = {"multiaddr": self.upload(file["encrypted"]), "checksum": file["checksum"]}
+        stored = self.py(f"sandbox store {file['encrypted']}")["multiaddr"]
+        dataset = {"multiaddr": stored, "checksum": file["checksum"]}
         self.edit("iexec.json", lambda content: content["dataset"].update(dataset))
         self.goods["dataset"] = a("dataset deploy")["address"]
         b("dataset push-secret")
