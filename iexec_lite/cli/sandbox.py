@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 FLAVOURS = ("token", "native", "enterprise")
+GENERATIONS = (5, 6)
 _START = "Start it with: iexec-lite sandbox up"
 
 
@@ -65,6 +66,13 @@ def register(group: Group) -> None:
             default="token",
             help="RLC as a token (default), as the chain's own coin, or eRLC with a KYC",
         )
+        parser.add_argument(
+            "--generation",
+            type=int,
+            choices=GENERATIONS,
+            default=5,
+            help="of contracts and services: 5, as SDK V6 knew them (default), or 6, today's",
+        )
 
 
 def _port(text: str) -> int:
@@ -82,6 +90,7 @@ def start(options: argparse.Namespace) -> output.Result:
     status = commands.up(
         options.flavour,
         options.port,
+        generation=options.generation,
         fresh=options.fresh,
         bridge=options.bridge,
         progress=_progress(options, sys.stderr),
@@ -136,13 +145,13 @@ def _save_chains(status: Status) -> None:
     is another network is not replaced.
     """
     from ..protocol.chains import V6_KEYS
-    from ..sandbox.node import CHAIN_IDS
+    from ..sandbox.kinds import KINDS
 
     content = _chain_file()
     chains = project.member(content, "chains", project.CHAIN_FILE)
     for name, entry in status.chains.items():
         own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
-        if str(own.get("id", entry["id"])) not in map(str, CHAIN_IDS.values()):
+        if str(own.get("id", entry["id"])) not in {str(kind.chain_id) for kind in KINDS}:
             raise ConfigurationError(
                 f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
                 "there, then run iexec-lite sandbox status --chain-json"
@@ -163,7 +172,8 @@ def run_demo(options: argparse.Namespace) -> output.Result:
     """The whole main job, told step by step on stdout: the story is the result."""
     from ..sandbox import commands
 
-    result = commands.demo(options.flavour, progress=_progress(options, sys.stdout))
+    progress = _progress(options, sys.stdout)
+    result = commands.demo(options.flavour, generation=options.generation, progress=progress)
     text = result.decode("utf-8", "replace")
     return output.Result(payload={"result": text}, text=text if options.quiet else "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AGNOSTIC",
@@ -62,6 +63,8 @@ class Rules:
     Storage: ``token_providers`` need a token of the requester in the SMS; ``storage_proxy`` tells
     whether results pass a result proxy that the params name.
 
+    Contracts: ``resource_views`` tells whether the hub shows apps, datasets, workerpools whole.
+
     Services: ``sms_*_path`` are None where the SMS has no such secrets; ``market_paging`` is
     ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``);
     ``market_owner_search``: offers are found by their owner too, and ``any`` stands for every
@@ -91,8 +94,9 @@ class Rules:
     token_providers: tuple[str, ...]
     storage_proxy: bool
     app_mrenclave: bool
+    resource_views: bool
     dataset_secret_check: bool
-    result_format: str
+    result_format: Literal["v6", "v9"]
     sms_dataset_path: str = "/secrets/web3?secretAddress={address}"
     sms_user_path: str = "/secrets/web2?ownerAddress={address}&secretName={name}"
     sms_app_path: str | None
@@ -147,6 +151,7 @@ V6 = Rules(
     token_providers=("ipfs", "dropbox"),
     storage_proxy=True,
     app_mrenclave=True,
+    resource_views=False,
     dataset_secret_check=False,
     result_format="v6",
     sms_app_path=None,
@@ -192,6 +197,7 @@ V9 = Rules(
     token_providers=("dropbox",),
     storage_proxy=False,
     app_mrenclave=False,
+    resource_views=True,
     dataset_secret_check=True,
     result_format="v9",
     sms_app_path="/apps/{address}/secrets",

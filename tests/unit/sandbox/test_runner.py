@@ -12,7 +12,7 @@ import pytest
 
 from iexec_lite.errors import SandboxError
 from iexec_lite.sandbox import runner
-from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, environment, run
+from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, Ran, environment, run
 
 TASK = "0x" + "ab" * 32
 APP = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -66,8 +66,8 @@ def test_the_app_sees_what_it_should_and_no_more(
     monkeypatch.setenv("MY_SECRET", "hidden")
     code = "import json,os,sys; print(json.dumps([dict(os.environ), sys.argv[1:], os.getcwd()]))"
     arguments = ["a b", "$HOME", "; exit 3", "'q'"]
-    stdout = run(python(code, room), arguments, {"IEXEC_IN": "x"}, room=room, limit=30)
-    seen, argv, folder = json.loads(stdout)
+    ran = run(python(code, room), arguments, {"IEXEC_IN": "x"}, room=room, limit=30)
+    seen, argv, folder = json.loads(ran.stdout)
     assert argv == arguments
     assert Path(folder) == room.resolve()
     seen.pop("LC_CTYPE", None)  # Python's own
@@ -112,7 +112,7 @@ def test_what_an_app_leaves_running_is_ended(room: Path) -> None:
         "child=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']);"
         "print(child.pid)"
     )
-    assert_gone(int(run(python(code, room), [], {}, room=room, limit=30)))
+    assert_gone(int(run(python(code, room), [], {}, room=room, limit=30).stdout))
 
 
 def assert_gone(pid: int) -> None:
@@ -183,4 +183,5 @@ def test_relative_programs_belong_to_the_mapping_file(room: Path) -> None:
     script = room / "tool"
     script.write_text(f"#!{sys.executable}\nimport sys; print(sys.argv[1:])\n")
     script.chmod(0o755)
-    assert run(Command(("./tool", "a"), room), ["b"], {}, room=room, limit=30) == b"['a', 'b']\n"
+    ran = run(Command(("./tool", "a"), room), ["b"], {}, room=room, limit=30)
+    assert ran == Ran(b"['a', 'b']\n", b"", 0)
