@@ -130,7 +130,7 @@ def test_two_chains(oracle: Any, env: dict[str, str], tmp_path: Path, words: str
         contracts = [team.same(f"info --chain {name}") for name in (here, there)]
         assert contracts[0] != contracts[1]
         before = [
-            team.js(f"wallet show --chain {name}")["balance"]["nRLC"] for name in (here, there)
+            team.py(f"wallet show --chain {name}")["balance"]["nRLC"] for name in (here, there)
         ]
         if words == "--bridge":
             sent = team.js("wallet bridge-to-sidechain 5 RLC --force")
