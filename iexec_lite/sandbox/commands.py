@@ -19,6 +19,7 @@ from ..net.http import Http
 from ..net.rpc import Rpc
 from ..protocol.chains import chain_entry
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
+from ..sdk.journal import FileJournal
 from ..sdk.local import sandbox_records
 from . import accounts
 from .folders import read_json, sandbox_folder
@@ -128,6 +129,8 @@ def up(
             return running
         _clean(folder)
         ensure(progress)
+        if fresh:
+            _forget_sent(flavour, *["native"] * bridge)
         progress.step(f"Starting a {flavour} sandbox")
         command = [sys.executable, "-m", SERVICE, str(folder)]
         command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
@@ -215,6 +218,17 @@ def _alone(folder: Path) -> Iterator[None]:
                 )
             time.sleep(0.05)
         yield
+
+
+def _forget_sent(*flavours: str) -> None:
+    """Remove the journals of chains that are about to be gone.
+
+    The new chain has the old one's id and nonces, so what was sent there and is sent again may be
+    the very same bytes: they would count as sent.
+    """
+    for flavour in flavours:
+        for path in FileJournal().folder.glob(f"{CHAIN_IDS[flavour]}-*.sqlite3*"):
+            path.unlink(missing_ok=True)
 
 
 def _start(command: list[str], folder: Path) -> None:
