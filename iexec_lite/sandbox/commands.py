@@ -228,7 +228,8 @@ def _forget_sent(*flavours: str) -> None:
     """
     for flavour in flavours:
         for path in FileJournal().folder.glob(f"{CHAIN_IDS[flavour]}-*.sqlite3*"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Windows, while another process has it open
+                path.unlink()
 
 
 def _start(command: list[str], folder: Path) -> None:
