@@ -157,12 +157,18 @@ def save_deployed(kind: str, chain_id: int, address: str) -> None:
 # -- chains -----------------------------------------------------------------------------------
 
 
-def selected_chain(options: argparse.Namespace) -> Selection:
-    """The chain that ``--chain`` or chain.json names; built-in names need no entry there."""
+def selected_chain(
+    options: argparse.Namespace, content: Mapping[str, object] | None = None
+) -> Selection:
+    """The chain that ``--chain`` or chain.json names; built-in names need no entry there.
+
+    ``content`` is what counts as chain.json (default: the file).
+    """
     from ..protocol import chains
     from ..sdk import local
 
-    content = load(CHAIN_FILE, missing=chains.new_chain_file())
+    if content is None:
+        content = load(CHAIN_FILE, missing=chains.new_chain_file())
     file = chains.ChainFile.from_dict(content)
     name = options.chain or file.default
     records = local.sandbox_records()
