@@ -72,9 +72,9 @@ def publish_orders(options: argparse.Namespace) -> output.Result:
             question = f"Do you want to publish the following {kind}?"
             orders.ask(question, orders.describe(order, chain.rules), options)
             more = {}
-            if resource == "request":
-                more["check_request"] = not options.skip_request_check
-            with orders.request_checked():
+            if resource != "workerpool":
+                more["preflight_check"] = not options.skip_request_check
+            with orders.checked():
                 found = getattr(client.order, f"publish_{kind}")(
                     order, authorization=market.authorization, **more
                 )
