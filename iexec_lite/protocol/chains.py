@@ -27,7 +27,7 @@ from .networks import (
     resolve,
     rules_named,
 )
-from .rules import ALL_RULES, V6
+from .rules import ALL_RULES
 
 __all__ = [
     "CHAINS",
@@ -243,8 +243,12 @@ class ChainFile:
 
 
 def _retired(entry: Entry, chain: Chain) -> tuple[str, ...]:
-    """The keys of an entry which only networks of the past know."""
-    return tuple(k for k in entry if k in V6.chain_keys and k not in chain.rules.chain_keys)
+    """The keys of an entry which only networks of the past know.
+
+    Whoever writes ``rules``, a key of ours, means what stands beside it.
+    """
+    retired = () if "rules" in entry else chain.rules.retired_chain_keys
+    return tuple(key for key in entry if key in retired)
 
 
 def _build(name: str, entry: Entry, extra: Mapping[str, Chain]) -> Chain:
@@ -256,8 +260,6 @@ def _build(name: str, entry: Entry, extra: Mapping[str, Chain]) -> Chain:
         )
     number = chain_id(entry.get("id") or (base.id if base else name))
     known = base if base is not None and base.id == number else resolve(number)
-    if "rules" in entry:
-        known = replace(known, rules=rules_named(entry["rules"]))
     entry = {k: v for k, v in entry.items() if k not in _retired(entry, known)}
     flavour = str(entry.get("flavour") or (base.flavour if base else "standard"))
     if base is None or (number, flavour) != (base.id, base.flavour):

@@ -74,7 +74,7 @@ class Rules:
     address; ``market_bulk_filter``: dataset orders for bulk can be asked for.
 
     Files: ``templates`` is what ``init`` writes, ``chain_keys`` what the JavaScript SDK of the
-    generation takes in an entry of chain.json.
+    generation takes in an entry of chain.json, ``retired_chain_keys`` what older ones took.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Rules:
     market_bulk_filter: bool
     templates: Templates
     chain_keys: tuple[str, ...]
+    retired_chain_keys: tuple[str, ...]
 
 
 # --- URL checks -----------------------------------------------------------------------------------
@@ -173,6 +174,7 @@ V6 = Rules(
         *("id", "host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway"),
         *("native", "useGas", "flavour", "bridge", "enterprise"),
     ),
+    retired_chain_keys=(),
 )
 
 V9 = Rules(
@@ -230,6 +232,7 @@ V9 = Rules(
         "compass",
         "pocoSubgraph",
     ),
+    retired_chain_keys=("resultProxy", "native", "useGas", "flavour", "bridge", "enterprise"),
 )
 
 ALL_RULES = {rules.name: rules for rules in (V6, V9)}

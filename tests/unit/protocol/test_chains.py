@@ -753,9 +753,9 @@ def test_what_v6_alone_knows_is_ignored_on_todays_networks() -> None:
         assert found.ignored == (
             *("resultProxy", "native", "useGas", "flavour", "bridge", "enterprise"),
         )
-    private = {"id": "65535", "rules": "v9", **entry}
-    lone = ChainFile.from_dict({"chains": {"own": private}}).select("own")
-    assert (lone.chain.flavour, lone.chain.native, lone.twin) == ("standard", False, None)
     del entry["bridge"], entry["enterprise"]
+    private = {"id": "65535", "rules": "v9", **entry}  # whoever writes "rules" means the rest
+    lone = ChainFile.from_dict({"chains": {"own": private}}).select("own")
+    assert (lone.chain.native, lone.chain.gas_price, lone.ignored) == (True, 0, ())
     v6 = ChainFile.from_dict({"chains": {"bellecour": entry}}).select("bellecour")
     assert (v6.ignored, v6.chain.result_proxy) == ((), "http://127.0.0.1:2")
