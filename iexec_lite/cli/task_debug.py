@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import IExecError
-from . import output, project, task, wallets, watching
+from . import output, project, task, text, wallets, watching
 
 if TYPE_CHECKING:
     from ..sdk.offchain import ReplicateLogs, StatusChange, TaskInfo
@@ -46,7 +46,7 @@ def debug_task(options: argparse.Namespace) -> output.Result:
     parts = [f"On chain:\n{output.render(task.details(found, now), 2)}"]
     if info is not None:
         payload["offchainData"] = info.to_dict()
-        parts.append(f"Of the workerpool:\n{output.render(_told(info), 2)}")
+        parts.append(f"Of the workerpool:\n{output.render(_told(info, now), 2)}")
     if logs is not None:
         payload["appLogs"] = [each.to_dict() for each in logs]
         parts.append(_written(logs))
@@ -55,26 +55,26 @@ def debug_task(options: argparse.Namespace) -> output.Result:
     return output.Result(payload=payload, text="\n\n".join(parts))
 
 
-def _told(info: TaskInfo) -> dict[str, object]:
+def _told(info: TaskInfo, now: float) -> dict[str, object]:
     """The states of a task and of each worker's run."""
     runs = {
         each.worker: {
             "status": each.status,
             **({} if each.exit_code is None else {"exit code": each.exit_code}),
-            "history": _history(each.status_history),
+            "history": _history(each.status_history, now),
         }
         for each in info.replicates
     }
     return {
         "status": info.status,
-        "history": _history(info.status_history),
+        "history": _history(info.status_history, now),
         **({"workers": runs} if runs else {}),
     }
 
 
-def _history(changes: Sequence[StatusChange]) -> list[str]:
+def _history(changes: Sequence[StatusChange], now: float) -> list[str]:
     return [
-        f"{each.date} {each.status}" + (f" ({each.cause})" if each.cause else "")
+        f"{text.stamp(each.date, now)} {each.status}" + (f": {each.cause}" if each.cause else "")
         for each in changes
     ]
 
@@ -85,8 +85,8 @@ def _written(logs: Sequence[ReplicateLogs]) -> str:
         return "No app logs"
     parts = []
     for each in logs:
-        for stream, text in (("stdout", each.stdout), ("stderr", each.stderr)):
-            body = text.rstrip("\n") or "(empty)"
+        for stream, written in (("stdout", each.stdout), ("stderr", each.stderr)):
+            body = written.rstrip("\n") or "(empty)"
             lines = "\n".join(f"  {line}" for line in body.split("\n"))
             parts.append(f"{stream} of {each.worker}:\n{lines}")
     return "\n\n".join(parts)

@@ -203,13 +203,14 @@ class ChainFile:
         )
 
     def _find(self, name: str, extra: Mapping[str, Chain]) -> tuple[str, Entry]:
-        """Name and entry: the file first, then the built-in name of an id, then the records."""
-        aliases = [c.name for c in CHAINS.values() if str(c.id) == name and not c.enterprise]
+        """Name and entry: the file first, then the known name of an id, then the records."""
+        known = {**CHAINS, **extra}
+        aliases = [k for k, c in known.items() if str(c.id) == name and not c.enterprise]
         for candidate in (name, *aliases):
             if candidate in self.chains:
                 return candidate, self.chains[candidate]
         for candidate in (name, *aliases):
-            if candidate in extra or candidate in CHAINS:
+            if candidate in known:
                 return candidate, {}
         raise ConfigurationError(f'Missing "{name}" chain in "chain.json"')
 

@@ -536,6 +536,7 @@ def test_extra_records() -> None:
     sandbox = resolve(65535).with_overrides(name="sandbox", host="http://127.0.0.1:1", rules=V9)
     extra = {"sandbox": sandbox}
     assert ChainFile(default="sandbox", chains={}).select(extra=extra).chain == sandbox
+    assert ChainFile(chains={}).select("65535", extra=extra).chain == sandbox
     entry = ChainFile(chains={"sandbox": {"sms": "http://127.0.0.1:2"}})
     assert entry.select("sandbox", extra=extra).chain == sandbox.with_overrides(
         sms="http://127.0.0.1:2"
