@@ -17,6 +17,7 @@ from ..errors import (
     ConfigurationError,
     IExecError,
     MarketCallError,
+    ObjectNotFoundError,
     SmsCallError,
     StateError,
     ValidationError,
@@ -36,13 +37,13 @@ __all__ = [
     "Attempts",
     "ask",
     "attempt",
+    "checked",
     "chosen",
     "describe",
     "fetch",
     "parse_hash",
     "read",
     "read_document",
-    "request_checked",
     "stored",
     "stored_order",
     "summary",
@@ -180,14 +181,18 @@ def read(resource: str, value: object, where: str) -> SignedOrder:
 
 
 @contextmanager
-def request_checked() -> Iterator[None]:
-    """What a request lacks is told with the option that leaves it unchecked."""
+def checked() -> Iterator[None]:
+    """What a check of an order found is told with the option that leaves it out."""
     try:
         yield
-    except (StateError, SmsCallError) as error:
+    except (StateError, SmsCallError, ObjectNotFoundError) as error:
+        what = error.details.get("check")
+        if what is None:
+            raise
+        name = "request" if what == "request" else "preflight"  # as V6 calls the one that it has
         raise StateError(
-            f"Request requirements check failed: {error.message} (If you consider this is not an "
-            "issue, use --skip-request-check to skip request requirement check)",
+            f"{str(what).capitalize()} requirements check failed: {error.message} (If you consider "
+            f"this is not an issue, use --skip-{name}-check to skip {name} requirement check)",
             cause=error,
         ) from error
 

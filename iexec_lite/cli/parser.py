@@ -30,6 +30,7 @@ GROUPS = {  # each in the module of its name
     "app": "deploy, sell and run apps",
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
+    "requester": "secrets that you give to your tasks",
     "order": "write, sign, publish, fill and cancel orders",
     "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",

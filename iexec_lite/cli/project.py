@@ -174,7 +174,11 @@ def selected_chain(
     records = local.sandbox_records()
     if str(name).startswith(local.SANDBOX) and name not in {**file.chains, **records}:
         local.sandbox_chain(str(name))  # says why there is none
-    return file.select(name, extra=records)
+    found = file.select(name, extra=records)
+    if found.ignored:
+        keys = ", ".join(found.ignored)
+        output.warn(f"{keys} in {CHAIN_FILE}: of no use on {found.chain.name}, ignored", options)
+    return found
 
 
 def connect(

@@ -1,4 +1,4 @@
-"""Two command lines that take turns in one folder: ``iexec`` 6.0.1 and ``iexec-lite``."""
+"""Two command lines that take turns in one folder: ``iexec`` (6 or 9) and ``iexec-lite``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,16 @@ class Cli:
 class Team:
     """Both in one folder: ``first`` begins, ``second`` goes on with what is there."""
 
-    def __init__(self, folder: Path, env: dict[str, str], *, first: str = "iexec") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: dict[str, str],
+        *,
+        first: str = "iexec",
+        commands: str = "iexec/dist/cli/cmd",
+    ) -> None:
         self.folder = folder
-        self.js = Cli("iexec", _javascript, env, folder)
+        self.js = Cli("iexec", partial(_javascript, commands), env, folder)
         self.py = Cli("iexec-lite", _python, env, folder)
         both = [self.js, self.py]
         self.first, self.second = both if first == self.js.name else reversed(both)
@@ -113,11 +121,11 @@ def _python(words: list[str]) -> list[str]:
     return [sys.executable, "-m", "iexec_lite", *words]
 
 
-def _javascript(words: list[str]) -> list[str]:
+def _javascript(folder: str, words: list[str]) -> list[str]:
     node, packages = node_program(), npm_folder()
     assert node
     assert packages
-    commands = packages / "iexec" / "dist" / "cli" / "cmd"
+    commands = packages / folder
     decrypts = {"decrypt", "--decrypt"} & set(words)
     # The script of the group itself: iexec.js would only start a second node with it.
     script, rest = commands / f"iexec-{words[0]}.js", words[1:]
