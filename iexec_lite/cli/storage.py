@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import ConfigurationError, StateError
+from ..errors import StateError
 from . import flags, output, project, prompts, wallets
 from .parser import Group
 
@@ -93,12 +93,7 @@ def check_storage(options: argparse.Namespace) -> output.Result:
     """Whether an address has a token for the storage. Needs no password."""
     selection = project.selected_chain(options)
     selection.require("sms")
-    user = options.user
-    if user is None:
-        wallet = wallets.find(options)
-        if wallet is None:
-            raise ConfigurationError("Missing option --user <address> or wallet")
-        user = wallet.address
+    user = wallets.user(options)
     with project.connect(selection, options) as client:
         known = client.storage.check_storage_token_exists(user, provider=options.provider)
     state = "already initialized" if known else "not initialized"
