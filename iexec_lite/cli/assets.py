@@ -14,13 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, IExecError, ObjectNotFoundError, StateError
-from . import flags, orders, output, project, prompts, text, wallets
+from . import flags, orders, output, project, wallets
 from .parser import CommandParser, Group, Handler
 
 if TYPE_CHECKING:
     from ..protocol.chains import Selection
     from ..protocol.orders import Order
-    from ..protocol.rules import Rules
     from ..sdk.client import IExec
     from ..sdk.records import Resource
 
@@ -255,7 +254,7 @@ def show(kind: str, options: argparse.Namespace) -> output.Result:
         )
     # 40 digits may be an address without its 0x; they are no index.
     by_address = which.startswith(("0x", "0X")) or which.endswith(".eth") or len(which) == 40
-    user = "" if by_address else _user(options)
+    user = "" if by_address else wallets.user(options)
     with project.connect(selection, options) as client:
         library = getattr(client, kind)
         if by_address:
@@ -312,20 +311,11 @@ def _line(value: object) -> str:
 def count(kind: str, options: argparse.Namespace) -> output.Result:
     """How many of a kind somebody owns."""
     selection = project.selected_chain(options)
-    user = _user(options)
+    user = wallets.user(options)
     with project.connect(selection, options) as client:
         number = getattr(getattr(client, kind), f"count_user_{kind}s")(user)
     said = f"User {user} has a total of {number} {kind}{'' if number == 1 else 's'}"
     return output.Result(payload={"count": str(number)}, text=said)
-
-
-def _user(options: argparse.Namespace) -> str:
-    if options.user is not None:
-        return str(options.user)
-    wallet = wallets.find(options)
-    if wallet is None:
-        raise ConfigurationError("Missing option --user <address> or wallet")
-    return wallet.address
 
 
 # -- publish and unpublish --------------------------------------------------------------------
@@ -360,11 +350,8 @@ def publish(kind: str, options: argparse.Namespace) -> output.Result:
     wallet = wallets.require(options)
     with project.connect(selection, options, wallet) as client:
         order = _order(client, kind, address, options)
-        question = f"Do you want to publish the following {order.name}?"
-        if prompts.interactive(options):  # else it is only named in an error
-            shown = output.render(_offer(order, selection.chain.rules), 2)
-            question = f"{question}\n{shown}\n"
-        _ask(question, options)
+        about = orders.describe(order, selection.chain)
+        wallet.ask(f"Do you want to publish the following {order.name}?", about)
         # None of a workerpool; of the others it is made once, before the signature.
         checks = {} if kind == "workerpool" else {"preflight_check": not options.skip_request_check}
         unchecked = dict.fromkeys(checks, False)
@@ -394,25 +381,6 @@ def _order(client: IExec, kind: str, address: str, options: argparse.Namespace) 
     return order
 
 
-def _offer(order: Order, rules: Rules) -> dict[str, str]:
-    """An order by the names that people use, without the restrictions that it does not have."""
-    from ..protocol.columns import NRLC, TAG
-    from ..protocol.orders import NULL_ADDRESS
-
-    shown = {}
-    for name, column in order.fields():
-        value = getattr(order, name)
-        if column is NRLC["column"]:
-            shown["price"] = f"{text.rlc(value)} per task"
-        elif column is TAG["column"]:
-            shown[name] = text.tag_names(value, rules)
-        elif not name.endswith("restrict"):
-            shown[name] = str(value)
-        elif value != NULL_ADDRESS:
-            shown[f"only for {name.removesuffix('restrict')}"] = value
-    return shown
-
-
 def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
     """Take the last order, or all, of an app, dataset or workerpool off the marketplace."""
     selection = project.selected_chain(options)
@@ -420,10 +388,9 @@ def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
     address = address_of(kind, selection, options)
     wallet = wallets.require(options)
     which, plural = ("all", "s") if options.all else ("last", "")
-    _ask(
+    wallet.ask(
         f"Do you want to unpublish {'all your' if options.all else 'your last'} "
-        f"{kind}order{plural} for {kind} {address}?",
-        options,
+        f"{kind}order{plural} for {kind} {address}?"
     )
     with project.connect(selection, options, wallet) as client:
         found = getattr(client.order, f"unpublish_{which}_{kind}order{plural}")(address)
@@ -470,8 +437,3 @@ def address_of(kind: str, selection: Selection, options: argparse.Namespace) -> 
         deployed = f'using last {kind} deployed from "{project.DEPLOYED_FILE}": {address}'
         output.info(f"No {kind} specified, {deployed}", options)
     return address
-
-
-def _ask(question: str, options: argparse.Namespace) -> None:
-    if not prompts.confirm(question, options):
-        raise IExecError("Operation aborted by user.")

@@ -16,8 +16,8 @@ from . import flags, output, project, prompts
 from .parser import CommandParser, Group, UsageError
 
 if TYPE_CHECKING:
+    from ..protocol.chains import Chain
     from ..protocol.orders import SignedOrder
-    from ..protocol.rules import Rules
     from ..sdk.page import Page
     from ..sdk.records import PublishedOrder
 
@@ -181,12 +181,12 @@ def show_book(options: argparse.Namespace) -> output.Result:
         fetch = getattr(client.orderbook, f"fetch_{kind.resource}_orderbook")
         page: Book = fetch(**_filters(kind, options))
         if options.depth:
-            return _depth(kind, page)
+            return _depth(kind, page, selection.chain)
         if options.raw:
             limit = page.count if options.all else RAW_LIMIT
             rows = [_row(kind, each) for each in _first(page, limit)]
             return output.Result(payload={"count": page.count, kind.key: rows})
-        return output.Result(text=_browse(kind, page, options, selection.chain.rules))
+        return output.Result(text=_browse(kind, page, options, selection.chain))
 
 
 def _filters(kind: Kind, options: argparse.Namespace) -> dict[str, object]:
@@ -232,14 +232,14 @@ def _row(kind: Kind, found: PublishedOrder[SignedOrder]) -> dict[str, object]:
 # -- for people -------------------------------------------------------------------------------
 
 
-def _browse(kind: Kind, page: Book, options: argparse.Namespace, rules: Rules) -> str:
+def _browse(kind: Kind, page: Book, options: argparse.Namespace, chain: Chain) -> str:
     """Show page after page while a person wants more; the last line."""
     from . import text
 
     seen = 0
     following: Book | None = page
     while following is not None:
-        rows = [_shown(kind, each, options, rules) for each in following]
+        rows = [_shown(kind, each, options, chain) for each in following]
         if rows:
             head = f"{kind.title} details ({seen + 1} to {seen + len(rows)} of {page.count}):"
             output.show(output.Result(text=f"{head}\n{text.table(rows)}"), raw=False)
@@ -259,7 +259,7 @@ def _wants_more(count: int, options: argparse.Namespace) -> bool:
 
 
 def _shown(
-    kind: Kind, found: PublishedOrder[SignedOrder], options: argparse.Namespace, rules: Rules
+    kind: Kind, found: PublishedOrder[SignedOrder], options: argparse.Namespace, chain: Chain
 ) -> dict[str, object]:
     """A raw row as a person reads it: what says nothing is empty, the hash comes last."""
     from ..protocol.orders import NULL_ADDRESS, NULL_BYTES32
@@ -271,7 +271,7 @@ def _shown(
     if row.get("beneficiary") == getattr(found.order, "requester", None):
         row["beneficiary"] = ""
     shown: dict[str, object] = {
-        "price per task": text.rlc(int(str(row.pop("price")))),
+        "price per task": text.rlc(int(str(row.pop("price"))), chain.symbol),
         "remaining": row.pop("remaining"),
     }
     order_hash = row.pop("orderHash")
@@ -279,20 +279,22 @@ def _shown(
         empty = value in (NULL_ADDRESS, NULL_BYTES32) or (name == "trust" and value in (0, 1))
         shown[name] = "" if empty else value
     if shown["tag"]:
-        shown["tag"] = text.tag_names(str(shown["tag"]), rules)
+        shown["tag"] = text.tag_names(str(shown["tag"]), chain.rules)
     return {**shown, "orderHash": order_hash}
 
 
 # -- depth ------------------------------------------------------------------------------------
 
 
-def _depth(kind: Kind, page: Book) -> output.Result:
+def _depth(kind: Kind, page: Book, chain: Chain) -> output.Result:
     """Tasks that are left up to each price; of a request book, down to it."""
     from . import text
 
     found = _first(page, DEPTH_LIMIT)
     levels = depth((getattr(each.order, kind.price_of), each.remaining) for each in found)
-    rows = [(text.rlc(price), volume) for price, volume in thinned(levels, DEPTH_ROWS)]
+    rows = [
+        (text.rlc(price, chain.symbol), volume) for price, volume in thinned(levels, DEPTH_ROWS)
+    ]
     limit = "down" if kind.resource == "request" else "up"
     head = f"{kind.title}: tasks by price per task, cumulated {limit} to each price"
     if len(found) < page.count:

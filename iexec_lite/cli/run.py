@@ -98,19 +98,21 @@ def run_app(options: argparse.Namespace) -> output.Result:
     selection = project.selected_chain(options)
     wish = {**_wish(selection, options), **_amounts(options, "max_price")}
     agreed: list[RunPlan] = []
+    symbol = selection.chain.symbol
     with project.connect(selection, options, wallets.require(options)) as client:
         if options.dry_run:
             return plans.planned(client, client.app.plan_run(**wish))
 
         def confirm(plan: RunPlan) -> bool:
             agreed.append(plan)
-            question = f"Do you want to spend {text.rlc(plan.total)} to execute"
-            return plans.confirmed(f"{question} the following request:", client, plan, options)
+            spend = f"Do you want to spend {text.rlc(plan.total, symbol)}"
+            question = f"{spend} to execute the following request:"
+            return plans.confirmed(question, client, plan, options)
 
         try:
             bought = client.app.run(**wish, confirm=confirm, new=options.new)
         except MatchError as error:
-            raise plans.explained(error) from error
+            raise plans.explained(error, selection.chain) from error
         submitted = f"Deal submitted with dealid {bought.dealid}"
         deal = {"dealid": bought.dealid, "volume": str(bought.volume), "txHash": bought.tx_hash}
         if options.watch:
@@ -119,7 +121,7 @@ def run_app(options: argparse.Namespace) -> output.Result:
     lines = {
         "task": ", ".join(bought.taskids.values()),
         "transaction": bought.tx_hash,
-        **({"price": text.rlc(agreed[0].total)} if agreed and not bought.resumed else {}),
+        **({"price": text.rlc(agreed[0].total, symbol)} if agreed and not bought.resumed else {}),
     }
     if bought.resumed:
         submitted += ", by an earlier call of this command whose end was not seen"
@@ -189,7 +191,7 @@ def request_execution(options: argparse.Namespace) -> output.Result:
             return plans.planned(client, client.app.plan_request_execution(**wish))
 
         def confirm(plan: RequestPlan) -> bool:
-            total = text.rlc(plan.total)
+            total = text.rlc(plan.total, selection.chain.symbol)
             question = f"Do you want to place the following execution request for {total}"
             note = (
                 "\n - The amount will be taken from your account only if your request is filled."
@@ -200,7 +202,7 @@ def request_execution(options: argparse.Namespace) -> output.Result:
         try:
             order_hash = client.app.request_execution(**wish, confirm=confirm)
         except MatchError as error:
-            raise plans.explained(error) from error
+            raise plans.explained(error, selection.chain) from error
         requester = client.wallet.get_address()
     return output.Result(
         payload={"orderHash": order_hash},

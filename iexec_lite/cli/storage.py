@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, StateError
+from ..errors import StateError
 from . import flags, output, project, prompts, wallets
 from .parser import Group
 
@@ -101,12 +101,7 @@ def check_storage(options: argparse.Namespace) -> output.Result:
     if not _needs_token(options.provider, selection.chain):
         return _nothing_to_do(selection.chain)
     selection.require("sms")
-    user = options.user
-    if user is None:
-        wallet = wallets.find(options)
-        if wallet is None:
-            raise ConfigurationError("Missing option --user <address> or wallet")
-        user = wallet.address
+    user = wallets.user(options)
     with project.connect(selection, options) as client:
         known = client.storage.check_storage_token_exists(user, provider=options.provider)
     state = "already initialized" if known else "not initialized"

@@ -204,8 +204,8 @@ def _prepare(client: IExec, task: Task, options: argparse.Namespace) -> _Wanted:
     key_file, key = _key(client, task, options) if options.decrypt else (None, None)
     replace = path.exists()
     question = f"File {path} already exists, continue and replace?"
-    if replace and not prompts.confirm(question, options):
-        raise IExecError("Operation aborted by user.")
+    if replace:
+        prompts.agree(question, options, otherwise=f"{path} was kept")
     return _Wanted(path, replace or options.force, key_file, key)
 
 
@@ -280,5 +280,5 @@ def claim_task(options: argparse.Namespace) -> output.Result:
         task = find_task(client, options)
         tx_hash = client.task.claim(task.taskid)
         deal = client.deal.show(task.dealid)
-    told = f"Task successfully claimed\n{watching.refund_words(deal, 1)}"
+    told = f"Task successfully claimed\n{watching.refund_words(deal, 1, selection.chain.symbol)}"
     return output.Result(payload={"txHash": tx_hash}, text=told)
