@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Workerpoolorder,
     )
     from .sdk.client import IExec
+    from .sdk.offchain import ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
     from .sdk.page import Page
     from .sdk.plan import PlannedOrder, RequestPlan, RunPlan, RunResult
     from .sdk.records import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Balances,
         BridgeTransfer,
         CancelledOrder,
+        DatasetBulk,
         Deal,
         DealClaim,
         DealUpdate,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         MatchEstimate,
         MatchResult,
         Network,
+        OwnershipTransfer,
         PublishedOrder,
         Resource,
         SecretPush,
@@ -70,6 +73,7 @@ __all__ = [
     "Category",
     "Chain",
     "Dataset",
+    "DatasetBulk",
     "Datasetorder",
     "Deal",
     "DealClaim",
@@ -82,9 +86,12 @@ __all__ = [
     "MatchEstimate",
     "MatchResult",
     "Network",
+    "OwnershipTransfer",
     "Page",
     "PlannedOrder",
     "PublishedOrder",
+    "ReplicateInfo",
+    "ReplicateLogs",
     "RequestPlan",
     "Requestorder",
     "Resource",
@@ -100,8 +107,10 @@ __all__ = [
     "SignedWorkerpoolorder",
     "Signer",
     "SigningRequest",
+    "StatusChange",
     "Sweep",
     "Task",
+    "TaskInfo",
     "TaskUpdate",
     "Transfer",
     "Watch",
@@ -116,6 +125,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "sdk.client": ("IExec",),
+    "sdk.offchain": ("ReplicateInfo", "ReplicateLogs", "StatusChange", "TaskInfo"),
     "sdk.page": ("Page",),
     "sdk.plan": ("PlannedOrder", "RequestPlan", "RunPlan", "RunResult"),
     "sdk.watch": ("Watch",),
@@ -125,6 +135,7 @@ _HOME = {
         "Balances",
         "BridgeTransfer",
         "CancelledOrder",
+        "DatasetBulk",
         "Deal",
         "DealClaim",
         "DealUpdate",
@@ -134,6 +145,7 @@ _HOME = {
         "MatchEstimate",
         "MatchResult",
         "Network",
+        "OwnershipTransfer",
         "PublishedOrder",
         "Resource",
         "SecretPush",

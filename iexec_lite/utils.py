@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
 from .protocol.archive import decrypt_result, decrypt_result_file
+from .protocol.bulk import DATASET_INFINITE_VOLUME
 from .protocol.orders import NULL_ADDRESS, NULL_BYTES32
 from .protocol.tag import decode_tag, encode_tag, sum_tags
 from .protocol.units import format_eth, format_rlc, parse_eth, parse_rlc
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .sdk.client import SigningProvider
 
 __all__ = [
+    "DATASET_INFINITE_VOLUME",
     "NULL_ADDRESS",
     "NULL_BYTES32",
     "decode_tag",

@@ -1,8 +1,9 @@
-"""What ``app``, ``dataset`` and ``workerpool`` have in common (cli.md §8.4).
+"""What ``app``, ``dataset`` and ``workerpool`` have in common (cli.md §8.4; today.md §4.1).
 
-``init``, ``deploy``, ``show``, ``count``, ``publish`` and ``unpublish`` are one description for the
-three kinds: a kind is the name of its group, of its member in iexec.json and deployed.json, and of
-its namespace in the library. What only one of them has is in the module of its name.
+``init``, ``deploy``, ``show``, ``count``, ``publish``, ``unpublish`` and ``transfer`` are one
+description for the three kinds: a kind is the name of its group, of its member in iexec.json and
+deployed.json, and of its namespace in the library. What only one of them has is in the module of
+its name.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ def add_commands(group: Group, init: Handler) -> CommandParser:
         example=f"{kind} publish --price 1 RLC",
     )
     _add_terms(publishing, kind)
+    if kind != "workerpool":
+        flags.add_preflight(publishing, "do not check first whether the network would run it")
     unpublishing = group.command(
         "unpublish",
         partial(unpublish, kind),
@@ -119,10 +122,21 @@ def add_commands(group: Group, init: Handler) -> CommandParser:
         example=f"{kind} unpublish --all",
     )
     unpublishing.add_argument("--all", action="store_true", help="all offers, not only the last")
+    handing = group.command(
+        "transfer",
+        partial(transfer, kind),
+        f"give {_a(kind)} of yours to another owner",
+        arguments="ADDRESS --to ADDRESS",
+        example=f"{kind} transfer 0x… --to 0x…",
+    )
+    handing.add_argument("address", metavar="ADDRESS", help=f"of the {kind}")
+    handing.add_argument("--to", metavar="ADDRESS", help="the new owner")
+    flags.add_transaction(handing)
     for parser in (publishing, unpublishing):
         add_address(parser, kind)
+    for parser in (publishing, unpublishing, handing):
         flags.add_force(parser)
-    for parser in (deploying, showing, counting, publishing, unpublishing):
+    for parser in (deploying, showing, counting, publishing, unpublishing, handing):
         wallets.add_load_options(parser)
         flags.add_node(parser)
     return first
@@ -247,9 +261,22 @@ def show(kind: str, options: argparse.Namespace) -> output.Result:
             found: Resource = getattr(library, f"show_{kind}")(which)
         else:
             found = getattr(library, f"show_user_{kind}")(which, user)
+        url = _api_url(client, found.obj_address, options) if kind == "workerpool" else None
     payload = {"address": found.obj_address, kind: found.to_dict()[kind]}
+    described = _described(found)
+    if url is not None:
+        payload["apiUrl"] = described["API"] = url
     head = f"{kind.capitalize()} {found.obj_address}"
-    return output.Result(payload=payload, text=f"{head}\n{output.render(_described(found), 2)}")
+    return output.Result(payload=payload, text=f"{head}\n{output.render(described, 2)}")
+
+
+def _api_url(client: IExec, address: str, options: argparse.Namespace) -> str | None:
+    """Where the workerpool tells about tasks; that nobody can say it is no failure."""
+    try:
+        return client.workerpool.get_workerpool_api_url(address)
+    except IExecError as error:
+        output.warn(f"Failed to find out the API of the workerpool: {error.message}", options)
+        return None
 
 
 def _described(found: Resource) -> dict[str, object]:
@@ -325,8 +352,12 @@ def publish(kind: str, options: argparse.Namespace) -> output.Result:
         order = _order(client, kind, address, options)
         about = orders.describe(order, selection.chain)
         wallet.ask(f"Do you want to publish the following {order.name}?", about)
-        signed = getattr(client.order, f"sign_{order.name}")(order)
-        order_hash = getattr(client.order, f"publish_{order.name}")(signed)
+        # None of a workerpool; of the others it is made once, before the signature.
+        checks = {} if kind == "workerpool" else {"preflight_check": not options.skip_request_check}
+        unchecked = dict.fromkeys(checks, False)
+        with orders.checked():
+            signed = getattr(client.order, f"sign_{order.name}")(order, **checks)
+        order_hash = getattr(client.order, f"publish_{order.name}")(signed, **unchecked)
     lines = [
         f"Successfully published {order.name} with orderHash {order_hash}",
         f'Run "iexec-lite orderbook {kind} {address}" to show published {order.name}s',
@@ -369,6 +400,29 @@ def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
         "Whoever has a copy can still buy with it: to make it worthless, cancel it",
     ]
     return output.Result(payload={"unpublished": found}, text="\n".join(lines))
+
+
+# -- transfer ---------------------------------------------------------------------------------
+
+
+def transfer(kind: str, options: argparse.Namespace) -> output.Result:
+    """Give an app, dataset or workerpool to another owner, who signs and earns from then on."""
+    selection = project.selected_chain(options)
+    chain, address, to = selection.chain, options.address, options.to
+    if to is None:
+        raise ConfigurationError("Missing --to option")
+    wallet = wallets.require(options)
+    wallet.ask(
+        f"Do you want to transfer the ownership of the {kind} {address} to {to} "
+        f"[chainId: {chain.id}]"
+    )
+    with project.connect(selection, options, wallet) as client:
+        moved = getattr(getattr(client, kind), f"transfer_{kind}")(address, to, new=options.new)
+    lines = [
+        f"Ownership of the {kind} {moved.address} successfully transferred to {moved.to}",
+        output.render({"transaction": moved.tx_hash}),
+    ]
+    return output.Result(payload=moved.to_dict(), text="\n".join(lines))
 
 
 def address_of(kind: str, selection: Selection, options: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigurationError, IExecError, StateError
 from ..sdk import files
-from . import assets, flags, output, project, prompts, templates, wallets
+from . import assets, bulk, flags, output, project, prompts, templates, wallets
 from .parser import Group
 from .progress import Progress
 
@@ -45,6 +45,7 @@ def register(group: Group) -> None:
         init.add_argument(
             option, action="store_true", help="with the folders that dataset encrypt needs"
         )
+    flags.add_chain(init)
     encrypting = group.command(
         "encrypt",
         encrypt,
@@ -77,6 +78,7 @@ def register(group: Group) -> None:
         assets.add_address(parser, "dataset")
         wallets.add_load_options(parser)
         flags.add_node(parser)
+    bulk.register(group)
 
 
 def _default_key() -> str:
@@ -88,7 +90,8 @@ def _default_key() -> str:
 
 def init_dataset(options: argparse.Namespace) -> output.Result:
     """The template of a dataset; where it is to be encrypted also the folders for that."""
-    result = assets.write_template("dataset", templates.DATASET, options, dapps=templates.DAPPS)
+    dapps = project.selected_chain(options).chain.rules.templates.dapps
+    result = assets.write_template("dataset", templates.DATASET, options, dapps=dapps)
     if options.encrypted or options.tee:
         folders = _folders(options)
         if not folders.keys.is_dir():  # one that is there keeps its permissions

@@ -38,12 +38,13 @@ def fill_orders(options: argparse.Namespace) -> output.Result:
                 "your purchase?",
                 orders.describe(request, selection.chain),
             )
-        with orders.request_checked():
-            made = client.order.match_orders(
-                **found,  # type: ignore[arg-type]
-                check_request=not options.skip_request_check,
-                new=options.new,
-            )
+        with orders.checked():
+            more = {"check_request": not options.skip_request_check, "new": options.new}
+            if options.sponsor:
+                made = client.order.sponsor_match_orders(**found, **more)  # type: ignore[arg-type]
+            else:
+                more["deposit"] = options.deposit
+                made = client.order.match_orders(**found, **more)  # type: ignore[arg-type]
     payload = {"dealid": made.dealid, "volume": str(made.volume), "txHash": made.tx_hash}
     return output.Result(payload=payload, text=_bought(made))
 

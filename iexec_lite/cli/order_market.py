@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from . import order_devices, orders, output, project, prompts, wallets
+from . import order_devices, orders, output, project, prompts, text, wallets
 
 if TYPE_CHECKING:
     from ..protocol.chains import Chain
@@ -71,9 +71,9 @@ def publish_orders(options: argparse.Namespace) -> output.Result:
             question = f"Do you want to publish the following {kind}?"
             prompts.agree(question, options, about=orders.describe(order, chain))
             more = {}
-            if resource == "request":
-                more["check_request"] = not options.skip_request_check
-            with orders.request_checked():
+            if resource != "workerpool":
+                more["preflight_check"] = not options.skip_request_check
+            with orders.checked():
                 found = getattr(client.order, f"publish_{kind}")(
                     order, authorization=market.authorization, **more
                 )
@@ -182,13 +182,13 @@ def show_orders(options: argparse.Namespace) -> output.Result:
             else:
                 order_hash = orders.parse_hash(resource, given)
             found = getattr(client.orderbook, f"fetch_{kind}")(order_hash)
-            payload, text = found.to_dict(), _shown(found, chain)
+            payload, shown = found.to_dict(), _shown(found, chain)
             if options.deals:
                 deals = getattr(client.deal, f"fetch_deals_by_{kind}")(order_hash)
                 last = [deal.to_dict() for deal in deals]
                 payload["deals"] = {"count": deals.count, "lastDeals": last}
-                text += f"\n\n{_deals(deals, chain)}"
-            return payload, text
+                shown += f"\n\n{_deals(deals, chain)}"
+            return payload, shown
 
         return orders.attempt(names, show).result("Failed to show")
 
@@ -197,7 +197,7 @@ def _shown(found: PublishedOrder[SignedOrder], chain: Chain) -> str:
     about = {
         "status": found.status,
         "remaining": f"{found.remaining} of {found.order.volume}",
-        "published": _moment(found.publication_timestamp),
+        "published": text.stamp(found.publication_timestamp, time.time()),
         "signer": found.signer,
         **orders.describe(found.order, chain),
     }
@@ -206,8 +206,6 @@ def _shown(found: PublishedOrder[SignedOrder], chain: Chain) -> str:
 
 
 def _deals(deals: Page[MarketDeal], chain: Chain) -> str:
-    from . import text
-
     rows = [
         {
             "tasks": deal.bot_size,
@@ -216,22 +214,9 @@ def _deals(deals: Page[MarketDeal], chain: Chain) -> str:
             ),
             "requester": deal.requester,
             "dealid": deal.dealid,
-            "made": _moment(deal.block_timestamp),
+            "made": text.stamp(deal.block_timestamp, time.time()),
         }
         for deal in deals
     ]
     head = f"Deals count: {deals.count}"
     return f"{head}\nLast deals:\n{text.table(rows)}" if rows else head
-
-
-def _moment(stamp: str) -> str:
-    """A time of the marketplace (ISO 8601, its word only) as a person reads it."""
-    from datetime import datetime
-
-    from . import text
-
-    try:
-        at = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
-        return text.moment(int(at.timestamp()), time.time())
-    except (ValueError, OverflowError):
-        return stamp

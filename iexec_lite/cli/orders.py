@@ -17,6 +17,7 @@ from ..errors import (
     ConfigurationError,
     IExecError,
     MarketCallError,
+    ObjectNotFoundError,
     SmsCallError,
     StateError,
     ValidationError,
@@ -35,13 +36,13 @@ __all__ = [
     "SKIP",
     "Attempts",
     "attempt",
+    "checked",
     "chosen",
     "describe",
     "fetch",
     "parse_hash",
     "read",
     "read_document",
-    "request_checked",
     "stored",
     "stored_order",
 ]
@@ -50,9 +51,8 @@ RESOURCES = ("app", "dataset", "workerpool", "request")  # in the order of V6; "
 NONE_CHOSEN = (
     "No option specified, you should choose one (--app | --dataset | --workerpool | --request)"
 )
-SKIP = (
-    "If you consider this is not an issue, use --skip-request-check to skip request requirement "
-    "check"
+SKIP = (  # {}: request or preflight
+    "If you consider this is not an issue, use --skip-{0}-check to skip {0} requirement check"
 )
 _HASH = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
 
@@ -182,13 +182,18 @@ def read(resource: str, value: object, where: str) -> SignedOrder:
 
 
 @contextmanager
-def request_checked() -> Iterator[None]:
-    """What a request lacks is told with the option that leaves it unchecked."""
+def checked() -> Iterator[None]:
+    """What a check of an order found is told with the option that leaves it out."""
     try:
         yield
-    except (StateError, SmsCallError) as error:
+    except (StateError, SmsCallError, ObjectNotFoundError) as error:
+        what = error.details.get("check")
+        if what is None:
+            raise
+        name = "request" if what == "request" else "preflight"  # as V6 calls the one that it has
         raise StateError(
-            f"Request requirements check failed: {error.message} ({SKIP})",
+            f"{str(what).capitalize()} requirements check failed: {error.message} "
+            f"({SKIP.format(name)})",
             cause=error,
         ) from error
 

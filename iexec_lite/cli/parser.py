@@ -30,6 +30,7 @@ GROUPS = {  # each in the module of its name
     "app": "deploy, sell and run apps",
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
+    "requester": "secrets that you give to your tasks",
     "order": "write, sign, publish, fill and cancel orders",
     "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",
@@ -193,11 +194,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # argparse, after it has shown help
         return EXIT_FAILURE if done.code else 0
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
-        if sys.stdout is not None:  # nor may the interpreter try again at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pass
     except (Exception, KeyboardInterrupt) as error:
         output.fail(_translated(error), command=" ".join(command), raw=raw)
+    _give_up_stdout()
     return EXIT_FAILURE
+
+
+def _give_up_stdout() -> None:
+    """Where stdout takes nothing more, the interpreter must not try again at its end."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str], command: list[str], *, raw: bool) -> int:

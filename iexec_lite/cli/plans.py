@@ -53,7 +53,7 @@ def explained(error: MatchError, chain: Chain) -> IExecError:
 
 def _reason(code: str, words: str, needed: str) -> str:
     if code == "request":
-        return f"{words} ({SKIP})"
+        return f"{words} ({SKIP.format('request')})"
     if code == "requester-stake":
         return (
             f"Not enough RLC on your account ({needed} required). "

@@ -80,9 +80,10 @@ def _add_request(parser: CommandParser) -> None:
     parser.add_argument("--callback", metavar="ADDRESS", help="contract that gets the result")
     parser.add_argument("--beneficiary", metavar="ADDRESS", help="who gets the result")
     parser.add_argument("--params", metavar="JSON", help="all params as a JSON object")
-    parser.add_argument(
-        "--skip-request-check", action="store_true", help="do not ask the SMS about the request"
+    flags.add_list_option(
+        parser, "--secret", "K=NAME", "your secret NAME is the app's number K", repeated=True
     )
+    flags.add_preflight(parser, "do not ask the SMS about the request")
     parser.add_argument("--dry-run", action="store_true", help="show what it would do, do nothing")
     wallets.add_load_options(parser)
     flags.add_node(parser)
@@ -272,7 +273,37 @@ def _params(options: argparse.Namespace, chain: Chain) -> dict[str, object]:
         params["iexec_result_storage_provider"] = options.storage_provider
     if options.encrypt_result:
         params["iexec_result_encryption"] = True
+    if options.secret is not None:
+        known = params.get("iexec_secrets")
+        own = _secrets(",".join(options.secret).split(","), chain)
+        params["iexec_secrets"] = {**known, **own} if isinstance(known, dict) else own
     return params
+
+
+def _secrets(words: list[str], chain: Chain) -> dict[str, str]:
+    """``1=login`` → ``{"1": "login"}``."""
+    from ..protocol.units import shown
+
+    if chain.rules.sms_requester_path is None:
+        raise ConfigurationError(
+            f"--secret: the SMS of {chain.name} keeps no secrets of requesters, today's networks do"
+        )
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, name = word.partition("=")
+        if not (key and equals and name):
+            raise ValidationError(
+                f"'{shown(word)}' is not a valid secret mapping syntax "
+                "(must be <appSecretKey>=<requesterSecretName>)"
+            )
+        if not (key.isascii() and key.isdecimal()) or key.startswith("0"):
+            raise ValidationError(
+                "requester secret mapping keys must be strictly positive integers"
+            )
+        if key in found:
+            raise ValidationError(f"--secret: number {key} is given twice")
+        found[key] = name
+    return found
 
 
 def _amounts(options: argparse.Namespace, what: str) -> dict[str, str]:

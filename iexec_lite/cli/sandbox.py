@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 FLAVOURS = ("token", "native", "enterprise")
+GENERATIONS = (5, 6)
 _START = "Start it with: iexec-lite sandbox up"
 
 
@@ -42,7 +43,7 @@ def register(group: Group) -> None:
         parser.add_argument(
             "--chain-json",
             action="store_true",
-            help="put its chains into chain.json of this folder, which iexec 6 reads too",
+            help="put its chains into chain.json of this folder, which iexec reads too",
         )
     stored = group.command(
         "store",
@@ -65,6 +66,13 @@ def register(group: Group) -> None:
             default="token",
             help="RLC as a token (default), as the chain's own coin, or eRLC with a KYC",
         )
+        parser.add_argument(
+            "--generation",
+            type=int,
+            choices=GENERATIONS,
+            default=5,
+            help="of contracts and services: 5, as SDK V6 knew them (default), or 6, today's",
+        )
 
 
 def _port(text: str) -> int:
@@ -82,6 +90,7 @@ def start(options: argparse.Namespace) -> output.Result:
     status = commands.up(
         options.flavour,
         options.port,
+        generation=options.generation,
         fresh=options.fresh,
         bridge=options.bridge,
         progress=_progress(options, sys.stderr),
@@ -135,19 +144,20 @@ def _save_chains(status: Status) -> None:
     So are keys in their entries of which the sandbox says nothing. An entry of the same name that
     is another network is not replaced.
     """
-    from ..protocol.chains import V6_KEYS
-    from ..sandbox.node import CHAIN_IDS
+    from ..protocol.rules import ALL_RULES
+    from ..sandbox.kinds import KINDS
 
     content = _chain_file()
     chains = project.member(content, "chains", project.CHAIN_FILE)
+    told = {key for rules in ALL_RULES.values() for key in rules.chain_keys}
     for name, entry in status.chains.items():
         own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
-        if str(own.get("id", entry["id"])) not in map(str, CHAIN_IDS.values()):
+        if str(own.get("id", entry["id"])) not in {str(kind.chain_id) for kind in KINDS}:
             raise ConfigurationError(
                 f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
                 "there, then run iexec-lite sandbox status --chain-json"
             )
-        chains[name] = {**{k: v for k, v in own.items() if k not in V6_KEYS}, **entry}
+        chains[name] = {**{k: v for k, v in own.items() if k not in told}, **entry}
     project.save(project.CHAIN_FILE, {**content, "chains": chains})
 
 
@@ -163,7 +173,8 @@ def run_demo(options: argparse.Namespace) -> output.Result:
     """The whole main job, told step by step on stdout: the story is the result."""
     from ..sandbox import commands
 
-    result = commands.demo(options.flavour, progress=_progress(options, sys.stdout))
+    progress = _progress(options, sys.stdout)
+    result = commands.demo(options.flavour, generation=options.generation, progress=progress)
     text = result.decode("utf-8", "replace")
     return output.Result(payload={"result": text}, text=text if options.quiet else "")
 

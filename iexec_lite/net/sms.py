@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from ..errors import SmsCallError, StateError, TransportError
 from .http import Response, Transport
+from .rpc_error import shown
 
 __all__ = ["Sms"]
 
@@ -70,11 +71,13 @@ class Sms:
         if answer.status == 401:
             raise StateError(f"The wallet is not allowed to set the secret for {owner}")
         if answer.status == 409:
-            raise StateError(f"Secret already exists for {owner} and can't be updated")
+            named = f' "{names["name"]}"' if "name" in names else ""
+            raise StateError(f"Secret{named} already exists for {owner} and can't be updated")
         if answer.status == 413:
             raise SmsCallError(f"The SMS at {answer.host} finds the secret too long")
         if not answer.ok:
-            raise _unexpected(answer, f".{UNKNOWN}" if answer.status >= 500 else "")
+            unknown = UNKNOWN if answer.status >= 500 else ""
+            raise _unexpected(answer, f".{_reason(answer, secret)}{unknown}")
         self._remember(url)
 
     def _address(self, path: str, names: dict[str, str]) -> str:
@@ -84,6 +87,17 @@ class Sms:
     def _remember(self, url: str) -> None:
         if len(self._set) < MAX_KNOWN:
             self._set.add(url)
+
+
+def _reason(answer: Response, secret: str) -> str:
+    """What the SMS says about a refusal, but for a text that repeats the secret."""
+    try:
+        found = answer.json()
+    except TransportError:
+        return ""
+    errors = found.get("error") if isinstance(found, dict) else None
+    text = "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "")
+    return f" It says: {shown(text)}" if text and secret not in text else ""
 
 
 def _unanswered(error: TransportError, advice: str = "") -> SmsCallError:

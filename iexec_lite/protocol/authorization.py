@@ -22,6 +22,7 @@ from ..eth.signer import verify_digest
 __all__ = [
     "MARKET",
     "RESULT_PROXY",
+    "WORKERPOOL",
     "Authorization",
     "app_secret_digest",
     "login_service",
@@ -33,6 +34,7 @@ __all__ = [
 
 MARKET = "iExec Gateway"
 RESULT_PROXY = "iExec Result Repository"
+WORKERPOOL = "iExec Core"  # a workerpool's own API, as its schedulers name it
 
 _CHALLENGE = compile_struct("Challenge", {"Challenge": [("string", "challenge")]})
 _AUTHORIZATION = re.compile(r"(0x[0-9a-fA-F]{64})_(0x[0-9a-fA-F]{130})_(0x[0-9a-fA-F]{40})\Z")
@@ -44,7 +46,7 @@ _MAX_TEXT = 1024  # characters of an honest challenge: under 100
 
 
 def new_challenge(service: str, chain_id: int, text: str) -> TypedData:
-    """The challenge that a ``service`` (:data:`MARKET`, :data:`RESULT_PROXY`) hands out."""
+    """The challenge that a ``service`` (:data:`MARKET` and the others above) hands out."""
     domain = Domain(name=service, version=_VERSION, chain_id=chain_id)
     return TypedData(_CHALLENGE, domain, {"challenge": text})
 

@@ -46,9 +46,8 @@ WORKERPOOL_STAKE_RATIO = (
 )
 
 
-MONEY = frozenset(
-    {"workerpool-stake", "requester-stake", "shared-stake"}
-)  # reasons: a deposit helps
+PAYMENT = frozenset({"requester-stake", "shared-stake"})  # reasons: the payer's deposit helps
+MONEY = PAYMENT | {"workerpool-stake"}  # reasons: a deposit helps
 
 
 class OrderSet(NamedTuple):
@@ -94,10 +93,11 @@ class MatchFacts:
 
     ``dataset`` is None exactly where no dataset takes part. ``category_exists``: the request
     order's category is below ``countCategory()``. ``workerpool_stake`` and ``requester_stake``:
-    ``viewAccount(owner).stake`` of the workerpool's owner and of the requester; the latter None if
-    somebody else pays. ``kyc``: on enterprise networks, those of requester and owners for which
-    ``isKYC`` is true, elsewhere None. ``authorized``: those of :func:`groups` for which
-    ``keyHasPurpose(address as bytes32, 4)`` of the group answers true (a revert is no).
+    ``viewAccount(owner).stake`` of the workerpool's owner and of the requester; the latter of the
+    ``sponsor`` where one pays in the requester's place, None if it does not matter. ``kyc``: on
+    enterprise networks, those of requester and owners for which ``isKYC`` is true, elsewhere None.
+    ``authorized``: those of :func:`groups` for which ``keyHasPurpose(address as bytes32, 4)`` of
+    the group answers true (a revert is no).
     """
 
     app: OrderFacts
@@ -107,6 +107,7 @@ class MatchFacts:
     category_exists: bool
     workerpool_stake: int
     requester_stake: int | None
+    sponsor: str | None = None
     workerpool_stake_ratio: int = WORKERPOOL_STAKE_RATIO
     kyc: frozenset[str] | None = None
     authorized: frozenset[tuple[str, str]] = frozenset()
@@ -127,7 +128,7 @@ class MatchReport:
     ``volume`` is the number of tasks that the contracts would sell: the least that remains of the
     orders, whatever the stakes. ``total`` is what the requester pays for all of them,
     ``workerpool_stake`` what the workerpool's owner stakes. The shortfalls are what is missing on
-    the two accounts; where both are one account, it is the same amount of the same account.
+    the two accounts; where both are one account (``shared``), it is the same amount of that one.
     """
 
     reasons: tuple[Reason, ...]
@@ -142,6 +143,7 @@ class MatchReport:
     workerpool_stake: int
     requester_shortfall: int
     workerpool_shortfall: int
+    shared: bool = False
 
     @property
     def ok(self) -> bool:
@@ -151,6 +153,14 @@ class MatchReport:
     def but_for_money(self) -> MatchReport:
         """The same without the reasons that a deposit mends."""
         return replace(self, reasons=tuple(r for r in self.reasons if r.code not in MONEY))
+
+    def but_for_payment(self) -> MatchReport:
+        """The same without the reasons that a deposit of whoever pays mends.
+
+        Where that is the workerpool's owner too, the same deposit also brings the stake.
+        """
+        mended = MONEY if self.shared else PAYMENT
+        return replace(self, reasons=tuple(r for r in self.reasons if r.code not in mended))
 
     def raise_if_bad(self) -> None:
         """Raise MatchError with all reasons, if there is one."""
@@ -232,6 +242,7 @@ def _figures(orders: OrderSet, facts: MatchFacts, rules: Rules) -> MatchReport:
         workerpool_stake=stake,
         requester_shortfall=requester_lacks,
         workerpool_shortfall=workerpool_lacks,
+        shared=_shared(facts),
     )
 
 
@@ -245,7 +256,8 @@ def _remaining(orders: OrderSet, facts: MatchFacts) -> Iterator[tuple[str, int]]
 
 def _shared(facts: MatchFacts) -> bool:
     """Whether one account both pays and stakes for the workerpool."""
-    return facts.requester_stake is not None and facts.request.owner == facts.workerpool.owner
+    payer = facts.sponsor or facts.request.owner
+    return facts.requester_stake is not None and payer == facts.workerpool.owner
 
 
 # --- reasons, in V6's order -----------------------------------------------------------------------
@@ -447,20 +459,21 @@ def _requester_stake_reasons(report: MatchReport, facts: MatchFacts) -> Iterator
     have = facts.requester_stake
     if have is None:
         return
+    payer = "requester" if facts.sponsor is None else "sponsor"
     advice = (
-        "Orders can't be matched. If you are the requester, you should deposit to top up your "
+        f"Orders can't be matched. If you are the {payer}, you should deposit to top up your "
         "account"
     )
     if have < report.cost_per_task:
         yield Reason(
             "requester-stake",
-            f"Cost per task ({report.cost_per_task}) is greater than requester account stake "
+            f"Cost per task ({report.cost_per_task}) is greater than {payer} account stake "
             f"({have}). {advice}",
         )
     elif have < report.total:
         yield Reason(
             "requester-stake",
-            f"Total cost for {report.volume} tasks ({report.total}) is greater than requester "
+            f"Total cost for {report.volume} tasks ({report.total}) is greater than {payer} "
             f"account stake ({have}). {advice} or reduce your requestorder volume",
         )
     elif (

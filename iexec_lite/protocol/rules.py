@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+from . import templates
+from .templates import Templates
 
 __all__ = [
     "AGNOSTIC",
@@ -62,10 +66,15 @@ class Rules:
     Storage: ``token_providers`` need a token of the requester in the SMS; ``storage_proxy`` tells
     whether results pass a result proxy that the params name.
 
+    Contracts: ``resource_views`` tells whether the hub shows apps, datasets, workerpools whole.
+
     Services: ``sms_*_path`` are None where the SMS has no such secrets; ``market_paging`` is
     ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``);
     ``market_owner_search``: offers are found by their owner too, and ``any`` stands for every
     address; ``market_bulk_filter``: dataset orders for bulk can be asked for.
+
+    Files: ``templates`` is what ``init`` writes, ``chain_keys`` what the JavaScript SDK of the
+    generation takes in an entry of chain.json, ``retired_chain_keys`` what older ones took.
     """
 
     name: str
@@ -91,8 +100,9 @@ class Rules:
     token_providers: tuple[str, ...]
     storage_proxy: bool
     app_mrenclave: bool
+    resource_views: bool
     dataset_secret_check: bool
-    result_format: str
+    result_format: Literal["v6", "v9"]
     sms_dataset_path: str = "/secrets/web3?secretAddress={address}"
     sms_user_path: str = "/secrets/web2?ownerAddress={address}&secretName={name}"
     sms_app_path: str | None
@@ -102,6 +112,9 @@ class Rules:
     market_strict_flags: bool
     market_owner_search: bool
     market_bulk_filter: bool
+    templates: Templates
+    chain_keys: tuple[str, ...]
+    retired_chain_keys: tuple[str, ...]
 
 
 # --- URL checks -----------------------------------------------------------------------------------
@@ -147,6 +160,7 @@ V6 = Rules(
     token_providers=("ipfs", "dropbox"),
     storage_proxy=True,
     app_mrenclave=True,
+    resource_views=False,
     dataset_secret_check=False,
     result_format="v6",
     sms_app_path=None,
@@ -155,6 +169,12 @@ V6 = Rules(
     market_strict_flags=False,
     market_owner_search=False,
     market_bulk_filter=False,
+    templates=templates.V6,
+    chain_keys=(
+        *("id", "host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway"),
+        *("native", "useGas", "flavour", "bridge", "enterprise"),
+    ),
+    retired_chain_keys=(),
 )
 
 V9 = Rules(
@@ -192,6 +212,7 @@ V9 = Rules(
     token_providers=("dropbox",),
     storage_proxy=False,
     app_mrenclave=False,
+    resource_views=True,
     dataset_secret_check=True,
     result_format="v9",
     sms_app_path="/apps/{address}/secrets",
@@ -200,6 +221,18 @@ V9 = Rules(
     market_strict_flags=True,
     market_owner_search=True,
     market_bulk_filter=True,
+    templates=templates.TODAY,
+    chain_keys=(
+        "id",
+        "host",
+        "hub",
+        "sms",
+        "ipfsGateway",
+        "iexecGateway",
+        "compass",
+        "pocoSubgraph",
+    ),
+    retired_chain_keys=("resultProxy", "native", "useGas", "flavour", "bridge", "enterprise"),
 )
 
 ALL_RULES = {rules.name: rules for rules in (V6, V9)}

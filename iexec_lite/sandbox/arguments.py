@@ -1,7 +1,8 @@
-"""``iexec_args`` to an argument list, as workers of V6 split it (worker.md §1.3).
+"""``iexec_args`` to an argument list, as workers split it (worker.md §1.3).
 
 Not a shell and not ``shlex``: the space alone separates, quotes of either kind protect and vanish,
-there is no escape, empty arguments are dropped even when quoted. Refused: unbalanced quotes.
+empty arguments are dropped even when quoted. V6 knew no escape; today a quote after a backslash is
+a plain character, and the backslash stays. Refused: unbalanced quotes.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from ..errors import ValidationError
 __all__ = ["split_arguments"]
 
 
-def split_arguments(text: str) -> list[str]:
+def split_arguments(text: str, *, escapes: bool = False) -> list[str]:
     """The arguments in ``text``; ValidationError where a quote is not closed."""
     found = [""]
-    quote = ""
+    quote = before = ""
     for character in text:
+        plain, before = escapes and before == "\\", character
         if quote:
-            if character == quote:
+            if character == quote and not plain:
                 quote = ""
             else:
                 found[-1] += character
-        elif character in "'\"":
+        elif character in "'\"" and not plain:
             quote = character
         elif character == " ":
             found.append("")

@@ -19,10 +19,11 @@ from ..net.http import Http
 from ..net.rpc import Rpc
 from ..protocol.chains import chain_entry
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
+from ..sdk.journal import FileJournal
 from ..sdk.local import sandbox_records
 from . import accounts
 from .folders import read_json, sandbox_folder
-from .node import CHAIN_IDS
+from .kinds import Kind, kind_named, kind_of
 from .packages import ensure
 from .processes import (
     command_of,
@@ -34,7 +35,7 @@ from .processes import (
 )
 from .progress import Progress
 from .service import LOCK, LOG, STATE, STOP_PATH, TOKEN_HEADER
-from .stack import FLAVOURS, STORE, require_packages, saved_chain
+from .stack import STORE, require_bridgeable, require_packages, saved_chain
 from .store import Store
 
 __all__ = ["DEFAULT_PORT", "Status", "demo", "down", "status", "store", "up"]
@@ -55,12 +56,16 @@ class Status:
     running: bool
     folder: str
     flavour: str | None = None
+    generation: int | None = None
     chain_id: int | None = None
     node: str | None = None
     sms: str | None = None
     result_proxy: str | None = None
     iexec_gateway: str | None = None
     ipfs_gateway: str | None = None
+    ipfs_node: str | None = None
+    compass: str | None = None
+    faucet: str | None = None
     hub: str | None = None
     chains: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
@@ -77,12 +82,10 @@ class Status:
         if self.running:
             result |= {
                 "flavour": self.flavour,
+                "generation": self.generation,
                 "chainId": str(self.chain_id),
                 "host": self.node,
-                "sms": self.sms,
-                "resultProxy": self.result_proxy,
-                "iexecGateway": self.iexec_gateway,
-                "ipfsGateway": self.ipfs_gateway,
+                **{key: url for key, url in self._urls().items() if url is not None},
                 "hub": self.hub,
                 "chains": list(self.chains),
                 "chainEntries": {name: dict(entry) for name, entry in self.chains.items()},
@@ -93,25 +96,36 @@ class Status:
             }
         return result
 
+    def _urls(self) -> dict[str, str | None]:
+        """The services; which there are hangs on the generation."""
+        return {
+            "sms": self.sms,
+            "resultProxy": self.result_proxy,
+            "iexecGateway": self.iexec_gateway,
+            "ipfsGateway": self.ipfs_gateway,
+            "ipfsNode": self.ipfs_node,
+            "compass": self.compass,
+        }
+
 
 def up(
     flavour: str = "token",
     port: int | None = None,
     *,
+    generation: int = 5,
     fresh: bool = False,
     bridge: bool = False,
     progress: Progress | None = None,
 ) -> Status:
     """Start the sandbox in the background and return when it is ready.
 
-    ``port`` is the node's (the services take the next one, or any); without it 8545 or any. The
-    chain of last time goes on unless ``fresh``. ``bridge``: with a native chain at the other end.
-    One that runs already is left as it is, or refused where it is another or ``fresh`` is asked.
+    ``port`` is the node's (the services take the next one, or any); without it 8545 or any.
+    ``generation`` 6: today's contracts and services. The chain of last time goes on unless
+    ``fresh``. ``bridge``: with a native chain at the other end. One that runs already is left as it
+    is, or refused where it is another or ``fresh`` is asked.
     """
-    if flavour not in FLAVOURS:
-        raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
-    if bridge and flavour != "token":
-        raise SandboxError(f"a bridge begins on a token chain, not on a {flavour} one")
+    kind = kind_of(flavour, generation)
+    require_bridgeable(kind, bridge=bridge)
     require_packages()  # before anything is fetched
     progress = progress or Progress()
     folder = private_dir(sandbox_folder())
@@ -119,18 +133,22 @@ def up(
         running = status()
         if running.running:
             bridged = BRIDGED in running.chains
-            if running.flavour != flavour or bridged != bridge or fresh:
-                what = " with a bridge" if bridged else ""
+            what = kind_of(str(running.flavour), running.generation or 5)
+            if what != kind or bridged != bridge or fresh:
+                more = " with a bridge" if bridged else ""
                 raise SandboxError(
-                    f"a {running.flavour} sandbox is running{what}: stop it first, "
+                    f"a sandbox ({what}) is running{more}: stop it first, "
                     "with iexec-lite sandbox down"
                 )
             return running
         _clean(folder)
-        ensure(progress)
-        progress.step(f"Starting a {flavour} sandbox")
+        ensure(progress, generation=generation)
+        if fresh:
+            _forget_sent(kind, *[kind_of("native")] * bridge)
+        progress.step(f"Starting a sandbox ({kind})")
         command = [sys.executable, "-m", SERVICE, str(folder)]
-        command += ["--flavour", flavour, "--port", str(port or DEFAULT_PORT)]
+        command += ["--flavour", flavour, "--generation", str(generation)]
+        command += ["--port", str(port or DEFAULT_PORT)]
         command += ["--port-required"] * (port is not None) + ["--fresh"] * fresh
         command += ["--bridge"] * bridge
         _start(command, folder)
@@ -165,16 +183,15 @@ def status() -> Status:
     state, chain = _state(folder), read_json(folder / "chain.json")
     if state is None or chain is None or not _alive(folder):
         return Status(running=False, folder=str(folder))
+    kind = _kind(state)
     return Status(
         running=True,
         folder=str(folder),
-        flavour=str(state["flavour"]),
+        flavour=kind.flavour,
+        generation=kind.generation,
         chain_id=int(str(chain["id"])),
         node=str(state["node"]),
-        sms=str(chain["sms"]),
-        result_proxy=str(chain["result_proxy"]),
-        iexec_gateway=str(chain["iexec_gateway"]),
-        ipfs_gateway=str(chain["ipfs_gateway"]),
+        **{field: str(chain[field]) for field in kind.urls},
         hub=str(chain["hub"]),
         chains={name: chain_entry(chain) for name, chain in sandbox_records().items()},
         accounts=accounts.addresses(),
@@ -190,12 +207,13 @@ def store(path: Path) -> str:
     return f"/ipfs/{Store(sandbox_folder() / STORE).add_file(path)}"
 
 
-def demo(flavour: str = "token", *, progress: Progress | None = None) -> bytes:
+def demo(flavour: str = "token", *, generation: int = 5, progress: Progress | None = None) -> bytes:
     """A whole purchase in a sandbox of its own, told step by step; the app's result file."""
     from .demo import run_demo
 
+    kind = kind_of(flavour, generation)
     require_packages()
-    return run_demo(flavour, progress or Progress())
+    return run_demo(kind, progress or Progress())
 
 
 # -- pieces ------------------------------------------------------------------------------------
@@ -215,6 +233,18 @@ def _alone(folder: Path) -> Iterator[None]:
                 )
             time.sleep(0.05)
         yield
+
+
+def _forget_sent(*kinds: Kind) -> None:
+    """Remove the journals of chains that are about to be gone.
+
+    The new chain has the old one's id and nonces, so what was sent there and is sent again may be
+    the very same bytes: they would count as sent.
+    """
+    for kind in kinds:
+        for path in FileJournal().folder.glob(f"{kind.chain_id}-*.sqlite3*"):
+            with contextlib.suppress(OSError):  # Windows, while another process has it open
+                path.unlink()
 
 
 def _start(command: list[str], folder: Path) -> None:
@@ -242,9 +272,15 @@ def _state(folder: Path) -> dict[str, object] | None:
         found = read_json(folder / STATE)
     except SandboxError:
         return None
-    return (
-        found if found and {"pid", "flavour", "node", "services", "token"} <= set(found) else None
-    )
+    if not found or not {"pid", "kind", "node", "services", "token"} <= set(found):
+        return None
+    return found if kind_named(found["kind"]) else None
+
+
+def _kind(state: Mapping[str, object]) -> Kind:
+    kind = kind_named(state["kind"])
+    assert kind is not None  # noqa: S101  # _state has seen to it
+    return kind
 
 
 def _alive(folder: Path) -> bool:
@@ -273,19 +309,19 @@ def _clean(folder: Path) -> None:
         return
     state = _state(folder)
     if state is not None:
-        _end_orphan(folder, str(state["flavour"]), state)
+        _end_orphan(folder, _kind(state), state)
         bridged = state.get("bridged")
         if isinstance(bridged, dict):
-            _end_orphan(folder / "native", "native", bridged)
+            _end_orphan(folder / "native", kind_of("native"), bridged)
     for path in (folder / STATE, *folder.glob("*chain.json")):
         path.unlink(missing_ok=True)
 
 
-def _end_orphan(folder: Path, flavour: str, state: Mapping[str, object]) -> None:
+def _end_orphan(folder: Path, kind: Kind, state: Mapping[str, object]) -> None:
     """End the anvil of a service that died; its chain is kept in ``folder``."""
-    marker, pid = f"--chain-id {CHAIN_IDS.get(flavour, 0)}", _pid(state, "anvilPid")
+    marker, pid = f"--chain-id {kind.chain_id}", _pid(state, "anvilPid")
     if marker in command_of(pid):
-        _save_chain(saved_chain(folder, flavour), str(state.get("node")))
+        _save_chain(saved_chain(folder, kind), str(state.get("node")))
     stop_process(pid, marker)
 
 

@@ -20,12 +20,15 @@ from ..eth.crypto import random_bytes, rsa_generate
 from ..eth.signer import KeySigner
 from ..protocol import cipher
 from ..protocol.archive import decrypt_result_file, read_member
+from ..protocol.rules import TEE
+from ..protocol.tag import decode_tag, from_mask
 from ..protocol.units import format_rlc
 from ..sdk.client import IExec
 from ..sdk.records import MatchResult
 from . import accounts
 from .deploy import grant_kyc
 from .folders import temporary_folder
+from .kinds import Kind
 from .processes import terminable
 from .progress import Progress
 from .runner import SAMPLE_IMAGE
@@ -38,7 +41,6 @@ APP_PRICE, DATASET_PRICE, POOL_PRICE = "1 RLC", "2 RLC", "10 RLC"
 COST, POOL_STAKE = "13 RLC", "3 RLC"  # the prices together; 30 % of the workerpool's
 PATIENCE = 60.0  # seconds for the task
 RSA_BITS = 2048
-TAG = ["tee"]
 # V6 apps for enclaves carry a measurement; the sandbox has no enclave and looks at none of it.
 MEASUREMENT = {
     "provider": "SCONE",
@@ -49,7 +51,7 @@ MEASUREMENT = {
 }
 
 
-def run_demo(flavour: str, progress: Progress) -> bytes:
+def run_demo(kind: Kind, progress: Progress) -> bytes:
     """Run the demo; the content of the app's result file. Any step that fails is an IExecError."""
     with (
         terminable(),
@@ -57,10 +59,11 @@ def run_demo(flavour: str, progress: Progress) -> bytes:
         temporary_folder("iexec-demo-") as folder,
     ):
         keys = pool.submit(rsa_generate, RSA_BITS)
-        progress.step(f"Starting a temporary {flavour} sandbox")
+        progress.step(f"Starting a temporary sandbox ({kind})")
         with Sandbox(
             folder / "sandbox",
-            flavour=flavour,
+            flavour=kind.flavour,
+            generation=kind.generation,
             progress=progress,
             report=lambda text: progress.step(f"      worker: {_shortened(text)}"),
         ) as sandbox:
@@ -82,6 +85,8 @@ class _Story:
         self._progress = progress
         self._keys = keys
         self._folder = folder
+        self._rules = sandbox.kind.rules
+        self._tag = decode_tag(from_mask(self._rules.deal_tag or TEE), self._rules)
         self._chapter = 0
         self._open = contextlib.ExitStack()
 
@@ -116,7 +121,7 @@ class _Story:
         chain = self._sandbox.chain
         self._say(
             "A private chain with the iExec contracts runs on this machine",
-            f"chain {chain.id} ({self._sandbox.flavour}), node {chain.host}",
+            f"chain {chain.id} ({self._sandbox.kind}), node {chain.host}",
             f"hub {chain.hub}",
             f"services {self._sandbox.server.url}",
         )
@@ -161,16 +166,16 @@ class _Story:
 
     def _provide_app(self) -> None:
         client = self._app_provider
-        found = client.app.deploy_app(
-            {
-                "owner": client.wallet.get_address(),
-                "name": "sandbox-sample",
-                "type": "DOCKER",
-                "multiaddr": SAMPLE_IMAGE,
-                "checksum": "0x" + "00" * 32,
-                "mrenclave": MEASUREMENT,
-            }
-        )
+        app: dict[str, object] = {
+            "owner": client.wallet.get_address(),
+            "name": "sandbox-sample",
+            "type": "DOCKER",
+            "multiaddr": SAMPLE_IMAGE,
+            "checksum": "0x" + "00" * 32,
+        }
+        if self._rules.app_mrenclave:
+            app["mrenclave"] = MEASUREMENT
+        found = client.app.deploy_app(app)
         self._app = found.address
         self._say(
             "The app provider registers an app",
@@ -193,14 +198,21 @@ class _Story:
         self._private_key, public_key = self._keys.result()
         self._dataset_provider.dataset.push_dataset_secret(self._dataset, self._dataset_key)
         self._requester.result.push_result_encryption_key(public_key)
-        storage = self._requester.storage
-        storage.push_storage_token(storage.default_storage_login())
-        self._say(
-            "Three secrets go to the SMS, each signed by its owner",
+        lines = [
             "the dataset's key, for the worker alone",
             f"the requester's public RSA key ({RSA_BITS} bits), to encrypt the result",
-            "the requester's token of the result proxy, to hand the result in",
-        )
+        ]
+        if "ipfs" in self._rules.token_providers:
+            storage = self._requester.storage
+            storage.push_storage_token(storage.default_storage_login())
+            lines.append("the requester's token of the result proxy, to hand the result in")
+        if self._rules.sms_app_path:
+            self._app_provider.app.push_app_secret(self._app, "of the app's owner")
+            self._requester.secrets.push_requester_secret("my-login", "of the requester")
+            lines.append("a secret of the app's owner, which the app reads")
+            lines.append("a secret of the requester, which the app reads too")
+        count = {3: "Three", 4: "Four"}[len(lines)]
+        self._say(f"{count} secrets go to the SMS, each signed by its owner", *lines)
 
     def _deposit(self) -> None:
         self._requester.account.deposit(COST)
@@ -215,15 +227,20 @@ class _Story:
     def _buy(self) -> MatchResult:
         app, dataset = self._app_provider.order, self._dataset_provider.order
         pool, request = self._pool_owner.order, self._requester.order
+        params: dict[str, object] = {"iexec_args": "Alice", "iexec_result_encryption": True}
+        if self._rules.sms_requester_path:
+            params["iexec_secrets"] = {"1": "my-login"}
         apporder = app.sign_apporder(
-            app.create_apporder(app=self._app, appprice=APP_PRICE, tag=TAG)
+            app.create_apporder(app=self._app, appprice=APP_PRICE, tag=self._tag)
         )
         datasetorder = dataset.sign_datasetorder(
-            dataset.create_datasetorder(dataset=self._dataset, datasetprice=DATASET_PRICE, tag=TAG)
+            dataset.create_datasetorder(
+                dataset=self._dataset, datasetprice=DATASET_PRICE, tag=self._tag
+            )
         )
         poolorder = pool.sign_workerpoolorder(
             pool.create_workerpoolorder(
-                workerpool=self._pool, workerpoolprice=POOL_PRICE, category=0, tag=TAG
+                workerpool=self._pool, workerpoolprice=POOL_PRICE, category=0, tag=self._tag
             )
         )
         requestorder = request.sign_requestorder(
@@ -235,8 +252,8 @@ class _Story:
                 appmaxprice=APP_PRICE,
                 datasetmaxprice=DATASET_PRICE,
                 workerpoolmaxprice=POOL_PRICE,
-                tag=TAG,
-                params={"iexec_args": "Alice", "iexec_result_encryption": True},
+                tag=self._tag,
+                params=params,
             )
         )
         match = request.match_orders(
@@ -249,6 +266,7 @@ class _Story:
             "Four people sign four orders; together they are a deal",
             "three offer: app, dataset and workerpool order",
             "one asks: the request order, for a TEE task with an encrypted result",
+            f"tags of all four: {', '.join(self._tag)}",
             f"deal {match.dealid}",
             f"{match.volume} task for {COST}",
         )
@@ -300,7 +318,7 @@ class _Story:
             f"sha256 {cipher.checksum(encrypted)}",
             "its content is what the workers agreed on (digest on chain)",
             "result.txt says:",
-            *(f"  | {line}" for line in text.decode("utf-8", "replace").splitlines()),
+            *(f"  | {_shortened(line)}" for line in text.decode("utf-8", "replace").splitlines()),
         )
         return text
 

@@ -8,13 +8,14 @@ beyond a size limit. Each failure is a ``DataError`` with the cause name that re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DecryptionError, IExecError, SandboxError, ValidationError
 from ..net.http import Http
 from ..protocol import cipher
+from .runtime import PAST
 
 __all__ = ["DataError", "DatasetFile", "fetch_dataset", "fetch_inputs", "source_url"]
 
@@ -41,7 +42,7 @@ class DatasetFile:
 
     @property
     def present(self) -> bool:
-        """V6: a dataset without a name or a location counts as none."""
+        """Whether there is a file to fetch: V6 takes a dataset without a name for none."""
         return bool(self.name and self.location)
 
 
@@ -87,16 +88,23 @@ def fetch_dataset(
         part.unlink(missing_ok=True)
 
 
-def fetch_inputs(urls: Sequence[str], folder: Path, *, http: Http, gateway: str) -> list[str]:
+def fetch_inputs(
+    urls: Sequence[str],
+    folder: Path,
+    *,
+    http: Http,
+    gateway: str,
+    name_of: Callable[[str], str] = PAST.input_name,
+) -> list[str]:
     """Download the input files; their names in the folder, in order.
 
-    A name is what follows the last slash, with its query, not decoded, as V6 workers have it. Two
-    URLs with the same name overwrite each other.
+    ``name_of(url)`` is the name of one: of V6 workers, what follows the last slash, with its query,
+    not decoded. Two URLs with the same name overwrite each other.
     """
     failed = "INPUT_FILES_DOWNLOAD_FAILED"
     names = []
     for url in urls:
-        name = _plain_name(url.rsplit("/", 1)[-1], failed)
+        name = _plain_name(name_of(url), failed)
         _download(http, source_url(url, gateway), folder / name, MAX_INPUT, failed)
         names.append(name)
     return names

@@ -1,7 +1,8 @@
 """A marketplace for one chain: who may publish what, and what is asked of it (market.md).
 
-It answers as the market API v5.3.0 does, texts included, but for one defect: a challenge serves
-the address it was made for, and no other. Before each answer that hangs on the chain it catches up
+It answers as the market API v5.3.0 does, or as today's v7.1.2 where the chain's rules say so, texts
+included, but for one defect of the former: a challenge serves the address it was made for, and no
+other. Before each answer that hangs on the chain it catches up
 with it (``watcher``). Refused, with the status and text of the server: ``market_input.Refusal``.
 Spec: market.md; services.md §1. The HTTP side is ``market_api``.
 """
@@ -30,12 +31,11 @@ from ..sdk.context import Read
 from .database import Database
 from .market_book import DEAD, OPEN, Book
 from .market_input import LAST, ONE, Refusal
-from .market_tables import KINDS, SCHEMA
+from .market_tables import EDITIONS, KINDS, SCHEMA
 from .watcher import Watcher, iso, needed_stake, read_each, sure
 
-__all__ = ["SCHEMA", "VERSION", "Market"]
+__all__ = ["SCHEMA", "Market"]
 
-VERSION = "5.3.0"
 MAX_OPEN = 50  # orders of one kind and wallet
 OHLC = 100  # deals
 _CHALLENGE = "Sign this message to log into iExec Gateway: "
@@ -63,12 +63,13 @@ class Market:
         draw: Callable[[], str] = _draw,
     ) -> None:
         self.chain = chain
+        self.edition = EDITIONS[chain.rules.market_paging]
         self._database = database
         self._rpc = rpc
         self._hub = chain.require_hub()
         self._clock = clock
         self._draw = draw
-        self._book = Book(database, chain.id)
+        self._book = Book(database, chain.id, self.edition)
         self._watcher = Watcher(self._book, rpc, chain)
         self._lock = threading.RLock()  # one at a time reads the chain or changes orders
 
@@ -98,7 +99,8 @@ class Market:
         return {**data, "domain": {**challenge.domain.to_dict(), "chainId": str(self.chain.id)}}
 
     def authorize(self, header: str | None) -> str:
-        """The address that an authorization proves, in the letter case that it was given in.
+        """The address that an authorization proves, in the letter case that it was given in
+        (v5.3.0: where it is no checksum, the address will be no order's signer).
 
         Its challenge is used up, whatever comes after.
         """
@@ -113,7 +115,7 @@ class Market:
             )
         if not used.rowcount:
             raise Refusal(403, "invalid authorization")
-        return address
+        return proved.address if self.edition.any_case else address
 
     # -- publishing ---------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class Market:
             if len(self._book.open_orders(kind, signer)) >= MAX_OPEN:
                 raise Refusal(
                     403,
-                    f"maximun of {MAX_OPEN} published open {kind} has been reached "
+                    f"{self.edition.maximum} of {MAX_OPEN} published open {kind} has been reached "
                     f"for wallet {signer}",
                 )
             if self.chain.enterprise:
@@ -152,7 +154,7 @@ class Market:
                 )
             saved = self._book.find(kind, order_hash)
             assert saved is not None  # noqa: S101  # just added, under the lock
-            return saved.to_dict(self.chain.id)
+            return saved.to_dict(self.chain.id, self.edition)
 
     def _hash(self, kind: str, order: Mapping[str, Any]) -> str:
         """The order's hash; a request order without ``params`` has the one of empty params."""
@@ -290,7 +292,7 @@ class Market:
         found = self._book.find(kind, order_hash)
         if found is None:
             raise Refusal(404, f"{kind} not found")
-        return found.to_dict(str(self.chain.id))
+        return found.to_dict(str(self.chain.id), self.edition)
 
     def orders(self, kind: str, query: Mapping[str, Any]) -> dict[str, object]:
         """A page of open orders."""

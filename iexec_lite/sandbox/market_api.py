@@ -1,5 +1,7 @@
 """The marketplace over HTTP: a WSGI app with the routes, statuses and bodies of API v5.3.0.
 
+And what later releases added, where the marketplace is one of those (``market_tables.Edition``).
+
 ``market_app(market)`` answers JSON; unknown routes and methods get plain text. Refused: bodies over
 1 MB or that are not a JSON object or list (500, as the server does); a body that does not say it is
 JSON counts as empty. The rate limit is off, as the server's is for loopback; ``per_minute`` turns
@@ -23,21 +25,25 @@ from ..net.rpc import Rpc
 from ..protocol.chains import Chain
 from ..protocol.params import load_json
 from .database import Database
-from .market import SCHEMA, VERSION, Market
+from .market import SCHEMA, Market
 from .market_input import (
     ADDRESS,
+    ANY_ADDRESS,
+    BOOLEAN,
     BYTES32,
     COUNT,
     UINT,
     Field,
+    Kind,
     Refusal,
     chain_field,
     check,
     check_order,
     check_unpublish,
+    integer,
     required,
 )
-from .market_tables import CATEGORY_BOUNDS, DEAL_QUERY, KINDS, OrderKind
+from .market_tables import CATEGORY_BOUNDS, DEAL_QUERY, KINDS, Edition, OrderKind, strict_flag
 
 __all__ = ["MarketService", "market_app"]
 
@@ -60,7 +66,7 @@ def market_app(
     app.add_error_handler(IExecError, _chain_failed)
     app.add_error_handler(falcon.HTTPError, _not_served)
     app.add_error_handler(Refusal, _refused)
-    app.add_route("/version", _Version())
+    app.add_route("/version", _Version(market.edition))
     for path, resource in {
         "/challenge": _Challenge(market),
         "/ohlc": _Ohlc(market),
@@ -167,6 +173,10 @@ class _Resource:
         """The validated query; ``chainId`` is always needed."""
         return check({"chainId": self._chain, **(fields or {})}, request.params)
 
+    def paged(self, fields: Mapping[str, Field]) -> Mapping[str, Field]:
+        """The fields of a list, with those for its pages."""
+        return {**fields, **_PAGES} if self.market.edition.finds else fields
+
     def key(self, request: falcon.Request, name: str, field: Field, given: str) -> Any:
         """The validated last part of a path, after the query."""
         self.query(request)
@@ -174,8 +184,11 @@ class _Resource:
 
 
 class _Version:
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        _answer(response, {"version": VERSION})
+        _answer(response, {"version": self._edition.version})
 
     on_head = on_get
 
@@ -194,7 +207,7 @@ class _Orders(_Resource):
     def __init__(self, market: Market, kind: str) -> None:
         super().__init__(market)
         self._kind = kind
-        self._fields = {name: Field(_query_kind(name)) for name in KINDS[kind].query}
+        self._fields = _query_fields(KINDS[kind], market.edition)
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         fields = _with_needs(KINDS[self._kind], self._fields, request.params)
@@ -210,7 +223,7 @@ class _Orders(_Resource):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         body, authorized = self._authorized(request)
-        order = check_order(self._kind, body)
+        order = check_order(self._kind, body, self.market.edition.max_integer)
         _answer(response, {"published": self.market.publish(self._kind, order, authorized)})
 
     def on_put(self, request: falcon.Request, response: falcon.Response) -> None:
@@ -229,7 +242,7 @@ class _Orders(_Resource):
 class _Deals(_Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         fields = {name: Field(_query_kind(name)) for name in (*DEAL_QUERY, "page")}
-        _answer(response, self.market.deals(self.query(request, fields)))
+        _answer(response, self.market.deals(self.query(request, self.paged(fields))))
 
     on_head = on_get
 
@@ -243,7 +256,7 @@ class _Deals(_Resource):
 class _Categories(_Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         fields = {name: Field(UINT) for name in ("catid", *CATEGORY_BOUNDS, "page")}
-        _answer(response, self.market.categories(self.query(request, fields)))
+        _answer(response, self.market.categories(self.query(request, self.paged(fields))))
 
     on_head = on_get
 
@@ -271,9 +284,24 @@ class _Metrics(_Resource):
 
 
 _NUMBERS = ("category", "minTrust", "maxTrust", "page")
+_PAGES = {"pageIndex": Field(UINT), "pageSize": Field(integer(10, 1000))}
 
 
-def _query_kind(name: str) -> Any:
+def _query_fields(table: OrderKind, edition: Edition) -> dict[str, Field]:
+    """What a list of orders can be asked for."""
+    fields = {name: Field(_query_kind(name)) for name in table.query}
+    if not edition.finds:
+        return fields
+    for name in {*table.exact, *table.including} - {"workerpoolOwner"}:
+        if fields[name].kind is ADDRESS:
+            fields[name] = Field(ANY_ADDRESS)
+    fields |= {strict_flag(role): Field(BOOLEAN) for role in table.including}
+    if edition.bulk and table.resource == "dataset":
+        fields["bulkOnly"] = Field(BOOLEAN)
+    return {**fields, **_PAGES}
+
+
+def _query_kind(name: str) -> Kind:
     """The kind of a query parameter, by its name."""
     if name == "minVolume":
         return COUNT

@@ -16,7 +16,17 @@ from ..protocol.order_kinds import NULL_ADDRESS
 from ..protocol.rules import TEE
 from ..protocol.tag import from_mask, to_mask
 from .database import Database
-from .market_tables import CATEGORY_BOUNDS, DEAL_QUERY, KINDS
+from .market_tables import (
+    ANY,
+    BULK_VOLUME,
+    CATEGORY_BOUNDS,
+    DEAL_QUERY,
+    EDITIONS,
+    KINDS,
+    Edition,
+    is_bulk,
+    strict_flag,
+)
 
 __all__ = ["CANCELED", "DEAD", "FILLED", "OPEN", "Book", "Cursor", "StoredOrder"]
 
@@ -43,9 +53,9 @@ class StoredOrder:
         """The app, dataset or workerpool it sells; the requester of a request order."""
         return str(self.order[KINDS[self.kind].resource])
 
-    def to_dict(self, chain_id: int | str) -> dict[str, object]:
-        """What clients see of it."""
-        return {
+    def to_dict(self, chain_id: int | str, edition: Edition) -> dict[str, object]:
+        """What clients of a server of this edition see of it."""
+        found: dict[str, object] = {
             "orderHash": self.hash,
             "chainId": chain_id,
             "order": dict(self.order),
@@ -54,6 +64,9 @@ class StoredOrder:
             "publicationTimestamp": self.published,
             "signer": self.signer,
         }
+        if edition.bulk and self.kind == "datasetorder":
+            found["bulk"] = is_bulk(self.order)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +84,12 @@ class Cursor:
 class Book:
     """The tables of ``SCHEMA``. Methods that take a ``connection`` write within a transaction."""
 
-    def __init__(self, database: Database, chain_id: int) -> None:
+    def __init__(
+        self, database: Database, chain_id: int, edition: Edition = EDITIONS["skip"]
+    ) -> None:
         self.database = database
         self.chain_id = chain_id
+        self.edition = edition
         with database.transaction() as connection:
             connection.create_function("excess", 2, _excess, deterministic=True)
 
@@ -191,10 +207,14 @@ class Book:
             arguments.extend(values)  # type: ignore[arg-type]
 
         for name, column in table.exact.items():
-            if name in query:
+            if query.get(name, ANY) != ANY:
                 add(f"{column} = ?", query[name])
         for role in table.including:
-            add(f"{role} IN (?, ?)", NULL_ADDRESS, query.get(role, NULL_ADDRESS))
+            who = query.get(role, NULL_ADDRESS)
+            if role in query and query.get(strict_flag(role)) and who != ANY:
+                add(f"{role} = ?", who)
+            elif who != ANY:
+                add(f"{role} IN (?, ?)", NULL_ADDRESS, who)
         if "minTag" in query:
             add("excess(?, tag) = 0", query["minTag"])
         if "maxTag" in query:
@@ -205,13 +225,15 @@ class Book:
             add("trust >= ?", query["minTrust"])
         if "maxTrust" in query:
             add("trust <= ?", query["maxTrust"])
+        if query.get("bulkOnly"):
+            add("price = 0 AND json_extract(body, '$.volume') >= ?", BULK_VOLUME)
         return self._page(
             "orders",
             clauses=clauses,
             arguments=arguments,
             sort=f"price {'DESC' if table.descending else 'ASC'}, published, hash",
             query=query,
-            shown=lambda row: _stored(row).to_dict(self.chain_id),
+            shown=lambda row: _stored(row).to_dict(self.chain_id, self.edition),
         )
 
     # -- deals and categories -----------------------------------------------------------------
@@ -293,18 +315,21 @@ class Book:
         query: Mapping[str, Any],
         shown: Callable[[sqlite3.Row], object],
     ) -> dict[str, object]:
-        """``page`` is how many records to skip; a full page announces the next, even if empty."""
+        """``page`` is how many records to skip, ``pageIndex`` how many pages; a full page announces
+        the next, as a number of records, even if it is empty.
+        """
         where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-        skip = query.get("page", 0)
+        size = query.get("pageSize", PAGE)
+        skip = query.get("pageIndex", 0) * size or query.get("page", 0)
         rows = self.database.rows(
             f"SELECT * FROM {table}{where} ORDER BY {sort} LIMIT ? OFFSET ?",  # noqa: S608
             *arguments,
-            PAGE,
+            size,
             skip,
         )
         count = self.database.rows(f"SELECT count(*) FROM {table}{where}", *arguments)[0][0]  # noqa: S608
         page = {table: [shown(row) for row in rows], "count": count}
-        return page | {"nextPage": skip + PAGE} if len(rows) == PAGE else page
+        return page | {"nextPage": skip + size} if len(rows) == size else page
 
     # -- the last block -----------------------------------------------------------------------
 

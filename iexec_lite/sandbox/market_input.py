@@ -3,7 +3,8 @@
 The server checks with yup 0.32, whose texts, conversions and order are kept: text of a number is
 text, a number of a text is a number, and of all faults one is told, wrong types before all others
 and the field declared last before those above it. Addresses come out EIP-55, hashes and tags in
-lower case, numbers as ``int``. Refused: null, repeated query keys, integers beyond 2**53 - 2.
+lower case, numbers as ``int``. Refused: null, repeated query keys, integers beyond 2**53 - 2 (in
+today's server, whose texts are taken to be the same, beyond 2**53 - 1).
 Spec: market.md, "Validation"; services.md §1.3, §1.6.
 """
 
@@ -14,15 +15,19 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from ..errors import ValidationError
 from ..eth.codec import address_to_bytes, checksum_address
 from ..protocol.order_kinds import SIGNED_ORDER_KINDS
 from ..protocol.params import load_json, stringify
+from .market_tables import ANY
 
 __all__ = [
     "ADDRESS",
+    "ANY_ADDRESS",
+    "BOOLEAN",
     "BYTES32",
     "COUNT",
     "LAST",
@@ -30,12 +35,14 @@ __all__ = [
     "ORDER_FIELDS",
     "UINT",
     "Field",
+    "Kind",
     "Refusal",
     "body_object",
     "chain_field",
     "check",
     "check_order",
     "check_unpublish",
+    "integer",
     "required",
 ]
 
@@ -91,7 +98,7 @@ def _text(value: object) -> str:
 def _js_number(value: float) -> str:
     if math.isinf(value):  # 1e400 in JSON
         return "-Infinity" if value < 0 else "Infinity"
-    return stringify(value if abs(value) <= MAX_INTEGER + 1 else float(value))
+    return stringify(value if abs(value) < 2**53 else float(value))
 
 
 def _number(value: object) -> int | float:
@@ -111,14 +118,17 @@ def _number(value: object) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def _integer(least: int) -> Kind:
+@cache
+def integer(least: int, most: int) -> Kind:
+    """Integers within bounds."""
+
     def fault(value: float) -> str | None:
         if not isinstance(value, int):
             return "{} must be an integer"
         if value < least:
             return f"{{}} must be greater than or equal to {least}"
-        if value > MAX_INTEGER:
-            return f"{{}} must be less than or equal to {MAX_INTEGER}"
+        if value > most:
+            return f"{{}} must be less than or equal to {most}"
         return None
 
     return Kind("number", _number, fault)
@@ -162,7 +172,30 @@ BYTES32 = Kind(
     _pattern(r"0x[0-9a-f]{64}\Z", "{} must be a bytes32 hexstring"),
 )
 SIGNATURE = Kind("string", _text, _pattern("0x", "{} must be a valid signature"))
-UINT, COUNT = _integer(0), _integer(1)
+UINT, COUNT = integer(0, MAX_INTEGER), integer(1, MAX_INTEGER)
+
+
+def _any_address(value: object) -> str:
+    """An address, or the word that stands for all."""
+    text = _address(value)
+    return ANY if text.lower() == ANY else text
+
+
+ANY_ADDRESS = Kind(
+    "string",
+    _any_address,
+    _pattern(r"any\Z|0x[0-9a-fA-F]{40}\Z", "{} is not a valid ethereum address"),
+)
+
+
+def _boolean(value: object) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise _Wrong(_shown(value))
+    return text in ("true", "1")
+
+
+BOOLEAN = Kind("boolean", _boolean)
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -261,21 +294,27 @@ def _inner(value: object) -> object:
 
 # --- bodies ---------------------------------------------------------------------------------------
 
-_ORDER_KINDS: Mapping[str, Kind] = {"address": ADDRESS, "bytes32": BYTES32, "uint256": UINT}
 
-
-def _order_field(name: str, abi: str) -> Field:
+def _order_field(name: str, abi: str, most: int) -> Field:
     if name == "params":
         return Field(STRING)
     if name == "sign":
         return required(SIGNATURE)
-    return required(COUNT if name == "volume" else _ORDER_KINDS[abi])
+    if abi == "uint256":
+        return required(integer(1 if name == "volume" else 0, most))
+    return required(BYTES32 if abi == "bytes32" else ADDRESS)
 
 
-ORDER_FIELDS: Mapping[str, Mapping[str, Field]] = {
-    kind: {name: _order_field(name, column.abi) for name, column in cls.fields()}
-    for kind, cls in SIGNED_ORDER_KINDS.items()
-}
+@cache
+def order_fields(most: int) -> Mapping[str, Mapping[str, Field]]:
+    """The fields of each kind of order, for a server whose integers go up to ``most``."""
+    return {
+        kind: {name: _order_field(name, column.abi, most) for name, column in cls.fields()}
+        for kind, cls in SIGNED_ORDER_KINDS.items()
+    }
+
+
+ORDER_FIELDS = order_fields(MAX_INTEGER)
 
 
 def body_object(body: object) -> dict[str, Any]:
@@ -290,11 +329,12 @@ def _only_object(value: object, path: str) -> dict[str, Any]:
         raise Refusal(400, _not_a(path, OBJECT.type, wrong.final, value)) from None
 
 
-def check_order(kind: str, body: object) -> dict[str, Any]:
+def check_order(kind: str, body: object, most: int = MAX_INTEGER) -> dict[str, Any]:
     """The signed order below ``order``: numbers as ``int``, everything else as text."""
     order = _only_object(body_object(body).get("order", {}), "order")
-    found = check(ORDER_FIELDS[kind], order, within="order.")
-    return {name: found[name] for name in ORDER_FIELDS[kind] if name in found}
+    fields = order_fields(most)[kind]
+    found = check(fields, order, within="order.")
+    return {name: found[name] for name in fields if name in found}
 
 
 def check_unpublish(resource: str, body: object) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["CATEGORY_BOUNDS", "DEAL_QUERY", "KINDS", "SCHEMA", "OrderKind"]
+__all__ = ["ANY", "CATEGORY_BOUNDS", "DEAL_QUERY", "EDITIONS", "KINDS", "SCHEMA"]
+__all__ += ["Edition", "OrderKind", "is_bulk", "strict_flag"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -41,6 +42,55 @@ CREATE TABLE IF NOT EXISTS cursor (
     settled INTEGER NOT NULL
 );
 """
+
+
+ANY = "any"  # instead of an address: no filter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A release of the server, and what it knows.
+
+    ``max_integer`` of its numbers; ``maximum``: how it spells the word; ``finds``: lists can be
+    asked for any address, strictly for one, and by ``pageIndex`` and ``pageSize``; ``bulk``:
+    dataset orders tell whether they can be used in bulk; ``any_case``: of the address that an
+    authorization proves.
+    """
+
+    version: str
+    max_integer: int
+    maximum: str
+    finds: bool = False
+    bulk: bool = False
+    any_case: bool = False
+
+
+# By how their clients ask for pages.
+EDITIONS: Mapping[str, Edition] = MappingProxyType(
+    {
+        "skip": Edition(version="5.3.0", max_integer=2**53 - 2, maximum="maximun"),
+        "index": Edition(
+            version="7.1.2",
+            max_integer=2**53 - 1,
+            maximum="maximum",
+            finds=True,
+            bulk=True,
+            any_case=True,
+        ),
+    }
+)
+BULK_VOLUME = 2**53 - 2  # from here on a volume counts as infinite
+
+
+def is_bulk(order: Mapping[str, object]) -> bool:
+    """Whether a dataset order can be used in bulk: it is free, and without end."""
+    volume = order["volume"]
+    return order["datasetprice"] == 0 and isinstance(volume, int) and volume >= BULK_VOLUME
+
+
+def strict_flag(role: str) -> str:
+    """The parameter that leaves out orders open to all from those for an address."""
+    return f"is{role.capitalize()}Strict"
 
 
 @dataclass(frozen=True, slots=True)

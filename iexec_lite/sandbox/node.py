@@ -1,8 +1,6 @@
 """The sandbox's node: one anvil process on loopback (sandbox.md §2, §7, §8).
 
-Hard fork Berlin: blocks carry no base fee, so gas price 0 is accepted on a native chain, and the
-classic factory transaction runs. The chain has no accounts of the node's own: balances are set,
-keys stay with ``accounts``.
+The chain has no accounts of the node's own: balances are set, keys stay with ``accounts``.
 """
 
 from __future__ import annotations
@@ -15,13 +13,10 @@ from subprocess import Popen
 
 from ..errors import SandboxError
 from ..net.rpc import Rpc
+from .kinds import Kind
 from .processes import LOOPBACK, pick_port, spawn, stop_child, uninterrupted
 
-__all__ = ["CHAIN_IDS", "Node"]
-
-# ASCII "iExe", "iExn" and "iExE": no public chain has these ids, and nobody types them by accident.
-# One each, so that an order signed for one flavour is worthless on the others.
-CHAIN_IDS = {"token": 0x69457865, "native": 0x6945786E, "enterprise": 0x69457845}
+__all__ = ["Node"]
 
 # Seconds between the first block and the second: the JavaScript SDK looks for a block of yesterday,
 # without end.
@@ -37,14 +32,14 @@ class Node:
     def __init__(
         self,
         binary: Path,
-        flavour: str,
+        kind: Kind,
         *,
         port: int | None = None,
         port_required: bool = False,
         log: Path | None = None,
     ) -> None:
-        self.flavour = flavour
-        self.chain_id = CHAIN_IDS[flavour]
+        self.kind = kind
+        self.chain_id = kind.chain_id
         self.url = ""
         self._binary = binary
         self._port = port
@@ -98,6 +93,7 @@ class Node:
         raise SandboxError(f"anvil does not start: {words[-500:] or 'it said nothing'}")
 
     def _command(self, port: int) -> list[str]:
+        price = self.kind.gas_price
         return [
             str(self._binary),
             "--quiet",
@@ -105,10 +101,10 @@ class Node:
             *("--port", str(port)),
             *("--chain-id", str(self.chain_id)),
             *("--accounts", "0"),
-            *("--hardfork", "berlin"),
+            *("--hardfork", self.kind.hardfork),
             *("--timestamp", str(int(time.time()) - AGE)),
-            *("--gas-limit", "8000000"),
-            *("--gas-price", "0" if self.flavour == "native" else "20000000000"),
+            *("--gas-limit", str(self.kind.gas_limit)),
+            *(() if price is None else ("--gas-price", str(price))),
         ]
 
     def _listening(self, port: int) -> bool:
@@ -159,6 +155,6 @@ class Node:
         return state
 
     def load(self, state: str) -> None:
-        """Restore what :meth:`dump` gave, on a fresh node of the same flavour."""
+        """Restore what :meth:`dump` gave, on a fresh node of the same kind."""
         if self.rpc.request("anvil_loadState", (state,)) is not True:
             raise SandboxError("anvil_loadState refused the saved chain: start with fresh")

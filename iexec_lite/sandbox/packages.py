@@ -6,7 +6,8 @@ tarball must have the sha256 kept here, else nothing is installed; the anvil of 
 hash is not kept yet passes npm's own integrity check only, and the progress says so. Of each
 tarball only the files used are kept: the anvil binary, ABI and bytecode of some twenty contracts,
 the factory's transaction; a list of them with their sizes tells a damaged cache, which is fetched
-again. Facts: sandbox.md §1, §3.
+again. Contracts of a generation are fetched when it is asked for. Facts: sandbox.md §1, §3;
+sandbox6.md §1.
 
 Refuses: a platform that anvil is not made for (give one by ``IEXEC_LITE_ANVIL``), a missing npm.
 """
@@ -26,56 +27,24 @@ import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
 from ..errors import SandboxError
 from ..sdk.files import locked
+from .contract_files import CONTRACTS, DIAMOND_CONTRACTS, EDITION
 from .folders import cache_folder, make_folder, temporary_folder
 from .processes import uninterrupted
 from .progress import Progress
 
-__all__ = ["Artifact", "Kit", "Package", "ensure", "npm_command"]
+__all__ = ["Artifact", "Kit", "Package", "contracts_of", "ensure", "npm_command"]
+
+Keeper = Callable[[tarfile.TarFile, Path], None]  # takes what is used out of a tarball
 
 FETCH_LIMIT = 300.0  # seconds for all downloads together
 LIST = "files.json"  # of each package's folder: name and size of every other file in it
 MAX_ARTIFACT = 16 * 1024 * 1024  # bytes of one JSON file of a tarball (the largest has 2 MB)
-
-# build/contracts of the poco package: what deploy.py and ens.py create, and a callback receiver
-# for trying. Count EDITION up when the list changes: it is part of the folder's name.
-EDITION = 3
-CONTRACTS = (
-    "RLC",
-    "IexecLibOrders_v5",
-    "ERC1538UpdateDelegate",
-    "ERC1538Proxy",
-    "ERC1538QueryDelegate",
-    "IexecAccessorsDelegate",
-    "IexecAccessorsABILegacyDelegate",
-    "IexecCategoryManagerDelegate",
-    "IexecERC20Delegate",
-    "IexecEscrowTokenDelegate",
-    "IexecEscrowNativeDelegate",
-    "IexecMaintenanceDelegate",
-    "IexecOrderManagementDelegate",
-    "IexecPoco1Delegate",
-    "IexecPoco2Delegate",
-    "IexecRelayDelegate",
-    "ENSIntegrationDelegate",
-    "IexecMaintenanceExtraDelegate",
-    "AppRegistry",
-    "DatasetRegistry",
-    "WorkerpoolRegistry",
-    "TestClient",
-    "ENSRegistry",
-    "PublicResolver",
-    "ERLCTokenSwap",
-    "IexecERC20DelegateKYC",
-    "IexecEscrowTokenDelegateKYC",
-    "IexecPoco1DelegateKYC",
-    "IexecPoco2DelegateKYC",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +72,12 @@ POCO = Package(
     2_255_073,
     "f9d08cfaa7a371f0c7c4abf6ed807e9be6ec72f8a676fd8243bfb86c03693581",
     edition=EDITION,
+)
+DIAMOND_POCO = Package(
+    "@iexec/poco",
+    "6.1.0",
+    435_888,
+    "3ee5d88d5531ca9ef13f30ef434fb92b40562edcc1a23e852715dff3e655ff1a",
 )
 FACTORY = Package(
     "@amxx/factory",
@@ -134,11 +109,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Kit:
-    """Everything fetched: the node's binary and the contracts."""
+    """Everything fetched for a generation: the node's binary and the contracts.
+
+    ``factory_path`` is of generation 5, whose contracts need a factory.
+    """
 
     anvil: Path
     poco: Path
-    factory_path: Path
+    factory_path: Path | None = None
 
     @cached_property
     def contracts(self) -> dict[str, Artifact]:
@@ -152,6 +130,8 @@ class Kit:
     @cached_property
     def factory(self) -> dict[str, object]:
         """The CREATE2 factory: ``address``, ``deployer``, ``cost`` and its signed ``tx``."""
+        if self.factory_path is None:
+            raise SandboxError("these contracts have no factory of their own")
         found = json.loads((self.factory_path / "factory.json").read_bytes())
         return {name: found[name] for name in ("address", "deployer", "cost", "tx")}
 
@@ -173,14 +153,16 @@ def npm_command() -> list[str]:
     )
 
 
-def ensure(progress: Progress | None = None, *, cache: Path | None = None) -> Kit:
-    """The kit, fetched where the cache lacks it or is damaged. Many processes may ask at once."""
+def ensure(
+    progress: Progress | None = None, *, cache: Path | None = None, generation: int = 5
+) -> Kit:
+    """The kit of a generation, fetched where the cache lacks it or is damaged.
+
+    Many processes may ask at once.
+    """
     cache = cache or cache_folder()
     chosen = os.environ.get("IEXEC_LITE_ANVIL")
-    wanted: dict[Package, Callable[[tarfile.TarFile, Path], None]] = {
-        POCO: _keep_contracts,
-        FACTORY: _keep_factory,
-    }
+    wanted = dict(contracts_of(generation))
     if chosen:
         anvil = Path(chosen).expanduser().absolute()
         if not anvil.is_file():
@@ -197,7 +179,18 @@ def ensure(progress: Progress | None = None, *, cache: Path | None = None) -> Ki
             missing = [package for package in wanted if not _complete(cache / package.folder)]
             if missing:
                 _fetch(missing, wanted, cache, progress or Progress())
-    return Kit(anvil=anvil, poco=cache / POCO.folder, factory_path=cache / FACTORY.folder)
+    return Kit(anvil, *(cache / package.folder for package in contracts_of(generation)))
+
+
+def contracts_of(generation: int) -> dict[Package, Keeper]:
+    """The packages of a generation's contracts, in the order of a kit; how each is unpacked."""
+    past = {name: f"build/contracts/{name}.json" for name in CONTRACTS}
+    today = {name: f"{folder}/{name}.json" for name, folder in DIAMOND_CONTRACTS.items()}
+    packages: dict[int, dict[Package, Keeper]] = {
+        5: {POCO: partial(_keep_contracts, past), FACTORY: _keep_factory},
+        6: {DIAMOND_POCO: partial(_keep_contracts, today)},
+    }
+    return packages[generation]
 
 
 def _complete(folder: Path) -> bool:
@@ -237,7 +230,7 @@ def _remove_leftovers(cache: Path) -> None:
 
 def _fetch(
     missing: Sequence[Package],
-    keepers: Mapping[Package, Callable[[tarfile.TarFile, Path], None]],
+    keepers: Mapping[Package, Keeper],
     cache: Path,
     progress: Progress,
 ) -> None:
@@ -375,15 +368,16 @@ def _keep_anvil(archive: tarfile.TarFile, folder: Path) -> None:
     target.chmod(0o755)
 
 
-def _keep_contracts(archive: tarfile.TarFile, folder: Path) -> None:
+def _keep_contracts(paths: Mapping[str, str], archive: tarfile.TarFile, folder: Path) -> None:
+    """ABI and bytecode of each contract of ``paths``, its name → its path in the package."""
     kept: dict[str, object] = {}
-    wanted = {f"package/build/contracts/{name}.json": name for name in CONTRACTS}
+    wanted = {f"package/{path}": name for name, path in paths.items()}
     for member in archive:  # in the archive's order: seeking back would inflate it again
         name = wanted.pop(member.name, None)
         if name is not None:
             with _member(archive, member.name) as file:
                 full = json.loads(file.read(MAX_ARTIFACT))
-            kept[name] = {"abi": full["abi"], "bytecode": full["bytecode"]}
+            kept[name] = {"abi": full.get("abi", []), "bytecode": full["bytecode"]}
     if wanted:
         raise ValueError(f"{', '.join(wanted.values())} missing")
     (folder / "contracts.json").write_text(json.dumps(kept), "utf-8")

@@ -2,9 +2,10 @@
 
 On chain an app is an image name; here ``AppMap`` says which command stands for it: a JSON file
 ``{"<app address or image name>": ["program", "argument", …]}``, or the sample app that comes with
-the sandbox. An argument list, never a shell: arguments are public and come from strangers. The app
-runs as the user, without isolation: map only commands that you would run yourself.
-Nothing of our environment reaches the app but ``PATH`` (and what Windows needs to start programs).
+the sandbox, for its own image and those that ``app init`` fills in. An argument list, never a
+shell: arguments are public and come from strangers. The app runs as the user, without isolation:
+map only commands that you would run yourself. Nothing of our environment reaches the app but
+``PATH`` (and what Windows needs to start programs).
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ from pathlib import Path
 from ..errors import SandboxError
 from ..eth.codec import address_to_bytes
 from .folders import read_json
+from .runtime import PAST, Runtime
 
-__all__ = ["SAMPLE_IMAGE", "AppMap", "Command", "environment", "run"]
+__all__ = ["SAMPLE_IMAGE", "AppError", "AppMap", "Command", "Ran", "environment", "run"]
 
 # Where the sample app claims to come from: the multiaddr to deploy it with.
 SAMPLE_IMAGE = "docker.io/iexec-lite/sandbox-sample:1.0.0"
+# And what `app init` of the command lines (V6's too) fills in, so that it runs as it is.
+_TEMPLATES = (
+    "docker.io/iexechub/python-hello-world:1.0.0",
+    "nexus.iex.ec/tee-python-hello-world:6.2.0",
+)
 SAMPLE = Path(__file__).parent / "sample_app" / "app.py"
 
 STOP_GRACE = 10.0  # seconds between SIGTERM and SIGKILL, as Docker's
@@ -41,6 +48,23 @@ class Command:
 
     argv: tuple[str, ...]
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What an app wrote, and its exit status: None where it had to be stopped."""
+
+    stdout: bytes
+    stderr: bytes
+    status: int | None
+
+
+class AppError(SandboxError):
+    """An app that ended with another status than 0, or not in time; ``ran`` is what it wrote."""
+
+    def __init__(self, message: str, ran: Ran) -> None:
+        super().__init__(message)
+        self.ran = ran
 
 
 class AppMap:
@@ -72,7 +96,8 @@ class AppMap:
 
 
 def _is_sample(image: str) -> bool:
-    return image == SAMPLE_IMAGE or image == SAMPLE_IMAGE.removeprefix("docker.io/")
+    known = (SAMPLE_IMAGE, *_TEMPLATES)
+    return image in known or f"docker.io/{image}" in known
 
 
 def environment(
@@ -86,23 +111,29 @@ def environment(
     bot_first: int = 0,
     index: int = 0,
     input_files: Sequence[str] = (),
+    dealid: str = "",
+    runtime: Runtime = PAST,
 ) -> dict[str, str]:
-    """The variables of the app runtime contract, as V6 workers set them (worker.md §1.1).
+    """The variables of the app runtime contract, as workers set them (worker.md §1.1).
 
     ``dataset`` is its address in lower case, empty without one; ``index`` is absolute.
     """
+    dataset = dataset or runtime.no_dataset
     result = {
         "IEXEC_TASK_ID": taskid,
         "IEXEC_IN": os.fspath(folder_in),
         "IEXEC_OUT": os.fspath(folder_out),
         "IEXEC_DATASET_ADDRESS": dataset,
-        "IEXEC_DATASET_FILENAME": dataset_name,
+        "IEXEC_DATASET_FILENAME": runtime.dataset_name(dataset_name, dataset),
         "IEXEC_BOT_SIZE": str(bot_size),
         "IEXEC_BOT_FIRST_INDEX": str(bot_first),
         "IEXEC_BOT_TASK_INDEX": str(index),
         "IEXEC_INPUT_FILES_NUMBER": str(len(input_files)),
-        "IEXEC_INPUT_FILES_FOLDER": os.fspath(folder_in),
     }
+    if runtime.knows_deal:
+        result |= {"IEXEC_DEAL_ID": dealid, "IEXEC_TASK_INDEX": str(index)}
+    if runtime.folder_always or input_files:
+        result["IEXEC_INPUT_FILES_FOLDER"] = os.fspath(folder_in)
     for number, name in enumerate(input_files, 1):
         result[f"IEXEC_INPUT_FILE_NAME_{number}"] = name
     return result
@@ -116,12 +147,12 @@ def run(
     room: Path,
     limit: float,
     stopped: Callable[[], bool] = bool,
-) -> bytes:
-    """Run the app to its end; what it wrote to stdout.
+) -> Ran:
+    """Run the app to its end; what it wrote.
 
-    ``room`` is the task's private folder, ``limit`` seconds. SandboxError where the app cannot be
-    started, exits with another status than 0, takes too long, floods stdout or stderr, or when
-    ``stopped()`` (retryable). Whatever it left running is ended.
+    ``room`` is the task's private folder, ``limit`` seconds. AppError where the app exits with
+    another status than 0 or takes too long; SandboxError where it cannot be started, floods stdout
+    or stderr, or when ``stopped()`` (retryable). Whatever it left running is ended.
     """
     home = room / "home"
     home.mkdir(exist_ok=True)
@@ -145,16 +176,19 @@ def run(
         except (OSError, ValueError) as error:
             raise SandboxError(f"the app cannot be started: {error}", cause=error) from error
         try:
-            _wait(process, logs, limit, stopped)
+            in_time = _wait(process, logs, limit, stopped)
         finally:
             _end(process)
     _check_size(logs)  # it may have written fast and ended between two looks
-    if process.returncode != 0:
-        words = logs[1].read_bytes()[-500:].decode("utf-8", "replace").strip()
-        raise SandboxError(
-            f"the app ended with status {process.returncode}" + (f": {words}" if words else "")
+    ran = Ran(logs[0].read_bytes(), logs[1].read_bytes(), process.returncode if in_time else None)
+    if not in_time:
+        raise AppError(f"the app did not end within {limit:.0f} seconds (its category)", ran)
+    if ran.status != 0:
+        words = ran.stderr[-500:].decode("utf-8", "replace").strip()
+        raise AppError(
+            f"the app ended with status {ran.status}" + (f": {words}" if words else ""), ran
         )
-    return logs[0].read_bytes()
+    return ran
 
 
 def _program(command: Command) -> str:
@@ -170,15 +204,17 @@ def _wait(
     logs: Sequence[Path],
     limit: float,
     stopped: Callable[[], bool],
-) -> None:
+) -> bool:
+    """Wait for the end of the app; False where it does not come in time."""
     end = time.monotonic() + limit
     while process.poll() is None:
         if time.monotonic() > end:
-            raise SandboxError(f"the app did not end within {limit:.0f} seconds (its category)")
+            return False
         if stopped():
             raise SandboxError("the app was ended, as the sandbox stops", retryable=True)
         _check_size(logs)
         time.sleep(POLL)
+    return True
 
 
 def _check_size(logs: Sequence[Path]) -> None:

@@ -25,7 +25,8 @@ from typing import Any
 from ..errors import IExecError, SandboxError
 from ..sdk.files import FileLock, private_dir
 from .folders import write_json
-from .stack import FLAVOURS, Sandbox
+from .kinds import FLAVOURS, GENERATIONS
+from .stack import Sandbox
 
 __all__ = ["LOCK", "LOG", "STATE", "STOP_PATH", "TOKEN_HEADER", "main"]
 
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m iexec_lite.sandbox.service")
     parser.add_argument("folder", help="the folder of the sandbox")
     parser.add_argument("--flavour", choices=FLAVOURS, default="token")
+    parser.add_argument("--generation", type=int, choices=GENERATIONS, default=5)
     parser.add_argument("--port", type=int, help="port of the node")
     parser.add_argument("--port-required", action="store_true", help="no other port will do")
     parser.add_argument("--fresh", action="store_true", help="forget the chain of last time")
@@ -92,6 +94,7 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
     sandbox = Sandbox(
         folder,
         flavour=options.flavour,
+        generation=options.generation,
         bridge=options.bridge,
         port=options.port,
         port_required=options.port_required,
@@ -110,7 +113,7 @@ def _serve(folder: Path, options: argparse.Namespace, stop: threading.Event) -> 
             {
                 "pid": os.getpid(),
                 "anvilPid": sandbox.node.pid,
-                "flavour": options.flavour,
+                "kind": sandbox.kind.name,
                 "node": sandbox.node.url,
                 "services": sandbox.server.url,
                 "token": token,

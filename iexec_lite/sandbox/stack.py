@@ -28,31 +28,32 @@ from . import accounts
 from .compute import Compute
 from .deploy import Deployment, prepare, record, twin_of, verify
 from .folders import cache_folder, write_json
+from .kinds import KINDS, Kind, kind_of
 from .node import Node
 from .packages import Kit, ensure
 from .processes import pick_port, uninterrupted
 from .progress import Progress
 from .runner import AppMap
 from .store import Store
-from .uploads import Uploads
 from .worker import Worker
 
 if TYPE_CHECKING:
     from .bridge import Bridge
-    from .server import WSGI, Service
+    from .server import WSGI
+    from .services import Services
+    from .sms import Sms
 
-__all__ = ["FLAVOURS", "Sandbox", "require_packages", "saved_chain"]
+__all__ = ["STORE", "Sandbox", "require_bridgeable", "require_packages", "saved_chain"]
 
 STORE = "store"  # in the folder of a sandbox
-FLAVOURS = ("token", "native", "enterprise")
 MAX_SAVED = 512 * 1024 * 1024  # bytes of a saved chain
 WORK_INTERVAL = 0.1  # seconds between two looks of the worker
 HEARTBEAT = 15.0  # seconds after which an idle chain gets a block, so that its clock goes on
 
 
-def saved_chain(folder: Path, flavour: str) -> Path:
+def saved_chain(folder: Path, kind: Kind) -> Path:
     """The file that keeps the chain of a stopped sandbox."""
-    return folder / f"{flavour}.state"
+    return folder / f"{kind.name}.state"
 
 
 def require_packages() -> None:
@@ -65,8 +66,14 @@ def require_packages() -> None:
             )
 
 
+def require_bridgeable(kind: Kind, *, bridge: bool) -> None:
+    """SandboxError where a bridge is asked for that cannot begin on a chain of this kind."""
+    if bridge and not kind.bridgeable:
+        raise SandboxError(f"a bridge begins on a token chain as V6 knew it, not here ({kind})")
+
+
 def _load_services() -> None:
-    from . import faucet, gateway, market_api, result_proxy, sms  # noqa: F401
+    from . import faucet, services  # noqa: F401
 
 
 class Sandbox:
@@ -81,6 +88,7 @@ class Sandbox:
         folder: Path,
         *,
         flavour: str = "token",
+        generation: int = 5,
         name: str = SANDBOX,
         bridge: bool = False,
         port: int | None = None,
@@ -93,12 +101,9 @@ class Sandbox:
         report: Callable[[str], None] | None = None,
         apps: Mapping[str, WSGI] | None = None,
     ) -> None:
-        if flavour not in FLAVOURS:
-            raise SandboxError(f"flavour must be one of {', '.join(FLAVOURS)}, not {flavour!r}")
-        if bridge and flavour != "token":
-            raise SandboxError(f"a bridge begins on a token chain, not on a chain of {flavour!r}")
         self.folder = folder
-        self.flavour = flavour
+        self.kind = kind_of(flavour, generation)
+        require_bridgeable(self.kind, bridge=bridge)
         self.bridge: Bridge | None = None
         self.bridged: Sandbox | None = None
         self._name = name
@@ -127,11 +132,13 @@ class Sandbox:
         private_dir(self.folder)
         if self._fresh:
             self._forget()
-        self.kit = self._kit or ensure(self._progress, cache=self._cache)
+        self.kit = self._kit or ensure(
+            self._progress, cache=self._cache, generation=self.kind.generation
+        )
         port, required, service_port = self._ports
         self.node = Node(
             self.kit.anvil,
-            self.flavour,
+            self.kind,
             port=port,
             port_required=required,
             log=self.folder / "anvil.log",
@@ -147,9 +154,8 @@ class Sandbox:
         self.node.mine()
         self.store = Store(self.folder / STORE)
         self._http = self._closing.enter_context(Http())
-        self.services = self._services()
-        for service in self.services.values():
-            self._closing.callback(service.close)
+        self.services = self._make_services()
+        self._closing.callback(self.services.close)
         self.serve(pick_port(service_port))
         url = self.server.url
         self.chain: Chain = record(self.node, self.deployment, name=self._name, services=url)
@@ -214,41 +220,36 @@ class Sandbox:
     def serve(self, port: int) -> None:
         """Start the server of all services."""
         from .faucet import faucet_app
-        from .gateway import gateway_app
         from .server import Server
 
         chain = record(self.node, self.deployment, name=self._name)
-        apps = {prefix: service.app for prefix, service in self.services.items()}
-        apps["/faucet"] = faucet_app([chain, twin_of(chain)] if chain.enterprise else [chain])
-        self.server = Server({**apps, **self._apps, "": gateway_app(self.store)}, port=port)
+        own = faucet_app([chain, twin_of(chain)] if chain.enterprise else [chain])
+        apps = {**self.services.mounts(), "/faucet": own, **self._apps}
+        self.server = Server(apps, port=port)
         self._closing.callback(self.server.stop)
         self.server.start()
 
-    def _services(self) -> dict[str, Service]:
-        """Path prefix → service. Each keeps its data in a file of ``services/``."""
-        from .market_api import MarketService
-        from .result_proxy import ResultProxy
-        from .sms import Sms
+    def _make_services(self) -> Services:
+        from .services import PastServices, TodayServices
 
-        folder, rpc, hub = self.folder / "services", self.node.rpc, self.deployment.hub
-        self.sms = Sms(folder / "sms.sqlite", rpc)
         chain = record(self.node, self.deployment)
-        return {
-            "/sms": self.sms,
-            "/result": ResultProxy(folder / "result-proxy.sqlite", self.store, rpc, hub),
-            "/market": MarketService(folder / "market.sqlite", rpc, chain),
-        }
+        make = PastServices if self.kind.rules.storage_proxy else TodayServices
+        return make(self.folder / "services", self.store, self.node.rpc, chain)
+
+    @property
+    def sms(self) -> Sms:
+        """The SMS; a worker in this process may read it."""
+        return self.services.sms
 
     def reset_services(self) -> None:
         """Let every service forget all it knows; files stay in the store."""
-        for service in self.services.values():
-            service.reset()
+        self.services.reset()
 
     # -- the worker ---------------------------------------------------------------------------
 
     def new_worker(self) -> Worker:
         """A worker that knows nothing yet, as after a restart."""
-        uploads = Uploads(str(self.chain.result_proxy), self.chain.id, self._http)
+        uploads = self.services.result_store(self.chain, self._http)
         compute = Compute(
             self.folder / "runs",
             apps=AppMap(self.folder / "apps.json"),
@@ -257,6 +258,8 @@ class Sandbox:
             uploads=uploads,
             http=self._http,
             stopped=self._is_stopping,
+            rules=self.kind.rules,
+            runtime=self.kind.runtime,
         )
         names = [name for name in accounts.NAMES if name.startswith("worker-")]
         return Worker(
@@ -268,6 +271,8 @@ class Sandbox:
             workers=[accounts.signer(name) for name in names],
             folder=self.folder / "tasks",
             report=self._report,
+            runtime=self.kind.runtime,
+            history=self.services.history,
         )
 
     def _is_stopping(self) -> bool:
@@ -311,7 +316,7 @@ class Sandbox:
 
     @property
     def _saved(self) -> Path:
-        return saved_chain(self.folder, self.flavour)
+        return saved_chain(self.folder, self.kind)
 
     def _restore(self) -> Deployment:
         """The chain of last time, else a new one."""
@@ -336,5 +341,5 @@ class Sandbox:
     def _forget(self) -> None:
         for name in ("store", "services", "tasks", "runs"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for flavour in FLAVOURS:
-            saved_chain(self.folder, flavour).unlink(missing_ok=True)
+        for kind in KINDS:
+            saved_chain(self.folder, kind).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SandboxError, ValidationError
-from .cid import CidBuilder, is_cid
+from ..protocol.cid import CidBuilder, is_cid
 from .folders import make_folder
 
 __all__ = ["Store"]

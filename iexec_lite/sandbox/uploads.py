@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..errors import ResultProxyCallError, SandboxError, TransportError, ValidationError
@@ -21,12 +22,47 @@ from ..eth.signer import Signer
 from ..net.http import Http
 from ..net.result_proxy import ResultProxy
 from ..protocol.authorization import RESULT_PROXY, Authorization, read_challenge
+from .store import Store
 
-__all__ = ["Uploads", "read_model", "write_model"]
+__all__ = ["ResultStore", "StoreUploads", "Uploads", "read_model", "write_model"]
 
 BLOCK = 3 << 16  # bytes of an archive at once; a multiple of three makes whole base64
 MAX_MEMBER = 1 << 16  # characters of any member but the archive
 TIMEOUT = 300.0  # seconds the proxy may take over an archive
+
+
+class ResultStore(Protocol):
+    """Where a worker hands in results."""
+
+    def login(self, signer: Signer) -> str:
+        """The token that lets ``signer`` upload."""
+
+    def location(self, taskid: str) -> str | None:
+        """``/ipfs/<CID>`` of a task's result, if there is one."""
+
+    def upload(self, taskid: str, archive: Path, token: str, *, digest: str | None = None) -> str:
+        """Send a result; its location."""
+
+
+class StoreUploads:
+    """Results go straight to the store: today no proxy is between."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def login(self, signer: Signer) -> str:
+        """No token is needed."""
+        return ""
+
+    def location(self, taskid: str) -> str | None:
+        """Nobody keeps a list of results by task."""
+        return None
+
+    def upload(self, taskid: str, archive: Path, token: str, *, digest: str | None = None) -> str:
+        """Keep a result; its location."""
+        if not archive.is_file():
+            raise SandboxError(f"the archive of task {taskid} is lost")
+        return f"/ipfs/{self._store.add_file(archive)}"
 
 
 class Uploads:

@@ -2,36 +2,38 @@
 
 Follows ``SchedulerNotice`` of every workerpool whose owner's key it holds. Each task goes the way
 of V6: initialize, then per worker compute, contribute, until the workers agree; reveal; a standard
-task's result is handed in by a worker that revealed it; finalize by the owner. What a run gave is
-written down before it is contributed, so a restart can reveal it. A task that fails is left alone,
-as on public networks: its requester may claim it after the deadline.
+task's result is handed in by a worker that revealed it; finalize by the owner. Workers of today
+contribute and finalize in one step where one worker is enough and the task is for an enclave. What
+a run gave is written down before it is contributed, so a restart can reveal it. A task that fails
+is left alone, as on public networks: its requester may claim it after the deadline. ``history``
+keeps what the scheduler's API tells of tasks.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import IExecError, SandboxError
 from ..eth.codec import address_to_bytes, from_hex, to_hex
 from ..eth.crypto import keccak, random_bytes
 from ..eth.signer import KeySigner
 from ..net.rpc import Rpc, quantity
-from ..protocol import multiaddr
 from ..protocol.chains import Chain
-from ..protocol.contracts import EVENTS, HUB, RESOURCE, Method
+from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.orders import NULL_ADDRESS, task_id
-from ..protocol.params import read_params
 from ..sdk.journal import MemoryJournal
 from ..sdk.transactions import Intent, Transactions
 from .compute import Compute, Job, Outcome
 from .folders import make_folder, read_json, write_json
-from .inputs import DatasetFile
+from .history import History
+from .jobs import Jobs, Task
 from .result import authorisation_hash, link, result_hash, result_seal
-from .uploads import Uploads
+from .runner import Ran
+from .runtime import PAST, Runtime
+from .uploads import ResultStore
 
 __all__ = ["Worker"]
 
@@ -40,15 +42,19 @@ log = logging.getLogger("iexec_lite.sandbox")
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)  # of a task
 NOT_CONTRIBUTED, CONTRIBUTED = 0, 1  # of a contribution
 CONTRIBUTION_RATIO = 7  # times the category's reference: the last moment to contribute
+BEFORE_THE_RUN = (  # statuses of a worker's replicate
+    *("CREATED", "STARTING", "STARTED", "APP_DOWNLOADING", "APP_DOWNLOADED"),
+    *("DATA_DOWNLOADING", "DATA_DOWNLOADED", "COMPUTING"),
+)
 MAX_TASKS = 1000  # of one deal: orders without a price often have an all but endless volume
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    taskid: str
-    index: int
-    dealid: str
-    deal: Mapping[str, Any]
+class _Proofs(NamedTuple):
+    seen: str  # result hash
+    seal: str
+    challenge: str  # address of the enclave's key, or the null address
+    proof: bytes  # its signature
+    permit: bytes  # the workerpool owner's signature
 
 
 class Worker:
@@ -63,12 +69,14 @@ class Worker:
         rpc: Rpc,
         chain: Chain,
         compute: Compute,
-        uploads: Uploads,
+        uploads: ResultStore,
         *,
         owners: Sequence[KeySigner],
         workers: Sequence[KeySigner],
         folder: Path,
         report: Callable[[str], None] | None = None,
+        runtime: Runtime = PAST,
+        history: History | None = None,
     ) -> None:
         self._rpc = rpc
         self._chain = chain
@@ -79,9 +87,12 @@ class Worker:
         self._workers = tuple(workers)
         self._folder = folder
         self._report = report or log.info
+        self._runtime = runtime
+        self._history = history
+        self._jobs = Jobs(rpc, self._hub, compute.slice_of, runtime, self._report)
         self._journal = MemoryJournal()
         self._senders: dict[str, Transactions] = {}
-        self._open: dict[str, _Task] = {}
+        self._open: dict[str, Task] = {}
         self._next_block = 0
         self._head = 0
 
@@ -102,6 +113,7 @@ class Worker:
                     log.warning("task %s: %s; will try again", task.taskid, error.message)
                     continue
                 self._report(f"task {task.taskid} is given up: {error.message}")
+                self._tell(task, "RUNNING_FAILED", "FAILED")
                 finished = False
             del self._open[task.taskid]
             completed += finished
@@ -148,12 +160,13 @@ class Worker:
         for index in range(first, first + size):
             taskid = task_id(dealid, index)
             if self._status(taskid) not in (COMPLETED, FAILED):
-                self._open[taskid] = _Task(taskid, index, dealid, deal)
+                self._open[taskid] = Task(taskid, index, dealid, deal)
                 self._report(f"task {taskid} of deal {dealid} is taken on")
+                self._tell(self._open[taskid], "RECEIVED")
 
     # -- one task -----------------------------------------------------------------------------
 
-    def _advance(self, task: _Task) -> bool:
+    def _advance(self, task: Task) -> bool:
         """Bring a task to its end; True when it is completed. SandboxError to give it up."""
         status = self._status(task.taskid)
         if status in (UNSET, ACTIVE):
@@ -170,33 +183,60 @@ class Worker:
             raise SandboxError("the workers' results do not make a consensus")
         return status == COMPLETED
 
-    def _require_time(self, task: _Task) -> None:
-        seconds = self._reference(task)
+    def _require_time(self, task: Task) -> None:
+        seconds = self._jobs.reference(task)
         if not seconds:
             raise SandboxError("its category leaves no time to contribute (time reference 0)")
         if self._now() >= task.deal["startTime"] + CONTRIBUTION_RATIO * seconds:
             raise SandboxError("its contribution deadline has passed")
 
-    def _initialize(self, task: _Task) -> None:
+    def _initialize(self, task: Task) -> None:
+        self._tell(task, "INITIALIZING")
         call = HUB.initialize.encode(task.dealid, task.index)
         self._send(self._owner(task), "initialize", task, call)
+        self._tell(task, "INITIALIZED")
         self._report(f"task {task.taskid} is initialized")
 
-    def _contribute_until_consensus(self, task: _Task) -> None:
-        job = self._job(task)
+    def _contribute_until_consensus(self, task: Task) -> None:
+        job = self._jobs.read(task)
+        alone = self._runtime.one_step and job.tee and task.deal["trust"] <= 1
         for worker in self._workers:
             if self._contribution(task, worker)["status"] == NOT_CONTRIBUTED:
-                self._require_stake(task, worker)
-                self._report(f"task {task.taskid} runs for worker {worker.address}")
-                outcome = self._compute.run(job, self._archive(task, worker))
-                if outcome.trouble:
-                    self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
+                if not alone:
+                    self._require_stake(task, worker)
+                outcome = self._run(task, job, worker)
                 self._keep(task, worker, outcome)
-                self._contribute(task, worker, outcome.digest, tee=job.tee)
+                if alone:
+                    self._contribute_and_finalize(task, worker, outcome)
+                else:
+                    self._contribute(task, worker, outcome.digest, tee=job.tee)
             if self._status(task.taskid) != ACTIVE:
                 return
 
-    def _contribute(self, task: _Task, worker: KeySigner, digest: bytes, *, tee: bool) -> None:
+    def _run(self, task: Task, job: Job, worker: KeySigner) -> Outcome:
+        """Compute, and tell what became of it."""
+        who = worker.address
+        self._report(f"task {task.taskid} runs for worker {who}")
+        self._tell(task, "RUNNING")
+        self._tell(task, *BEFORE_THE_RUN, worker=who)
+
+        def heard(ran: Ran) -> None:
+            if self._history is not None:
+                self._history.keep_run(task.taskid, who, ran.status, ran.stdout, ran.stderr)
+
+        try:
+            outcome = self._compute.run(job, self._archive(task, worker), heard)
+        except SandboxError as error:
+            if not error.retryable:
+                self._tell(task, "COMPUTE_FAILED", "ABORTED", worker=who)
+            raise
+        if outcome.trouble:
+            self._report(f"task {task.taskid} gets an error result: {outcome.trouble}")
+        self._tell(task, "COMPUTED", worker=who)
+        return outcome
+
+    def _proofs(self, task: Task, worker: KeySigner, digest: bytes, *, tee: bool) -> _Proofs:
+        """What goes with a contribution: hash, seal, and who vouches for them."""
         taskid, address = from_hex(task.taskid), address_to_bytes(worker.address)
         seen, seal = result_hash(taskid, digest), result_seal(address, taskid, digest)
         challenge, proof = NULL_ADDRESS, bytes(32)  # 32 zero bytes: what workers send without one
@@ -204,18 +244,45 @@ class Worker:
             enclave = KeySigner.from_key(random_bytes(32))
             challenge, proof = enclave.address, enclave.sign_message(keccak(seen + seal))
         permit = authorisation_hash(address, taskid, address_to_bytes(challenge))
-        call = HUB.contribute.encode(
-            task.taskid,
-            to_hex(seen),
-            to_hex(seal),
-            challenge,
-            proof,
-            self._owner(task).sign_message(permit),
+        return _Proofs(
+            to_hex(seen), to_hex(seal), challenge, proof, self._owner(task).sign_message(permit)
         )
-        self._send(worker, "contribute", task, call)
+
+    def _contribute(self, task: Task, worker: KeySigner, digest: bytes, *, tee: bool) -> None:
+        proofs = self._proofs(task, worker, digest, tee=tee)
+        self._tell(task, "CONTRIBUTING", worker=worker.address)
+        self._send(worker, "contribute", task, HUB.contribute.encode(task.taskid, *proofs))
+        self._tell(task, "CONTRIBUTED", worker=worker.address)
         self._report(f"task {task.taskid}: worker {worker.address} contributed")
 
-    def _reveal_and_finalize(self, task: _Task) -> None:
+    def _contribute_and_finalize(self, task: Task, worker: KeySigner, outcome: Outcome) -> None:
+        """All in one, by the only worker: the enclave vouches for the result."""
+        who = worker.address
+        self._tell(task, "CONTRIBUTE_AND_FINALIZE_ONGOING", worker=who)
+        results = self._link(task, worker, outcome)
+        proofs = self._proofs(task, worker, outcome.digest, tee=True)
+        call = HUB.contributeAndFinalize.encode(
+            task.taskid,
+            to_hex(outcome.digest),
+            results,
+            outcome.callback,
+            proofs.challenge,
+            proofs.proof,
+            proofs.permit,
+        )
+        self._send(worker, "contribute and finalize", task, call)
+        self._tell(task, "CONTRIBUTE_AND_FINALIZE_DONE", "COMPLETING", "COMPLETED", worker=who)
+        self._finish(task)
+
+    def _finish(self, task: Task) -> None:
+        self._report(f"task {task.taskid} is completed")
+        self._tell(task, "FINALIZED", "COMPLETED")
+        for worker in self._workers:
+            self._note(task, worker).unlink(missing_ok=True)
+            self._archive(task, worker).unlink(missing_ok=True)
+
+    def _reveal_and_finalize(self, task: Task) -> None:
+        self._tell(task, "CONSENSUS_REACHED")
         agreed = self._read(self._hub, HUB.viewTask, task.taskid)["consensusValue"]
         final: tuple[bytes, bytes] | None = None
         for worker in self._workers:
@@ -229,19 +296,18 @@ class Worker:
             if found["status"] == CONTRIBUTED:
                 call = HUB.reveal.encode(task.taskid, to_hex(outcome.digest))
                 self._send(worker, "reveal", task, call)
+                self._tell(task, "REVEALING", "REVEALED", worker=worker.address)
                 self._report(f"task {task.taskid}: worker {worker.address} revealed")
             final = final or (outcome.callback, self._link(task, worker, outcome))
         if final is None:
             raise SandboxError("no result that was agreed on is kept here")
         callback, results = final
+        self._tell(task, "AT_LEAST_ONE_REVEALED", "RESULT_UPLOADED", "FINALIZING")
         call = HUB.finalize.encode(task.taskid, results, callback)
         self._send(self._owner(task), "finalize", task, call)
-        self._report(f"task {task.taskid} is completed")
-        for worker in self._workers:
-            self._note(task, worker).unlink(missing_ok=True)
-            self._archive(task, worker).unlink(missing_ok=True)
+        self._finish(task)
 
-    def _link(self, task: _Task, worker: KeySigner, outcome: Outcome) -> bytes:
+    def _link(self, task: Task, worker: KeySigner, outcome: Outcome) -> bytes:
         """What the chain keeps of the result, which is handed in now if nobody did."""
         callback = task.deal["callback"]
         if callback != NULL_ADDRESS:
@@ -255,57 +321,21 @@ class Worker:
 
     # -- what the chain says ------------------------------------------------------------------
 
-    def _job(self, task: _Task) -> Job:
-        deal = task.deal
-        app = deal["app"]["pointer"]
-        image = self._read(app, RESOURCE["app"]["appMultiaddr"])
-        dataset = deal["dataset"]["pointer"]
-        used = dataset != NULL_ADDRESS
-        return Job(
-            taskid=task.taskid,
-            app=app,
-            image=multiaddr.to_text(image),
-            dataset=dataset if used else None,
-            dataset_file=self._dataset_file(dataset) if used else None,
-            params=read_params(deal["params"]),
-            tee=bool(from_hex(deal["tag"])[-1] & 1),
-            requester=deal["requester"],
-            beneficiary=deal["beneficiary"],
-            callback=None if deal["callback"] == NULL_ADDRESS else deal["callback"],
-            bot_size=deal["botSize"],
-            bot_first=deal["botFirst"],
-            index=task.index,
-            limit=self._reference(task),
-        )
-
-    def _dataset_file(self, address: str) -> DatasetFile:
-        getters = RESOURCE["dataset"]
-        location = self._read(address, getters["datasetMultiaddr"])
-        return DatasetFile(
-            name=self._read(address, getters["datasetName"]),
-            location=multiaddr.to_text(location) if location else "",
-            checksum=self._read(address, getters["datasetChecksum"]),
-        )
-
     def _read(self, to: str, method: Method, *args: object) -> Any:
         return method.decode(self._rpc.call(to, method.encode(*args)))
 
     def _status(self, taskid: str) -> int:
         return int(self._read(self._hub, HUB.viewTask, taskid)["status"])
 
-    def _contribution(self, task: _Task, worker: KeySigner) -> Mapping[str, Any]:
+    def _contribution(self, task: Task, worker: KeySigner) -> Mapping[str, Any]:
         found = self._read(self._hub, HUB.viewContribution, task.taskid, worker.address)
         assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
         return found
 
-    def _reference(self, task: _Task) -> int:
-        category = self._read(self._hub, HUB.viewCategory, task.deal["category"])
-        return int(category["workClockTimeRef"])
-
     def _now(self) -> int:
         return quantity(self._rpc.block()["timestamp"], "timestamp")
 
-    def _require_stake(self, task: _Task, worker: KeySigner) -> None:
+    def _require_stake(self, task: Task, worker: KeySigner) -> None:
         needed = task.deal["workerStake"]
         stake = self._read(self._hub, HUB.viewAccount, worker.address)["stake"]
         if stake < needed:
@@ -316,10 +346,14 @@ class Worker:
 
     # -- sending ------------------------------------------------------------------------------
 
-    def _owner(self, task: _Task) -> KeySigner:
+    def _owner(self, task: Task) -> KeySigner:
         return self._owners[task.deal["workerpool"]["owner"]]
 
-    def _send(self, signer: KeySigner, operation: str, task: _Task, call: bytes) -> None:
+    def _tell(self, task: Task, *statuses: str, worker: str = "") -> None:
+        if self._history is not None:
+            self._history.note(task.taskid, *statuses, worker=worker)
+
+    def _send(self, signer: KeySigner, operation: str, task: Task, call: bytes) -> None:
         sender = self._senders.get(signer.address)
         if sender is None:
             sender = Transactions(self._rpc, self._chain, signer, journal=self._journal)
@@ -334,20 +368,20 @@ class Worker:
 
     # -- what must survive a restart ----------------------------------------------------------
 
-    def _note(self, task: _Task, worker: KeySigner) -> Path:
+    def _note(self, task: Task, worker: KeySigner) -> Path:
         return self._folder / f"{task.taskid}-{worker.address.lower()}.json"
 
-    def _archive(self, task: _Task, worker: KeySigner) -> Path:
+    def _archive(self, task: Task, worker: KeySigner) -> Path:
         return make_folder(self._folder) / f"{task.taskid}-{worker.address.lower()}.zip"
 
-    def _keep(self, task: _Task, worker: KeySigner, outcome: Outcome) -> None:
+    def _keep(self, task: Task, worker: KeySigner, outcome: Outcome) -> None:
         make_folder(self._folder)
         write_json(
             self._note(task, worker),
             {"digest": to_hex(outcome.digest), "callback": to_hex(outcome.callback)},
         )
 
-    def _kept(self, task: _Task, worker: KeySigner) -> Outcome | None:
+    def _kept(self, task: Task, worker: KeySigner) -> Outcome | None:
         found = read_json(self._note(task, worker))
         if found is None:
             return None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .order import Orders
     from .orderbook import Orderbook
     from .result import ResultKeys
+    from .secrets import Secrets
     from .storage import Storage
     from .task import Tasks
     from .wallet import Wallet
@@ -115,6 +116,9 @@ class IExec:
         result_proxy_url: str | None = None,
         ipfs_gateway_url: str | None = None,
         iexec_gateway_url: str | None = None,
+        ipfs_node_url: str | None = None,
+        compass_url: str | None = None,
+        poco_subgraph_url: str | None = None,
         is_native: bool | None = None,
         use_gas: bool = True,
         confirms: int = 1,
@@ -161,6 +165,9 @@ class IExec:
             "result_proxy": result_proxy_url,
             "ipfs_gateway": ipfs_gateway_url,
             "iexec_gateway": iexec_gateway_url,
+            "ipfs_node": ipfs_node_url,
+            "compass": compass_url,
+            "poco_subgraph": poco_subgraph_url,
             "native": is_native,
             "bridge_contract": bridge_address,
             "use_gas": None if use_gas else False,
@@ -254,14 +261,14 @@ class IExec:
 
     @cached_property
     def account(self) -> Account:
-        """RLC staked on the hub: balance, deposit, withdraw."""
+        """RLC staked on the hub: balance, deposit, withdraw, allowance."""
         from .account import Account
 
         return Account(self._context)
 
     @cached_property
     def app(self) -> Apps:
-        """Apps: deploy, show, count."""
+        """Apps: deploy, show, count, hand over."""
         from .assets import Apps
 
         return Apps(self._context)
@@ -275,7 +282,7 @@ class IExec:
 
     @cached_property
     def workerpool(self) -> Workerpools:
-        """Workerpools: deploy, show, count."""
+        """Workerpools: deploy, show, count, hand over."""
         from .assets import Workerpools
 
         return Workerpools(self._context)
@@ -323,6 +330,13 @@ class IExec:
         return ResultKeys(self._context)
 
     @cached_property
+    def secrets(self) -> Secrets:
+        """Named secrets of requesters, for their tasks."""
+        from .secrets import Secrets
+
+        return Secrets(self._context)
+
+    @cached_property
     def storage(self) -> Storage:
         """Where results are stored: login and tokens."""
         from .storage import Storage
@@ -331,7 +345,7 @@ class IExec:
 
     @cached_property
     def task(self) -> Tasks:
-        """Tasks: show, watch, claim, results."""
+        """Tasks: show, watch, claim, results, logs."""
         from .task import Tasks
 
         return Tasks(self._context)

@@ -396,7 +396,10 @@ class Context:
 
     def read_all(self, reads: Sequence[Read], *, block: int | str = "latest") -> list[object]:
         """As :meth:`read_many`, but the first failure is raised, with what was asked of whom."""
-        results = self.read_many(reads, block=block)
+        return self.checked(reads, self.read_many(reads, block=block))
+
+    def checked(self, reads: Sequence[Read], results: list[object]) -> list[object]:
+        """The ``results`` of ``reads``, unless one failed: that error, and what was asked."""
         for (to, method, _), result in zip(reads, results, strict=True):
             if isinstance(result, Web3ProviderCallError):
                 raise Web3ProviderCallError(

@@ -31,11 +31,17 @@ ERC1271 = Method("isValidSignature(bytes signed, bytes signature) view returns (
 ERC1271_YES = "0x20c13b0b"
 
 
-def match_facts(context: Context, orders: OrderSet, *, to_sign: Collection[str] = ()) -> MatchFacts:
+def match_facts(
+    context: Context,
+    orders: OrderSet,
+    *,
+    to_sign: Collection[str] = (),
+    sponsor: str | None = None,
+) -> MatchFacts:
     """The facts for ``matching.check``. Raises Web3ProviderCallError where the node fails.
 
     ``to_sign`` names orders that are still to be signed (``apporder`` …): they count as signed, and
-    nothing of them is used up.
+    nothing of them is used up. ``sponsor`` pays in the requester's place, if there is one.
     """
     sold: tuple[SignedOrder, ...] = (orders.apporder, orders.workerpoolorder)
     if orders.has_dataset:
@@ -46,7 +52,9 @@ def match_facts(context: Context, orders: OrderSet, *, to_sign: Collection[str] 
     requester = orders.requestorder.requester
     owners = {order.name: found.text(f"owner {order.name}", NULL_ADDRESS) for order in sold}
     owners[orders.requestorder.name] = requester
-    then = _Answers(context, _about_people(context, orders, taking_part, owners, hashes))
+    payer = sponsor or requester
+    people = _about_people(context, orders, taking_part, owners, hashes, payer=payer)
+    then = _Answers(context, people)
     signed = _signed(
         context, then, [order for order in taking_part if order.name not in to_sign], owners
     )
@@ -67,7 +75,8 @@ def match_facts(context: Context, orders: OrderSet, *, to_sign: Collection[str] 
         request=facts(orders.requestorder),
         category_exists=orders.requestorder.category < found.number("categories"),
         workerpool_stake=then.stake(owners[orders.workerpoolorder.name]),
-        requester_stake=then.stake(requester),
+        requester_stake=then.stake(payer),
+        sponsor=sponsor,
         kyc=frozenset(person for person in owners.values() if then.flag(f"kyc {person}"))
         if context.chain.enterprise
         else None,
@@ -115,12 +124,14 @@ def _about_people(
     taking_part: Sequence[SignedOrder],
     owners: Mapping[str, str],
     hashes: Mapping[str, str],
+    *,
+    payer: str,
 ) -> dict[str, Read]:
     reads: dict[str, Read] = {}
     for order in taking_part:
         name = order.name
         reads[f"signed {name}"] = _claim(context, owners[name], hashes[name], order)
-    for person in (orders.requestorder.requester, owners[orders.workerpoolorder.name]):
+    for person in (payer, owners[orders.workerpoolorder.name]):
         reads[f"account {person}"] = (context.hub, HUB.viewAccount, (person,))
     for group, person in groups(orders):
         key = "0x" + person[2:].lower().rjust(64, "0")

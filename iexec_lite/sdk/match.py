@@ -96,14 +96,19 @@ def terms(app: object, dataset: object, workerpool: object) -> dict[str, object]
 
 
 def match_report(
-    context: Context, bundle: OrderSet, request: Requestorder | None = None
+    context: Context,
+    bundle: OrderSet,
+    request: Requestorder | None = None,
+    *,
+    sponsor: str | None = None,
 ) -> matching.MatchReport:
     """What a match would be now, and every reason of the chain against it.
 
-    An unsigned ``request`` counts as signed.
+    An unsigned ``request`` counts as signed. ``sponsor`` pays in the requester's place, if there is
+    one.
     """
     to_sign = () if request is None else (request.name,)
-    facts = match_facts(context, bundle, to_sign=to_sign)
+    facts = match_facts(context, bundle, to_sign=to_sign, sponsor=sponsor)
     return matching.check(bundle, facts, context.chain.rules)
 
 

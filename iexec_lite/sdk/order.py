@@ -1,19 +1,19 @@
-"""Orders: create, sign, hash, cancel, match (chain.md §2, §7); publishing is in ``publish.py``.
+"""Orders: create, sign, hash, cancel (chain.md §2); see ``matching.py`` and ``publish.py`` too.
 
 Creating, signing and hashing are pure (``protocol/orders.py``); this module adds what needs a
-network: whether the wallet owns the resource, what is left of an order, and the purchase itself.
+network: whether the wallet owns the resource, and what is left of an order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import StateError
 from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
-from ..protocol.matching import OrderSet
 from ..protocol.orders import (
     Apporder,
     Datasetorder,
@@ -25,19 +25,23 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
     Workerpoolorder,
 )
+from ..protocol.tag import missing_bits, parse_tag, tag_names
 from ..protocol.values import parse_address
-from .match import figures, made_deal, match, match_report, meaning, order_set, terms, unsigned
-from .publish import Publishing
-from .records import CancelledOrder, MatchCheck, MatchEstimate, MatchResult, PublishedOrder
+from .match import terms
+from .matching import AnyApporder, AnyDatasetorder, AnyWorkerpoolorder, Matching
+from .records import CancelledOrder, DatasetBulk, PublishedOrder
+from .request import wanted
 
 __all__ = ["Orders"]
+
+log = logging.getLogger("iexec_lite")
 
 O = TypeVar("O", bound=orders.Order)  # noqa: E741
 S = TypeVar("S", bound=SignedOrder)
 Loose = Mapping[str, object]
 
 
-class Orders(Publishing):
+class Orders(Matching):
     """Reached as ``iexec.order``. Every method takes an order record or its JSON dictionary."""
 
     # -- create -------------------------------------------------------------------------------
@@ -96,6 +100,23 @@ class Orders(Publishing):
             result_proxy=context.chain.result_proxy,
         )
 
+    def create_matching_requestorder(
+        self,
+        *,
+        apporder: AnyApporder,
+        workerpoolorder: AnyWorkerpoolorder,
+        datasetorder: AnyDatasetorder | None = None,
+        tag_as_given: bool = False,
+        **fields: object,
+    ) -> Requestorder:
+        """The request order that buys one task of these offers: at their prices, from this pool.
+
+        ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
+        before what follows from the offers. :meth:`match_orders` takes it unsigned.
+        """
+        offers = terms(apporder, datasetorder, workerpoolorder)
+        return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
+
     def _create(
         self,
         kind: type[O],
@@ -104,21 +125,40 @@ class Orders(Publishing):
         **own: object,
     ) -> O:
         create: Callable[..., O] = getattr(orders, f"create_{kind.name}")
-        rules, known = self._context.chain.rules, self._context.addresses
-        return create(
-            rules=rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
+        chain, known = self._context.chain, self._context.addresses
+        order = create(
+            rules=chain.rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
         )
+        given = parse_tag(fields.get("tag") or (), chain.rules)
+        if missing_bits(given, order.tag):
+            names = ",".join(tag_names(order.tag, chain.rules))
+            log.info("tag %s: %s demands it of every order", names, chain.name)
+        return order
 
     # -- sign ---------------------------------------------------------------------------------
 
-    def sign_apporder(self, apporder: Apporder | Loose) -> SignedApporder:
-        """Sign as the app's owner (checked on chain unless offline)."""
+    def sign_apporder(
+        self, apporder: Apporder | Loose, *, preflight_check: bool = True
+    ) -> SignedApporder:
+        """Sign as the app's owner (checked on chain unless offline).
+
+        ``preflight_check`` first looks whether the network would run the app, where it is one of
+        today's; offline there is nobody to ask, and it is skipped.
+        """
         order = self._owned(self._context.record(Apporder, apporder))
+        self._check(order, preflight_check)
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
-    def sign_datasetorder(self, datasetorder: Datasetorder | Loose) -> SignedDatasetorder:
-        """Sign as the dataset's owner (checked on chain unless offline)."""
+    def sign_datasetorder(
+        self, datasetorder: Datasetorder | Loose, *, preflight_check: bool = True
+    ) -> SignedDatasetorder:
+        """Sign as the dataset's owner (checked on chain unless offline).
+
+        ``preflight_check`` first asks the SMS of today's networks whether the dataset's key is
+        there, if the order's tag says that it is encrypted.
+        """
         order = self._owned(self._context.record(Datasetorder, datasetorder))
+        self._check(order, preflight_check)
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_workerpoolorder(
@@ -129,22 +169,30 @@ class Orders(Publishing):
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     def sign_requestorder(
-        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+        self,
+        requestorder: Requestorder | Loose,
+        *,
+        check_request: bool = True,
+        preflight_check: bool | None = None,
     ) -> SignedRequestorder:
         """Sign as the requester.
 
         ``check_request`` first asks the SMS whether the keys and tokens that the request needs are
-        there (chain.md §7.5); offline there is nobody to ask, and it is skipped.
+        there (chain.md §7.5); offline there is nobody to ask, and it is skipped. Its newer name is
+        ``preflight_check``.
         """
         order = self._context.record(Requestorder, requestorder)
-        if check_request and not self._context.offline:
-            self._check_request(order)
+        self._check(order, wanted(check_request, preflight_check))
         return orders.sign_order(order, self._context.signer, self._context.domain)
 
     # -- sign elsewhere -----------------------------------------------------------------------
 
     def sign_apporder_request(
-        self, apporder: Apporder | Loose, *, address: str | None = None
+        self,
+        apporder: Apporder | Loose,
+        *,
+        address: str | None = None,
+        preflight_check: bool = True,
     ) -> SigningRequest:
         """What the app's owner has to sign on another machine: carry it there and back.
 
@@ -152,13 +200,21 @@ class Orders(Publishing):
         goes to :meth:`import_signed_order`. Each request has a salt of its own, so each is an order
         of its own.
         """
-        return self._request(self._context.record(Apporder, apporder), address)
+        order = self._context.record(Apporder, apporder)
+        self._check(order, preflight_check)
+        return self._request(order, address)
 
     def sign_datasetorder_request(
-        self, datasetorder: Datasetorder | Loose, *, address: str | None = None
+        self,
+        datasetorder: Datasetorder | Loose,
+        *,
+        address: str | None = None,
+        preflight_check: bool = True,
     ) -> SigningRequest:
         """What the dataset's owner has to sign; see :meth:`sign_apporder_request`."""
-        return self._request(self._context.record(Datasetorder, datasetorder), address)
+        order = self._context.record(Datasetorder, datasetorder)
+        self._check(order, preflight_check)
+        return self._request(order, address)
 
     def sign_workerpoolorder_request(
         self, workerpoolorder: Workerpoolorder | Loose, *, address: str | None = None
@@ -167,12 +223,15 @@ class Orders(Publishing):
         return self._request(self._context.record(Workerpoolorder, workerpoolorder), address)
 
     def sign_requestorder_request(
-        self, requestorder: Requestorder | Loose, *, check_request: bool = True
+        self,
+        requestorder: Requestorder | Loose,
+        *,
+        check_request: bool = True,
+        preflight_check: bool | None = None,
     ) -> SigningRequest:
         """What the requester has to sign; see :meth:`sign_apporder_request`."""
         order = self._context.record(Requestorder, requestorder)
-        if check_request and not self._context.offline:
-            self._check_request(order)
+        self._check(order, wanted(check_request, preflight_check))
         return self._request(order, order.requester)
 
     def _request(self, order: orders.Order, address: str | None) -> SigningRequest:
@@ -285,88 +344,37 @@ class Orders(Publishing):
         )
         return CancelledOrder(order=order, tx_hash=sent.tx_hash)
 
-    # -- match --------------------------------------------------------------------------------
+    # -- in bulk ------------------------------------------------------------------------------
 
-    def create_matching_requestorder(
+    def prepare_dataset_bulk(
         self,
+        datasetorders: Sequence[SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose],
         *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-        tag_as_given: bool = False,
-        **fields: object,
-    ) -> Requestorder:
-        """The request order that buys one task of these offers: at their prices, from this pool.
+        max_dataset_per_task: int = 100,
+        app: str | None = None,
+        workerpool: str | None = None,
+        requester: str | None = None,
+        copy_to: Sequence[str] = (),
+        preflight_check: bool = True,
+    ) -> DatasetBulk:
+        """Upload dataset orders so that one request order uses them all, some in each task.
 
-        ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
-        before what follows from the offers. :meth:`match_orders` takes it unsigned.
+        The orders are free and endless (price 0, volume ``utils.DATASET_INFINITE_VOLUME``). Give
+        the result's ``cid`` as ``bulk_cid`` in the params of a request order without dataset, and
+        its ``volume``. Whatever would make workers pass over a dataset is looked for first, and
+        told at once with the indexes: signature, volume, dataset key (``preflight_check``), and
+        restrictions, as far as ``app``, ``workerpool`` and ``requester`` are given. ``copy_to`` are
+        IPFS nodes that get a copy, if they will.
         """
-        offers = terms(apporder, datasetorder, workerpoolorder)
-        return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
+        from .bulk import prepare
 
-    def match_orders(
-        self,
-        *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-        check_request: bool = True,
-        new: bool = False,
-    ) -> MatchResult:
-        """Buy: turn four signed orders into a deal, as many tasks as all of them allow.
-
-        Everything the contracts would refuse is checked first, against the chain, and reported at
-        once as MatchError with all reasons; nothing is sent then. The requester's account on the
-        hub pays, whoever sends. A ``Requestorder`` that is not signed yet is signed after the
-        checks; the same purchase again resumes one of unknown outcome, under the salt of then.
-        """
-        context = self._context
-        request = unsigned(requestorder)
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-
-        def prepare() -> OrderSet:
-            if check_request:
-                self._check_request(bundle.requestorder)
-            if request is None:
-                return bundle
-            match_report(context, bundle, request).raise_if_bad()
-            return bundle._replace(
-                requestorder=orders.sign_order(request, context.signer, context.domain)
-            )
-
-        intent = meaning(bundle, context.domain, request)
-        return made_deal(context, match(context, "matchOrders", intent, prepare, new=new))
-
-    def estimate_match_orders(
-        self,
-        *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-    ) -> MatchEstimate:
-        """What :meth:`match_orders` would buy now, and what is missing on the accounts for it.
-
-        Needs no signer. Raises MatchError with all reasons that money cannot mend.
-        """
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle, unsigned(requestorder))
-        report.but_for_money().raise_if_bad()
-        return MatchEstimate(**figures(report))
-
-    def check_match_orders(
-        self,
-        *,
-        apporder: SignedApporder | PublishedOrder[SignedApporder] | Loose,
-        workerpoolorder: SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose,
-        requestorder: Requestorder | PublishedOrder[SignedRequestorder] | Loose,
-        datasetorder: SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose | None = None,
-    ) -> MatchCheck:
-        """As :meth:`estimate_match_orders`, but what stands against the match is no error.
-
-        All of it is in ``reasons``, missing money too. Needs no signer.
-        """
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle, unsigned(requestorder))
-        return MatchCheck(**figures(report), reasons=report.reasons)
+        given = {"app": app, "workerpool": workerpool, "requester": requester}
+        resolve = self._context.resolve
+        return prepare(
+            self._context,
+            datasetorders,
+            max_dataset_per_task,
+            parties={k: None if v is None else resolve(v, k) for k, v in given.items()},
+            copy_to=copy_to,
+            check=preflight_check,
+        )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import IExecError, MarketCallError, SignatureError
+from ..errors import IExecError, MarketCallError, SignatureError, ValidationError
 from ..protocol import orders
 from ..protocol.authorization import MARKET
 from ..protocol.columns import parse_bytes32
@@ -33,6 +33,7 @@ from ..protocol.units import shown
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as authorize
 from .context import Context
+from .request import check_order, wanted
 
 if TYPE_CHECKING:
     from ..protocol.detached import SigningRequest
@@ -59,6 +60,8 @@ class Publishing:
         ``address`` is who will sign, by default the owner of ``order``, else the wallet. A
         challenge serves once.
         """
+        if order is not None and not isinstance(order, Order):
+            raise ValidationError(f"order must be an order, not {type(order).__name__}")
         if order is not None and address is None:
             address = self._owner(order)
         return login_challenge(self._context, MARKET, self._context.market.challenge, address)
@@ -66,16 +69,34 @@ class Publishing:
     # -- publish ------------------------------------------------------------------------------
 
     def publish_apporder(
-        self, apporder: SignedApporder | Loose, *, authorization: Given = None
+        self,
+        apporder: SignedApporder | Loose,
+        *,
+        preflight_check: bool = True,
+        authorization: Given = None,
     ) -> str:
-        """Offer to everybody, as the app's owner. Returns the order hash."""
-        return self._publish(SignedApporder.from_dict(apporder), authorization)
+        """Offer to everybody, as the app's owner. Returns the order hash.
+
+        ``preflight_check`` as for ``sign_apporder``.
+        """
+        order = SignedApporder.from_dict(apporder)
+        self._check(order, preflight_check)
+        return self._publish(order, authorization)
 
     def publish_datasetorder(
-        self, datasetorder: SignedDatasetorder | Loose, *, authorization: Given = None
+        self,
+        datasetorder: SignedDatasetorder | Loose,
+        *,
+        preflight_check: bool = True,
+        authorization: Given = None,
     ) -> str:
-        """Offer to everybody, as the dataset's owner. Returns the order hash."""
-        return self._publish(SignedDatasetorder.from_dict(datasetorder), authorization)
+        """Offer to everybody, as the dataset's owner. Returns the order hash.
+
+        ``preflight_check`` as for ``sign_datasetorder``.
+        """
+        order = SignedDatasetorder.from_dict(datasetorder)
+        self._check(order, preflight_check)
+        return self._publish(order, authorization)
 
     def publish_workerpoolorder(
         self, workerpoolorder: SignedWorkerpoolorder | Loose, *, authorization: Given = None
@@ -88,15 +109,15 @@ class Publishing:
         requestorder: SignedRequestorder | Loose,
         *,
         check_request: bool = True,
+        preflight_check: bool | None = None,
         authorization: Given = None,
     ) -> str:
         """Ask everybody for work, as the requester. Returns the order hash.
 
-        ``check_request`` as for ``sign_requestorder``.
+        ``check_request`` (``preflight_check``) as for ``sign_requestorder``.
         """
         order = SignedRequestorder.from_dict(requestorder)
-        if check_request:
-            self._check_request(order)
+        self._check(order, wanted(check_request, preflight_check))
         return self._publish(order, authorization)
 
     def _publish(self, order: SignedOrder, authorization: Given) -> str:
@@ -276,7 +297,7 @@ class Publishing:
             return order.requester
         return str(self._context.read(str(getattr(order, order.resource)), ENTRY.owner))
 
-    def _check_request(self, order: Requestorder) -> None:
-        from .request import check_request
-
-        check_request(self._context, order)
+    def _check(self, order: Order, wished: bool) -> None:
+        """Whether the order can be worked; offline there is nobody to ask."""
+        if wished and not self._context.offline:
+            check_order(self._context, order)

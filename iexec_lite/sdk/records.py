@@ -23,6 +23,7 @@ __all__ = [
     "BridgeTransfer",
     "CancelledOrder",
     "Contracts",
+    "DatasetBulk",
     "Deal",
     "DealClaim",
     "DealUpdate",
@@ -33,6 +34,7 @@ __all__ = [
     "MatchEstimate",
     "MatchResult",
     "Network",
+    "OwnershipTransfer",
     "PublishedOrder",
     "Resource",
     "ResourceShare",
@@ -146,10 +148,13 @@ class FaucetAnswer(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPush(Record):
-    """A secret that is now in the SMS; ``is_updated``: in the place of another."""
+    """A secret that is now in the SMS; ``is_updated``: in the place of another.
+
+    ``is_updated`` is None for a secret that can never be replaced.
+    """
 
     is_pushed: bool
-    is_updated: bool
+    is_updated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +189,23 @@ class Deployed(Record):
 
     address: str
     tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnershipTransfer(Record):
+    """An app, dataset or workerpool (``address``) that belongs to ``to`` now."""
+
+    address: str
+    to: str
+    tx_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetBulk(Record):
+    """Datasets for one request order: ``cid`` is its ``bulk_cid``, ``volume`` its tasks."""
+
+    cid: str
+    volume: int = field(metadata=NUMBER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

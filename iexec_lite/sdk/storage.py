@@ -20,7 +20,10 @@ __all__ = ["Storage"]
 
 
 class Storage:
-    """Reached as ``iexec.storage``. Providers: ``default`` (which is ``ipfs``) and ``dropbox``."""
+    """Reached as ``iexec.storage``. Providers: ``default`` (which is ``ipfs``) and ``dropbox``.
+
+    On today's networks ``dropbox`` alone wants a token.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -42,8 +45,8 @@ class Storage:
     def push_storage_token(
         self,
         token: str,
-        *,
         provider: str = "default",
+        *,
         force_update: bool = False,
         signature: Given = None,
     ) -> SecretPush:
@@ -52,20 +55,23 @@ class Storage:
         ``signature`` is a signed :meth:`push_storage_token_request`. StateError where a token is
         set and ``force_update`` is not given.
         """
-        context, name, given = self._context, token_name(provider), read_given(signature)
+        context, given = self._context, read_given(signature)
+        name = token_name(context, provider)
         wanted = _request(context, who(context, given), name, check_secret(token, "the token"))
         return push_account_secret(context, wanted, name, token, replace=force_update, given=given)
 
     def push_storage_token_request(
-        self, token: str, *, provider: str = "default", address: str | None = None
+        self, token: str, provider: str = "default", *, address: str | None = None
     ) -> SigningRequest:
         """What ``address`` (the wallet) has to sign for :meth:`push_storage_token`."""
-        context, name = self._context, token_name(provider)
+        context = self._context
+        name = token_name(context, provider)
         return _request(context, who(context, address), name, check_secret(token, "the token"))
 
-    def check_storage_token_exists(self, user: str, *, provider: str = "ipfs") -> bool:
+    def check_storage_token_exists(self, user: str, provider: str = "ipfs") -> bool:
         """Whether ``user`` has a token for this provider."""
-        return is_set(self._context, self._context.resolve(user, "user"), token_name(provider))
+        context = self._context
+        return is_set(context, context.resolve(user, "user"), token_name(context, provider))
 
     def _proxy(self) -> ResultProxy:
         from ..net.result_proxy import ResultProxy

@@ -1,11 +1,15 @@
-"""Tasks: show, watch, claim, and the results (chain.md §6)."""
+"""Tasks: show, watch, claim, results, and what workerpools tell (chain.md §6; today.md §2.4)."""
 
 from __future__ import annotations
 
 from ..errors import ObjectNotFoundError, StateError
 from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB
+from ..protocol.detached import SigningRequest
+from . import offchain
+from .authorize import Given
 from .context import Context
+from .offchain import ReplicateLogs, TaskInfo
 from .records import Deal, Task, TaskUpdate
 from .results import Results
 from .states import COMPLETED, FAILED, read_deal, read_task, unset_task
@@ -118,6 +122,26 @@ class Tasks:
         return Results(
             context.http, gateway, location, task, has_callback=task.results_callback != "0x"
         )
+
+    def fetch_offchain_info(self, taskid: str) -> TaskInfo:
+        """What the task's workerpool tells of it: states of the task and of each worker's run.
+
+        Needs no signer. StateError where the workerpool is in no register, ObjectNotFoundError for
+        a task that no worker has begun.
+        """
+        return offchain.fetch_info(self._context, taskid)
+
+    def fetch_logs(self, taskid: str, *, authorization: Given = None) -> tuple[ReplicateLogs, ...]:
+        """What the app wrote in each worker's run, for the task's requester alone.
+
+        ``authorization`` is a signed :meth:`logs_challenge`. StateError for anybody else, and where
+        the workerpool is in no register.
+        """
+        return offchain.fetch_logs(self._context, taskid, authorization)
+
+    def logs_challenge(self, taskid: str) -> SigningRequest:
+        """What the requester of the task has to sign elsewhere for :meth:`fetch_logs`."""
+        return offchain.logs_challenge(self._context, taskid)
 
 
 def _message(task: Task) -> str:

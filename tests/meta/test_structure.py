@@ -133,18 +133,40 @@ def send_violations(package: Path) -> list[str]:
     return bad
 
 
+GENERATION = re.compile(
+    r"\bgeneration\b|rules\.name|(\bis|==|!=|\bin) (not )?\(?(rules\.)?V[69]\b|\bV[69] (is|==|!=)"
+)
+TODAYS_IDS = {42161, 421614}
+
+
 def generation_violations(package: Path) -> list[str]:
-    """Questions about a generation anywhere but in the tables that answer them."""
+    """Questions about a generation anywhere but in the tables that answer them.
+
+    Asked by the name or identity of the rules, or by the id of a known network.
+    """
     bad = []
     for path, tree in modules(package).items():
-        if path == "protocol/rules.py":
+        if path in {"protocol/rules.py", "protocol/networks.py", "sandbox/kinds.py"}:
             continue
+        ids = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in TODAYS_IDS]
+        bad += [f"{path}:{node.lineno}: names network {node.value}" for node in ids]
         for node in ast.walk(tree):
-            if isinstance(node, (ast.If, ast.IfExp, ast.Compare)):
-                test = node.test if isinstance(node, (ast.If, ast.IfExp)) else node
-                if re.search(r"\bgeneration\b|rules\.name|\bis (not )?V[69]\b", ast.unparse(test)):
-                    bad.append(f"{path}:{node.lineno}: {ast.unparse(test)}")
-    return bad
+            if isinstance(node, (ast.If, ast.IfExp, ast.Compare, ast.comprehension, ast.Match)):
+                for test in _tests(node):
+                    if GENERATION.search(ast.unparse(test)):
+                        bad.append(f"{path}:{test.lineno}: {ast.unparse(test)}")
+    return sorted(set(bad))
+
+
+def _tests(node: ast.AST) -> list[ast.expr]:
+    """What a node decides by."""
+    if isinstance(node, (ast.If, ast.IfExp)):
+        return [node.test]
+    if isinstance(node, ast.comprehension):
+        return node.ifs
+    if isinstance(node, ast.Match):
+        return [node.subject]
+    return [node] if isinstance(node, ast.Compare) else []
 
 
 @pytest.fixture
@@ -176,6 +198,14 @@ def append(package: Path, path: str, text: str) -> None:
         (send_violations, "sdk/deal.py", "X = 'eth_sendTransaction'"),
         (send_violations, "sdk/deal.py", "def f(signer, x):\n    signer.send_transaction(x)"),
         (generation_violations, "sdk/deal.py", "def f(rules):\n    return 1 if rules.name else 2"),
+        (generation_violations, "sdk/deal.py", "def f(rules):\n    return rules is V9"),
+        (generation_violations, "cli/order.py", "def f(c):\n    return [x for x in c if x == V6]"),
+        (generation_violations, "net/sms.py", "def f(id):\n    return id == 421614"),
+        (
+            generation_violations,
+            "sdk/deal.py",
+            "def f(rules):\n    match rules.name:\n        case _: ...",
+        ),
     ],
 )
 def test_guard(check, path: str, text: str, planted: Path) -> None:
@@ -280,6 +310,8 @@ PUBLIC = {
     "Deployed", "FaucetAnswer", "MarketDeal", "MatchEstimate", "MatchResult", "Network",
     "PlannedOrder", "PublishedOrder", "RequestPlan", "RunPlan", "RunResult",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
+    "DatasetBulk", "OwnershipTransfer", "ReplicateInfo", "ReplicateLogs", "StatusChange",
+    "TaskInfo",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ import pytest
 from iexec_lite import IExec
 from iexec_lite.eth.codec import checksum_address, to_hex
 from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.kinds import kind_named
 from iexec_lite.sandbox.stack import Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,8 @@ def node_program() -> str | None:
 
 def npm_folder() -> Path | None:
     folder = Path(os.environ.get("IEXEC_LITE_NPM") or ROOT / ".tox" / "npm" / "node_modules")
-    return folder if (folder / "iexec").is_dir() and (folder / "ethers-typed").is_dir() else None
+    needed = ("iexec", "iexec-9", "ethers-typed")
+    return folder if all((folder / name).is_dir() for name in needed) else None
 
 
 def flags(node: str) -> list[str]:
@@ -182,15 +184,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def chains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Sandbox]]:
-    """``chains("token")``: the sandbox of a flavour, started at its first use."""
+    """``chains("token")``: the sandbox of a kind, by its name, started at its first use."""
     made: dict[str, Sandbox] = {}
     with contextlib.ExitStack() as stack:
 
-        def get(flavour: str) -> Sandbox:
-            if flavour not in made:
-                sandbox = Sandbox(tmp_path_factory.mktemp(flavour), flavour=flavour, fresh=True)
-                made[flavour] = stack.enter_context(sandbox)
-            return made[flavour]
+        def get(name: str) -> Sandbox:
+            if name not in made:
+                kind, folder = kind_named(name), tmp_path_factory.mktemp(name)
+                assert kind is not None
+                sandbox = Sandbox(
+                    folder, flavour=kind.flavour, generation=kind.generation, fresh=True
+                )
+                made[name] = stack.enter_context(sandbox)
+            return made[name]
 
         yield get
 
@@ -233,6 +239,8 @@ def js_chain(sandbox: Sandbox, name: str) -> dict[str, Any]:
         "resultProxy": sandbox.chain.result_proxy,
         "ipfsGateway": sandbox.chain.ipfs_gateway,
         "iexecGateway": sandbox.chain.iexec_gateway,
+        "ipfsNode": sandbox.chain.ipfs_node,
+        "compass": sandbox.chain.compass,
     }
 
 

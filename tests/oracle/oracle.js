@@ -1,6 +1,6 @@
 'use strict';
 
-// The JavaScript SDK V6 and ethers behind one pipe: a line of JSON in, a line of JSON out.
+// The JavaScript SDKs (V6, and today's) and ethers behind one pipe: a line of JSON in, a line of JSON out.
 //
 //     {"op": "encodeTag", "names": ["tee"]}   →   {"value": "0x…01"}   or   {"error": "Unknown tag …"}
 //
@@ -13,6 +13,7 @@ const http = require('http');
 const https = require('https');
 const path = require('path');
 const readline = require('readline');
+const { pathToFileURL } = require('url');
 
 const { load, orderApi } = require(path.join(__dirname, '..', '..', 'vectors', 'record', 'sdk.js'));
 
@@ -98,8 +99,24 @@ function running(chain) {
   return clients.get(name);
 }
 
+/** Today's SDK on a running node, likewise. It is an ES module, loaded when it is first asked for. */
+async function runningToday(chain) {
+  const name = JSON.stringify(['today', chain]);
+  if (!clients.has(name)) {
+    const inside = (...parts) => import(pathToFileURL(path.join(sdk.folder, 'iexec-9', ...parts)).href);
+    const { IExec } = await inside('dist', 'esm', 'lib', 'index.js');
+    const { ethers: six } = await inside('node_modules', 'ethers', 'lib.esm', 'index.js');
+    const { host, key = NOBODY, hub, sms, ipfsGateway, ipfsNode, iexecGateway, compass } = chain;
+    const provider = new six.JsonRpcProvider(host, undefined, { pollingInterval: 20, cacheTimeout: -1 });
+    const services = { smsURL: sms, ipfsGatewayURL: ipfsGateway, ipfsNodeURL: ipfsNode, iexecGatewayURL: iexecGateway, compassURL: compass };
+    clients.set(name, new IExec({ ethProvider: new six.Wallet(key, provider) }, { hubAddress: hub, ...services }));
+  }
+  return clients.get(name);
+}
+
 /** What the SDK returned, as its command line prints it: integers in decimal, but lists as lists. */
 function printed(value) {
+  if (typeof value === 'bigint') return value.toString();
   if (sdk.utils.BN.isBN(value) || ethers.BigNumber.isBigNumber(value)) return value.toString(10);
   if (Array.isArray(value)) return value.map(printed);
   if (value === null || typeof value !== 'object') return value;
@@ -246,6 +263,12 @@ const OPS = {
     for (let page = await running(chain)[module][method](...args); page; page = page.more && (await page.more())) pages.push(printed(page));
     return pages;
   },
+  // today's SDK likewise
+  today: async ({ chain, module, method, args, more = false }) => {
+    const found = await (await runningToday(chain))[module][method](...args);
+    return printed(more ? await found.more() : found ?? null);
+  },
+  resultsToday: async ({ chain, taskid }) => base64(await (await (await runningToday(chain)).task.fetchResults(taskid)).arrayBuffer()),
   results: async ({ chain, taskid }) => base64(await (await running(chain).task.fetchResults(taskid)).arrayBuffer()),
   faucet: ({ to, ...asked }) => redirected(to, () => faucet(asked)),
   forget: () => clients.clear() || null,

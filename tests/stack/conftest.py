@@ -43,7 +43,7 @@ def kit() -> Kit:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def loopback_only(kit: Kit) -> Iterator[None]:
+def loopback_only(kit: Kit, today_kit: Kit) -> Iterator[None]:
     """No test of this folder reaches beyond this machine."""
     connect = socket.socket.connect
 
@@ -58,6 +58,12 @@ def loopback_only(kit: Kit) -> Iterator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def today_kit() -> Kit:
+    """Anvil and today's contracts. Likewise before the guard."""
+    return ensure(generation=6)
 
 
 def _running(flavour: str, kit: Kit, folder: Path) -> Iterator[Sandbox]:
@@ -81,6 +87,14 @@ def native_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def enterprise_chain(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The enterprise sandbox of this process; use ``enterprise_sandbox`` in tests."""
     yield from _running("enterprise", kit, tmp_path_factory.mktemp("enterprise"))
+
+
+@pytest.fixture(scope="session")
+def today_chain(today_kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The sandbox of today's generation of this process; use ``today`` in tests."""
+    folder = tmp_path_factory.mktemp("today")
+    with Sandbox(folder, generation=6, kit=today_kit, fresh=True) as sandbox:
+        yield sandbox
 
 
 def _isolated(sandbox: Sandbox) -> Iterator[Sandbox]:
@@ -110,6 +124,12 @@ def native_sandbox(native_chain: Sandbox) -> Iterator[Sandbox]:
 def enterprise_sandbox(enterprise_chain: Sandbox) -> Iterator[Sandbox]:
     """An enterprise sandbox: everybody but ``beneficiary`` has a KYC."""
     yield from _isolated(enterprise_chain)
+
+
+@pytest.fixture
+def today(today_chain: Sandbox) -> Iterator[Sandbox]:
+    """A sandbox of today's generation: PoCo 6, and the services of Arbitrum."""
+    yield from _isolated(today_chain)
 
 
 @pytest.fixture(params=["token", "native"])

@@ -215,7 +215,7 @@ def test_an_owner_who_is_nobody(sandbox: Sandbox, client: Client) -> None:
 
 
 def test_contracts(any_sandbox: Sandbox, client: Client) -> None:
-    deployment, native = any_sandbox.deployment, any_sandbox.flavour == "native"
+    deployment, native = any_sandbox.deployment, any_sandbox.chain.native
     found = client(any_sandbox, "requester").network.get_contracts()
     assert found.rlc_address == (None if native else client(any_sandbox, "admin")._context.token)
     assert found.to_dict() == {
@@ -230,7 +230,7 @@ def test_contracts(any_sandbox: Sandbox, client: Client) -> None:
 
 def test_network(any_sandbox: Sandbox, client: Client) -> None:
     found = client(any_sandbox, "requester").network.get_network()
-    native = any_sandbox.flavour == "native"
+    native = any_sandbox.chain.native
     assert (found.chain_id, found.is_native, found.is_sidechain) == (
         any_sandbox.node.chain_id,
         native,

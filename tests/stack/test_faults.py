@@ -34,6 +34,7 @@ from iexec_lite.protocol.orders import NULL_BYTES32
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.deploy import prepare, record
 from iexec_lite.sandbox.folders import cache_folder
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.stack import Sandbox
@@ -69,7 +70,7 @@ class NamedChain:
 
 @pytest.fixture
 def modern(kit: Kit) -> Iterator[NamedChain]:
-    node = ModernNode(kit.anvil, "token")
+    node = ModernNode(kit.anvil, kind_of("token"))
     node.start()
     yield NamedChain(node, record(node, prepare(node, kit), services="http://127.0.0.1:1"))
     node.stop()
@@ -78,7 +79,7 @@ def modern(kit: Kit) -> Iterator[NamedChain]:
 @pytest.fixture
 def brittle(kit: Kit) -> Iterator[NamedChain]:
     """A node that a test may kill or stop."""
-    node = Node(kit.anvil, "token")
+    node = Node(kit.anvil, kind_of("token"))
     node.start()
     found = prepare(node, kit, cache=cache_folder())
     yield NamedChain(node, record(node, found, services="http://127.0.0.1:1"))
@@ -263,7 +264,7 @@ def test_watches_outlive_a_node(
     task = iexec.task.obs_task(match.taskids[0], dealid=match.dealid, patience=30)
     assert (next(deal).message, next(task).message) == ("DEAL_UPDATED", "TASK_UPDATED")
     port = int(brittle.node.url.rpartition(":")[2])
-    again = Restored(kit.anvil, "token", port=port, port_required=True)
+    again = Restored(kit.anvil, kind_of("token"), port=port, port_required=True)
     again.state = tmp_path / "state.json"
     again.state.write_bytes(gzip.decompress(from_hex(brittle.node.dump())))
     os.kill(brittle.node.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result_file
 from iexec_lite.protocol.contracts import HUB, Method
 from iexec_lite.sandbox import accounts, commands, deploy
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.processes import command_of
@@ -35,7 +36,7 @@ from iexec_lite.sandbox.progress import Progress
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.worker import Worker
 from iexec_lite.sdk.files import FileLock
-from iexec_lite.sdk.journal import MemoryJournal
+from iexec_lite.sdk.journal import FileJournal, MemoryJournal
 from iexec_lite.sdk.request import STORAGE_TOKENS
 from iexec_lite.sdk.transactions import Intent, Transactions
 
@@ -115,7 +116,7 @@ def test_a_deployed_chain_is_loaded_next_time(kit: Kit, tmp_path: Path, flavour:
 
     hashes = []
     for expected in (1, 1):  # deployed once, then only loaded
-        node = Node(kit.anvil, flavour)
+        node = Node(kit.anvil, kind_of(flavour))
         node.start()
         try:
             found = deploy.prepare(node, kit, cache=tmp_path, progress=Listener())
@@ -142,9 +143,9 @@ def test_a_kept_chain_goes_by_the_clock(kit: Kit, tmp_path: Path) -> None:
 def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
     chains = tmp_path / "chains"
     chains.mkdir()
-    saved = chains / deploy.state_name("token")
+    saved = chains / deploy.state_name(kind_of("token"))
     saved.write_text("0x1234")
-    node = Node(kit.anvil, "token")
+    node = Node(kit.anvil, kind_of("token"))
     node.start()
     try:
         assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
@@ -155,7 +156,7 @@ def test_a_damaged_saved_chain_is_made_anew(kit: Kit, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written(kit: Kit, tmp_path: Path) -> None:
     (tmp_path / "chains").touch()  # a file where a folder should be
-    node = Node(kit.anvil, "native")
+    node = Node(kit.anvil, kind_of("native"))
     node.start()
     try:
         assert deploy.prepare(node, kit, cache=tmp_path).hub == deploy.HUB_ADDRESS
@@ -168,7 +169,7 @@ def test_other_contracts_are_noticed(kit: Kit) -> None:
     proxy = kit.contracts["ERC1538Proxy"]
     code = proxy.bytecode[:-2] + "00"  # its metadata only: works, but lies elsewhere
     changed.contracts["ERC1538Proxy"] = type(proxy)(proxy.abi, code)
-    node = Node(kit.anvil, "token")
+    node = Node(kit.anvil, kind_of("token"))
     node.start()
     try:
         with pytest.raises(SandboxError, match="the hub came out at"):
@@ -576,7 +577,7 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     other = "native" if flavour == "token" else "token"
     refused = cli("up", "--flavour", other)
     assert refused.returncode == 1
-    assert f"a {flavour} sandbox is running" in refused.stderr
+    assert f"a sandbox ({flavour}, PoCo 5) is running" in refused.stderr
     pids = [service(home)[name] for name in ("pid", "anvilPid")]
     assert all(command_of(pid) for pid in pids)
     assert raw("down")["stopped"] is True
@@ -584,6 +585,43 @@ def test_up_status_down(home: Path, flavour: str) -> None:
     assert raw("status")["running"] is False
     assert raw("down")["stopped"] is False
     assert not (home / "chain.json").exists()
+
+
+def test_up_of_todays_generation(home: Path) -> None:
+    first = raw("up", "--generation", "6")
+    assert (first["generation"], first["flavour"]) == (6, "token")
+    assert "resultProxy" not in first
+    services = {first[name] for name in ("sms", "iexecGateway", "ipfsGateway", "ipfsNode")}
+    assert services == {first["compass"]}  # one root: clients of today keep the host only
+    assert raw("up", "--generation", "6") == first
+    for options in ((), ("--flavour", "native", "--generation", "5")):
+        refused = cli("up", *options)
+        assert refused.returncode == 1
+        assert "a sandbox (token, PoCo 6) is running: stop it first" in refused.stderr
+    with IExec("sandbox") as iexec:
+        assert iexec.chain.rules.name == "v9"
+        assert iexec.chain.result_proxy is None
+    assert raw("down")["stopped"] is True
+    assert (home / "token-6.state").exists()
+    assert raw("up", "--generation", "6")["chainId"] == first["chainId"]
+    with IExec("sandbox") as iexec:  # the chain of last time
+        assert iexec.hub.count_category() == len(deploy.CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--flavour", "native"), "there is no native chain of generation 6"),
+        (("--flavour", "enterprise"), "there is no enterprise chain of generation 6"),
+        (("--bridge",), "a bridge begins on a token chain"),
+    ],
+)
+def test_what_todays_generation_has_not(home: Path, options: Sequence[str], why: str) -> None:
+    for command in ("up", "demo") if options[0] == "--flavour" else ("up",):
+        refused = cli(command, "--generation", "6", *options)
+        assert refused.returncode == 1
+        assert why in refused.stderr
+    assert not home.exists()
 
 
 class Running:
@@ -636,6 +674,17 @@ def test_the_chain_goes_on_after_a_stop(home: Path, secrets: Any) -> None:
     assert offers() == []
 
 
+def test_a_fresh_chain_has_no_past(home: Path) -> None:
+    """The same bytes, sent on the old chain and on the new one."""
+    sent = []
+    for more in ([], ["--fresh"]):
+        raw("up", "--port", str(free_port()), *more)
+        with IExec("sandbox", accounts.signer("requester"), journal=FileJournal()) as iexec:
+            sent.append(iexec.wallet.send_eth(1, accounts.addresses()["admin"]))
+        raw("down")
+    assert sent[0] == sent[1]
+
+
 def test_the_background_worker_works(home: Path, buy: Any) -> None:
     raw("up", "--port", str(free_port()))
     with IExec("sandbox") as iexec:
@@ -681,7 +730,7 @@ def test_two_at_once(home: Path) -> None:
     assert sorted(child.returncode for child in both) == [0, 1], texts
     winner, loser = texts if both[0].returncode == 0 else reversed(texts)
     flavour = json.loads(winner)["flavour"]
-    assert f"a {flavour} sandbox is running" in loser
+    assert f"a sandbox ({flavour}, PoCo 5) is running" in loser
     assert raw("status")["flavour"] == flavour
 
 
@@ -692,7 +741,7 @@ def test_a_bridge_on_request(home: Path) -> None:
     assert raw(*up)["chains"] == ["sandbox", "sandbox-native"]
     refused = cli("up")
     assert refused.returncode == 1
-    assert "a token sandbox is running with a bridge" in refused.stderr
+    assert "a sandbox (token, PoCo 5) is running with a bridge" in refused.stderr
     me = accounts.addresses()["requester"]
     with IExec("sandbox", accounts.signer("requester")) as iexec:
         before = iexec.wallet.check_bridged_balances(me).nrlc
@@ -765,15 +814,24 @@ def test_only_who_knows_the_token_can_stop_it(home: Path) -> None:
     assert raw("status")["running"] is True
 
 
-@pytest.mark.parametrize("flavour", ["token", "native", "enterprise"])
-def test_demo(home: Path, flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--flavour", "token"),
+        ("--flavour", "native"),
+        ("--flavour", "enterprise"),
+        ("--generation", "6"),
+    ],
+)
+def test_demo(home: Path, options: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")  # a pipe in a plain environment
-    found = cli("demo", "--flavour", flavour)
+    found = cli("demo", *options)
     assert found.returncode == 0, found.stderr
     story = found.stdout + found.stderr
     assert "Hello, Alice!" in story
     assert "begins with 'name;balance'" in story
     assert "requester: -13.0 RLC" in story
+    assert ("IEXEC_REQUESTER_SECRET_1: 16 characters" in story) is ("6" in options)
     wide = [line for line in story.splitlines() if len(line) > 80]
     assert wide == []
     assert not home.exists()  # a sandbox of its own

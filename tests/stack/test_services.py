@@ -19,9 +19,9 @@ from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.crypto import rsa_generate
 from iexec_lite.net.http import Http
 from iexec_lite.protocol.authorization import web3_secret_digest
+from iexec_lite.protocol.cid import cid_of
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sandbox import accounts
-from iexec_lite.sandbox.cid import cid_of
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.uploads import Uploads, write_model
 from iexec_lite.sandbox.worker import Worker

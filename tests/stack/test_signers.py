@@ -37,6 +37,7 @@ from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.deploy import prepare, record
 from iexec_lite.sandbox.folders import cache_folder
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sdk.fees import Quote
@@ -66,7 +67,7 @@ class DevNode(Node):
 
 @pytest.fixture(scope="module")
 def running(kit: Kit) -> Iterator[Node]:
-    node = DevNode(kit.anvil, "token")
+    node = DevNode(kit.anvil, kind_of("token"))
     node.start()
     yield node
     node.stop()
@@ -579,7 +580,7 @@ class NamedChain:
 @pytest.fixture
 def keyed(kit: Kit) -> Iterator[NamedChain]:
     """The contracts, on a node that holds keys."""
-    node = DevNode(kit.anvil, "token")
+    node = DevNode(kit.anvil, kind_of("token"))
     node.start()
     try:
         found = prepare(node, kit, cache=cache_folder())

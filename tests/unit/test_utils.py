@@ -15,6 +15,7 @@ GPU = "0x" + "0" * 61 + "100"
 
 def test_everything_that_is_documented_is_there() -> None:
     assert set(utils.__all__) == {
+        "DATASET_INFINITE_VOLUME",
         "NULL_ADDRESS",
         "NULL_BYTES32",
         "decode_tag",

@@ -34,12 +34,18 @@ def main() -> int:
     first = int(os.environ["IEXEC_BOT_FIRST_INDEX"])
     index = int(os.environ["IEXEC_BOT_TASK_INDEX"])
     lines.append(f"This is task {index - first + 1} of {os.environ['IEXEC_BOT_SIZE']}.")
-    dataset = os.environ["IEXEC_DATASET_FILENAME"]
-    if dataset:
-        lines.append(f"Dataset {describe(folder_in / dataset)}")
+    datasets = [os.environ["IEXEC_DATASET_FILENAME"]]
+    for number in range(1, int(os.environ.get("IEXEC_BULK_SLICE_SIZE", "0")) + 1):
+        datasets.append(os.environ[f"IEXEC_DATASET_{number}_FILENAME"])
+    for name in datasets:
+        if name and (folder_in / name).is_file():  # without one, today's workers name the address 0
+            lines.append(f"Dataset {describe(folder_in / name)}")
     for number in range(1, int(os.environ["IEXEC_INPUT_FILES_NUMBER"]) + 1):
         name = os.environ[f"IEXEC_INPUT_FILE_NAME_{number}"]
         lines.append(f"Input {describe(folder_in / name)}")
+    for name in sorted(os.environ):
+        if "_SECRET" in name:
+            lines.append(f"{name}: {len(os.environ[name])} characters")
     result = out / "result.txt"
     result.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
     computed = {"deterministic-output-path": str(result)}

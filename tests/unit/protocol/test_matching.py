@@ -443,6 +443,32 @@ def test_one_account_for_both() -> None:
     assert check(facts=sponsored).workerpool_shortfall == 0
 
 
+def test_a_sponsor_pays() -> None:
+    sponsor = "0x" + "9" * 40
+    report = check(facts=replace(FACTS, sponsor=sponsor, requester_stake=200))
+    (reason,) = report.reasons
+    assert reason.code == "requester-stake"
+    assert "is greater than sponsor account stake (200)" in reason.text
+    assert "If you are the sponsor" in reason.text
+    assert not report.shared
+    # One that owns the workerpool both pays and stakes; the requester is nobody then.
+    own = with_facts(replace(FACTS, sponsor=sponsor), "workerpool", owner=sponsor)
+    report = check(facts=replace(own, workerpool_stake=724, requester_stake=724))
+    assert [code for code, _ in reasons(report)] == ["shared-stake"]
+    assert report.shared
+
+
+def test_what_a_deposit_of_the_payer_mends() -> None:
+    """The workerpool's stake too, if it is the same account."""
+    poor = {"workerpool_stake": 0, "requester_stake": 0}
+    report = check(facts=replace(FACTS, **poor))
+    assert [reason.code for reason in report.but_for_payment().reasons] == ["workerpool-stake"]
+    both = with_facts(FACTS, "workerpool", owner=REQUESTER)
+    report = check(facts=replace(both, **poor))
+    assert report.but_for_payment().ok
+    assert report.requester_shortfall == 725
+
+
 def test_nothing_to_pay_needs_no_stake() -> None:
     orders = with_order(ORDERS, "apporder", appprice=0)
     orders = with_order(orders, "datasetorder", datasetprice=0)

@@ -32,3 +32,22 @@ def test_split(text: str, expected: list[str]) -> None:
 def test_unbalanced_quotes(text: str) -> None:
     with pytest.raises(ValidationError, match="unbalanced"):
         split_arguments(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [  # worker.md §8
+        ("a  b", ["a", "b"]),
+        ("x 'y z' \"q r\"", ["x", "y z", "q r"]),
+        ("it\\'s ok", ["it\\'s", "ok"]),
+        ('"say \\"hi\\" x"', ['say \\"hi\\" x']),
+    ],
+)
+def test_split_as_today(text: str, expected: list[str]) -> None:
+    assert split_arguments(text, escapes=True) == expected
+
+
+@pytest.mark.parametrize("text", ["it's", 'a\\"b c"'])
+def test_unbalanced_quotes_of_today(text: str) -> None:
+    with pytest.raises(ValidationError, match="unbalanced"):
+        split_arguments(text, escapes=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,11 @@ from iexec_lite.net.http import Http
 from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result
 from iexec_lite.protocol.results import archive_digest
-from iexec_lite.sandbox.compute import Compute, Job, Outcome
+from iexec_lite.protocol.rules import V9
+from iexec_lite.sandbox.compute import BulkDataset, Compute, Job, Outcome
 from iexec_lite.sandbox.inputs import DatasetFile
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap
+from iexec_lite.sandbox.runtime import TODAY
 from iexec_lite.sandbox.server import Server
 from iexec_lite.sandbox.store import Store
 from iexec_lite.sandbox.uploads import Uploads
@@ -42,6 +45,8 @@ class Vault:
     result: str | None = None
     token: str | None = "token"
     handed_in: dict[str, bytes] = field(default_factory=dict)
+    app: str | None = None
+    mine: dict[str, str] = field(default_factory=dict)
 
     def dataset_key(self, dataset: str) -> str | None:
         return self.dataset if dataset == DATASET else None
@@ -51,6 +56,12 @@ class Vault:
 
     def storage_token(self, requester: str) -> str | None:
         return self.token if requester == BUYER else None
+
+    def app_secret(self, app: str) -> str | None:
+        return self.app if app == APP else None
+
+    def requester_secret(self, requester: str, name: str) -> str | None:
+        return self.mine.get(name) if requester == BUYER else None
 
 
 class Inbox(Uploads):
@@ -85,6 +96,18 @@ def run(
     target: Path,
 ) -> Iterator[Run]:
     """Run the sample app, or ``code`` as an app; fields of the job by name."""
+    yield from _running(tmp_path, gateway, vault, target)
+
+
+@pytest.fixture
+def run_today(tmp_path: Path, gateway: Server, vault: Vault, target: Path) -> Iterator[Run]:
+    """Likewise, as a worker of today, for an enclave."""
+    yield from _running(tmp_path, gateway, vault, target, rules=V9, runtime=TODAY)
+
+
+def _running(
+    tmp_path: Path, gateway: Server, vault: Vault, target: Path, **generation: Any
+) -> Iterator[Run]:
     mapping, http = tmp_path / "apps.json", Http()
     compute = Compute(
         tmp_path / "runs",
@@ -93,6 +116,7 @@ def run(
         secrets=vault,
         uploads=Inbox(vault, http),
         http=http,
+        **generation,
     )
 
     def job(code: str | None = None, **fields: object) -> Outcome:
@@ -318,3 +342,134 @@ def test_stdout_is_part_of_a_whole_folder(run: Run, store: Store, target: Path) 
     with Archive(target) as archive:
         assert text_of(archive, "stdout.txt") == "said\n"
         assert archive_digest(archive, callback=False) == to_hex(outcome.digest)
+
+
+# --- as today's workers ---------------------------------------------------------------------------
+
+SHOW = (
+    "import json,os,sys; o=os.environ['IEXEC_OUT']; i=os.environ['IEXEC_IN'];"
+    "names=sorted(os.listdir(i)); texts={n: open(i+'/'+n).read() for n in names};"
+    "json.dump([dict(os.environ), texts, sys.argv[1:]], open(o+'/r.json','w'));"
+    "json.dump({'deterministic-output-path': o+'/r.json'}, open(o+'/computed.json','w'));"
+)
+
+
+def shown(target: Path) -> Any:
+    """Environment, input files and arguments of the app."""
+    with Archive(target) as archive:
+        return json.loads(text_of(archive, "r.json"))
+
+
+def test_a_dataset_is_called_by_its_address(
+    run_today: Run, store: Store, vault: Vault, target: Path
+) -> None:
+    vault.dataset = cipher.generate_encryption_key()
+    file = encrypted_dataset(store, b"secret", vault.dataset, name="any/name")
+    run_today(SHOW, tee=True, dataset=DATASET, dataset_file=file, dealid="0xdea1")
+    seen, texts, _ = shown(target)
+    assert texts == {DATASET.lower(): "secret"}
+    assert seen["IEXEC_DATASET_FILENAME"] == seen["IEXEC_DATASET_ADDRESS"] == DATASET.lower()
+    assert seen["IEXEC_DEAL_ID"] == "0xdea1"
+    assert "IEXEC_INPUT_FILES_FOLDER" not in seen
+    assert vault.handed_in == {}  # no proxy, no token
+
+
+def test_secrets_are_for_enclaves_alone(run_today: Run, vault: Vault, target: Path) -> None:
+    vault.app, vault.mine = "app's", {"a": "A"}
+    params = {"iexec_secrets": {"1": "a", "2": "a", "3": "unknown", "0": "a", "x": "a", "=": "a"}}
+    for tee, expected in (
+        (False, {}),
+        (
+            True,
+            {
+                "IEXEC_APP_DEVELOPER_SECRET": "app's",
+                "IEXEC_APP_DEVELOPER_SECRET_1": "app's",
+                "IEXEC_REQUESTER_SECRET_1": "A",
+                "IEXEC_REQUESTER_SECRET_2": "A",
+            },
+        ),
+    ):
+        run_today(SHOW, tee=tee, params=params)
+        seen = shown(target)[0]
+        assert {name: seen[name] for name in seen if "SECRET" in name} == expected
+
+
+def test_many_datasets(run_today: Run, store: Store, vault: Vault, target: Path) -> None:
+    vault.dataset = cipher.generate_encryption_key()
+    file = encrypted_dataset(store, b"one", vault.dataset, name="")
+    bulk = [BulkDataset(OWNER, None), BulkDataset(DATASET, file)]
+    run_today(SHOW, tee=True, bulk=bulk, params={"bulk_cid": "Qm"})
+    seen, texts, _ = shown(target)
+    assert texts == {DATASET: "one"}
+    assert seen["IEXEC_BULK_SLICE_SIZE"] == "2"
+    assert (seen["IEXEC_DATASET_1_FILENAME"], seen["IEXEC_DATASET_2_FILENAME"]) == (OWNER, DATASET)
+    run_today(SHOW, tee=True, bulk=None, params={"bulk_cid": "Qm"})  # a slice nobody can read
+    assert shown(target)[0]["IEXEC_BULK_SLICE_SIZE"] == "0"
+    vault.dataset = None
+    with pytest.raises(SandboxError, match="PRE_COMPUTE_GET_DATASET_SECRET_FAILED"):
+        run_today(SHOW, tee=True, bulk=bulk, params={"bulk_cid": "Qm"})
+
+
+def test_a_result_of_an_app_that_fails(run_today: Run, target: Path) -> None:
+    run_today(SHOW + "print('out'); sys.exit('why')", tee=True)
+    with Archive(target) as archive:
+        assert text_of(archive, "stdout.txt") == "out\n"
+        assert text_of(archive, "stderr.txt") == "why\n"
+    with pytest.raises(SandboxError, match="status 3"):
+        run_today("import sys; sys.exit(3)", tee=True)
+
+
+def test_names_of_result_files(run_today: Run, target: Path) -> None:
+    code = f"{SHOW} open(o+'/'+'x'*LENGTH,'w').close()"
+    assert run_today(code.replace("LENGTH", "31"), tee=True)
+    with pytest.raises(SandboxError, match="POST_COMPUTE_TOO_LONG_RESULT_FILE_NAME"):
+        run_today(code.replace("LENGTH", "32"), tee=True)
+
+
+def test_arguments_and_inputs_as_today(run_today: Run, store: Store, target: Path) -> None:
+    urls = [f"/ipfs/{store.add_bytes(b'an input')}"]
+    params = {"iexec_args": "it\\'s 'a b'", "iexec_input_files": urls}
+    run_today(SHOW, tee=True, params=params)
+    seen, texts, arguments = shown(target)
+    assert arguments == ["it\\'s", "a b"]
+    assert texts == {TODAY.input_name(urls[0]): "an input"}
+    assert len(seen["IEXEC_INPUT_FILE_NAME_1"]) == 66
+
+
+@pytest.mark.parametrize(
+    ("root", "index", "expected"),
+    [
+        (["SLICE"], 0, [{"dataset": "x"}]),
+        (["SLICE"], 1, None),
+        (["SLICE"], -1, None),
+        (["QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o"], 0, None),
+        ([5], 0, None),
+        ({"0": "SLICE"}, 0, None),
+        (b"no JSON", 0, None),
+        (["ODD"], 0, None),
+    ],
+)
+def test_slices(
+    tmp_path: Path,
+    gateway: Server,
+    vault: Vault,
+    store: Store,
+    root: Any,
+    index: int,
+    expected: object,
+) -> None:
+    slices = {"SLICE": [{"dataset": "x"}], "ODD": ["x"]}
+    text = root if isinstance(root, bytes) else json.dumps(root).encode()
+    for name, content in slices.items():
+        cid = store.add_bytes(json.dumps(content).encode())
+        text = text.replace(name.encode(), cid.encode())
+    with Http() as http:
+        compute = Compute(
+            tmp_path,
+            apps=AppMap(),
+            gateway=gateway.url,
+            secrets=vault,
+            uploads=Inbox(vault, http),
+            http=http,
+        )
+        assert compute.slice_of(store.add_bytes(text), index) == expected

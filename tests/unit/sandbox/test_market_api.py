@@ -22,6 +22,7 @@ from iexec_lite.net.http import Http
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.authorization import MARKET, Authorization, read_challenge
 from iexec_lite.protocol.chains import Chain
+from iexec_lite.protocol.rules import V9
 from iexec_lite.sandbox.database import Database
 from iexec_lite.sandbox.market import SCHEMA, Market
 from iexec_lite.sandbox.market_api import MAX_BODY, market_app
@@ -402,3 +403,82 @@ def test_no_rate_limit_by_itself(ask: Ask, port: int) -> None:
         status, headers, _text = request(port, "GET", "/version")
         assert status == 200
         assert "X-RateLimit-Limit" not in headers
+
+
+# --- today's edition ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask_today(tmp_path: Path, serve: Any) -> Iterator[Ask]:
+    """A marketplace of today, whose node does not answer: what gets beyond validation is a 500."""
+    database = Database(tmp_path / "today.sqlite3", SCHEMA)
+    with Http(retries=0) as pool:
+        rpc = Rpc("http://127.0.0.1:1", http=pool)
+        market = Market(database, rpc, Chain(id=CHAIN, hub=HUB, rules=V9))
+        port = serve(market_app(market))
+
+        def call(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+            status, _, text = request(port, method, path, body, **headers)
+            return status, json.loads(text)
+
+        yield call
+        market.close()
+
+
+ASKED = 500, error("Something went wrong, you should retry later.")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/apporders?app=any&dataset=ANY&isDatasetStrict=true&pageIndex=0&pageSize=10", ASKED),
+        (f"/datasetorders?datasetOwner={APP}&bulkOnly=false&pageSize=1000", ASKED),
+        ("/workerpoolorders?workerpool=any&app=any&isAppStrict=true", ASKED),
+        ("/requestorders?requester=any&beneficiary=any&isWorkerpoolStrict=false", ASKED),
+        ("/deals?pageIndex=3&pageSize=10", ASKED),
+        ("/categories?pageIndex=3&pageSize=10", ASKED),
+        ("/apporders?page=20&app=any", ASKED),
+        (
+            "/apporders?app=any&pageSize=9",
+            (400, error("pageSize must be greater than or equal to 10")),
+        ),
+        (
+            "/apporders?app=any&pageSize=1001",
+            (400, error("pageSize must be less than or equal to 1000")),
+        ),
+        (
+            "/deals?pageIndex=-1",
+            (400, error("pageIndex must be greater than or equal to 0")),
+        ),
+        (
+            "/apporders?app=any&isDatasetStrict=x",
+            (
+                400,
+                error('isDatasetStrict must be a `boolean` type, but the final value was: `"x"`.'),
+            ),
+        ),
+        ("/apporders?app=all", (400, error("app is not a valid ethereum address"))),
+        ("/apporders?dataset=any", (400, error("app or appOwner is required"))),
+        (
+            "/workerpoolorders?workerpoolOwner=any",
+            (400, error("workerpoolOwner is not a valid ethereum address")),
+        ),
+    ],
+)
+def test_lists_of_today(ask_today: Ask, path: str, expected: object) -> None:
+    assert ask_today("GET", f"{path}&chainId={CHAIN}") == expected
+
+
+def test_other_novelties_of_today(ask_today: Ask, ask: Ask) -> None:
+    assert ask_today("GET", "/version") == (200, {"ok": True, "version": "7.1.2"})
+    signer = SIGNER.address.lower()  # in any case
+    _, answer = ask_today("GET", f"/challenge?chainId={CHAIN}&address={signer}")
+    challenge = read_challenge(answer, MARKET, CHAIN)
+    token = str(Authorization.of(challenge, SIGNER.sign_typed_data(challenge), SIGNER.address))
+    order = {"order": {"volume": 2**53}}
+    headers = {"Content_Type": "application/json", "Authorization": token}
+    found = ask_today("POST", f"/apporders?chainId={CHAIN}", json.dumps(order), **headers)
+    assert found[0] == 400
+    # what the past does not know, it ignores, and refuses the word for any address
+    assert ask("GET", f"/apporders?app=any&chainId={CHAIN}")[0] == 400
+    assert ask("GET", f"/deals?pageIndex=x&chainId={CHAIN}")[0] == 500

@@ -18,7 +18,8 @@ import pytest
 
 from iexec_lite.errors import SandboxError
 from iexec_lite.sandbox import packages
-from iexec_lite.sandbox.packages import CONTRACTS, Package, ensure, npm_command
+from iexec_lite.sandbox.contract_files import CONTRACTS, DIAMOND_CONTRACTS
+from iexec_lite.sandbox.packages import Package, ensure, npm_command
 from iexec_lite.sandbox.progress import Progress, TerminalProgress
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
@@ -120,6 +121,27 @@ def test_fetched_once(registry: Registry, cache: Path) -> None:
     assert kept == ["anvil", "contracts.json", "factory.json", *lists, "lock"]
     assert ensure(cache=cache) == kit
     assert len(registry.calls) == 3  # not asked again
+
+
+def test_contracts_of_today_are_fetched_when_asked_for(
+    registry: Registry, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure(cache=cache)
+    contract = json.dumps({"abi": [], "bytecode": "0x06"}).encode()
+    without_abi = json.dumps({"bytecode": "0x07"}).encode()
+    files = {f"{folder}/{name}.json": contract for name, folder in DIAMOND_CONTRACTS.items()}
+    files["deployments/arbitrum/RLC.json"] = without_abi
+    (registry.folder / "iexec-poco.tgz").unlink()
+    monkeypatch.setattr(packages, "DIAMOND_POCO", registry.add("@iexec/poco", files))
+    kit = ensure(cache=cache, generation=6)
+    assert set(kit.contracts) == set(DIAMOND_CONTRACTS)
+    assert kit.contracts["RLC"].bytecode == "0x07"
+    assert len(registry.calls) == 4  # the three of before, and this one
+    assert ensure(cache=cache, generation=6) == kit
+    assert len(registry.calls) == 4
+    with pytest.raises(SandboxError, match="no factory"):
+        _ = kit.factory
+    assert set(ensure(cache=cache).contracts) == set(CONTRACTS)
 
 
 def test_only_what_is_missing_is_fetched(registry: Registry, cache: Path) -> None:

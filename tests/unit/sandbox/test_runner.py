@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from iexec_lite.cli.templates import APP as APP_TEMPLATE
+from iexec_lite.cli.templates import TEE_APP
 from iexec_lite.errors import SandboxError
 from iexec_lite.sandbox import runner
-from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, environment, run
+from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, Ran, environment, run
 
 TASK = "0x" + "ab" * 32
 APP = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -66,8 +68,8 @@ def test_the_app_sees_what_it_should_and_no_more(
     monkeypatch.setenv("MY_SECRET", "hidden")
     code = "import json,os,sys; print(json.dumps([dict(os.environ), sys.argv[1:], os.getcwd()]))"
     arguments = ["a b", "$HOME", "; exit 3", "'q'"]
-    stdout = run(python(code, room), arguments, {"IEXEC_IN": "x"}, room=room, limit=30)
-    seen, argv, folder = json.loads(stdout)
+    ran = run(python(code, room), arguments, {"IEXEC_IN": "x"}, room=room, limit=30)
+    seen, argv, folder = json.loads(ran.stdout)
     assert argv == arguments
     assert Path(folder) == room.resolve()
     seen.pop("LC_CTYPE", None)  # Python's own
@@ -112,7 +114,7 @@ def test_what_an_app_leaves_running_is_ended(room: Path) -> None:
         "child=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']);"
         "print(child.pid)"
     )
-    assert_gone(int(run(python(code, room), [], {}, room=room, limit=30)))
+    assert_gone(int(run(python(code, room), [], {}, room=room, limit=30).stdout))
 
 
 def assert_gone(pid: int) -> None:
@@ -167,9 +169,13 @@ def test_mapping(tmp_path: Path) -> None:
 
 
 def test_the_sample_app_needs_no_mapping() -> None:
+    """It stands for what ``app init`` fills in too; another version of that is another app."""
     found = AppMap().find(APP, SAMPLE_IMAGE)
     assert found is not None
     assert Path(found.argv[1]).is_file()
+    for template in (APP_TEMPLATE, TEE_APP):
+        assert AppMap().find(APP, str(template["multiaddr"])) == found
+        assert AppMap().find(APP, f"{template['multiaddr']}1") is None
 
 
 @pytest.mark.parametrize("entry", ["echo hi", [], [1], ["a\0"], {"command": "x"}, None])
@@ -183,4 +189,5 @@ def test_relative_programs_belong_to_the_mapping_file(room: Path) -> None:
     script = room / "tool"
     script.write_text(f"#!{sys.executable}\nimport sys; print(sys.argv[1:])\n")
     script.chmod(0o755)
-    assert run(Command(("./tool", "a"), room), ["b"], {}, room=room, limit=30) == b"['a', 'b']\n"
+    ran = run(Command(("./tool", "a"), room), ["b"], {}, room=room, limit=30)
+    assert ran == Ran(b"['a', 'b']\n", b"", 0)

@@ -17,7 +17,7 @@ from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.authorization import web2_secret_digest
-from iexec_lite.sandbox.sms import MAX_SECRET, WEB2, WEB3, Sms
+from iexec_lite.sandbox.sms import MAX_PAST, TODAY, WEB2, WEB3, Sms
 
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
 OWNER = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -115,7 +115,7 @@ def test_other_refusals(ask: Ask) -> None:
     assert ask("POST", web2(), b"", Authorization=SIGNATURE)[0] == 400
     assert ask("PUT", web2(), None, Authorization=SIGNATURE)[0] == 400
     assert ask("POST", web2(), b"foo")[0] == 400
-    assert ask("POST", web2(), b"x" * (MAX_SECRET + 1), Authorization=SIGNATURE)[0] == 413
+    assert ask("POST", web2(), b"x" * (MAX_PAST + 1), Authorization=SIGNATURE)[0] == 413
     assert ask("GET", web2())[0] == 405
     assert ask("DELETE", web2(), Authorization=SIGNATURE)[0] == 405
     assert ask("GET", "/apps/x/secrets")[0] == 404
@@ -167,3 +167,78 @@ def test_one_of_many_is_first(ask: Ask) -> None:
     with ThreadPoolExecutor(20) as pool:
         found = sorted(pool.map(push, values))
     assert found == [204] + [409] * 39
+
+
+# --- today's --------------------------------------------------------------------------------------
+
+# today.md §7, vector 9: K1's signature for its secret "my-secret" with the value "foo"
+K1 = KeySigner.from_key(b"\x11" * 32)
+MINE = f"/requesters/{K1.address}/secrets/my-secret"
+MINE_SIGNED = (
+    "0x9d5384dc40ad8e50aa48653a63985fa9a4ed5afe090b277587cb4c96b2fb7f70"
+    "5fc5144e66418da675f0b9ac42dda3e3612e73f7136bccb32e2041ddc472f6021b"
+)
+
+
+@pytest.fixture
+def today(tmp_path: Path, nowhere: Rpc) -> Sms:
+    return Sms(tmp_path / "services" / "sms.sqlite", nowhere, TODAY)
+
+
+@pytest.fixture
+def ask_today(today: Sms, serve: Callable[[Any], Ask]) -> Ask:
+    return serve(today)
+
+
+def why(body: bytes) -> list[str]:
+    found = json.loads(body)
+    assert found["data"] is None
+    return list(found["error"])
+
+
+def test_a_secret_of_a_requester(ask_today: Ask, today: Sms) -> None:
+    assert ask_today("HEAD", MINE)[0] == 404
+    assert ask_today("POST", MINE, b"foo", Authorization=MINE_SIGNED)[0] == 204
+    assert ask_today("HEAD", MINE.replace(K1.address, K1.address.lower()))[0] == 204
+    assert today.requester_secret(K1.address, "my-secret") == "foo"
+    assert today.requester_secret(K1.address, "other") is None
+    assert today.app_secret(K1.address) is None  # families are apart
+    status, _, body = ask_today("POST", MINE, b"foo", Authorization=MINE_SIGNED)
+    assert (status, why(body)) == (409, ["Secret already exists"])
+    assert ask_today("PUT", MINE, b"foo", Authorization=MINE_SIGNED)[0] == 405
+
+
+def push(ask: Ask, name: str, value: bytes) -> tuple[int, list[str]]:
+    digest = web2_secret_digest(K1.address, name, value.decode())
+    signature = to_hex(K1.sign_message(digest))
+    path = f"/requesters/{K1.address}/secrets/{quote(name, safe='')}"
+    status, _, body = ask("POST", path, value, Authorization=signature)
+    return status, why(body) if body else []
+
+
+def test_refusals_of_today(ask_today: Ask) -> None:
+    status, _, body = ask_today("POST", MINE, b"bar", Authorization=MINE_SIGNED)
+    assert (status, why(body)) == (401, ["Invalid authorization"])
+    size = (400, ["Secret size should not exceed 4 Kb"])
+    assert push(ask_today, "big", b"x" * 4097) == size
+    assert push(ask_today, "big", b"x" * 100_000) == size
+    assert push(ask_today, "big", b"x" * 4096) == (204, [])
+    for name in ("a b", "a.b", "x" * 65, "é"):
+        assert push(ask_today, name, b"foo") == (400, ["Invalid secret name"])
+        path = f"/requesters/{K1.address}/secrets/{quote(name)}"
+        assert ask_today("HEAD", path)[0] == 400
+    assert push(ask_today, "x" * 64, b"foo") == (204, [])
+    assert ask_today("POST", MINE, b"", Authorization=MINE_SIGNED)[0] == 400
+    assert ask_today("POST", MINE, b"foo")[0] == 400
+
+
+def test_the_old_paths_of_today(ask_today: Ask) -> None:
+    """As before, but for the size."""
+    assert ask_today("POST", web2(), b"foo", Authorization=SIGNATURE)[0] == 204
+    assert ask_today("PUT", web2(), b"bar", Authorization=signed("bar"))[0] == 204
+    big = "x" * 4097
+    assert ask_today("PUT", web2(), big.encode(), Authorization=signed(big))[0] == 413
+    assert ask_today("HEAD", f"/apps/{RESOURCE}/secrets")[0] == 404
+    assert ask_today("GET", "/up")[0] == 404
+    assert json.loads(ask_today("GET", "/tee/framework")[2]) == "TDX"
+    assert ask_today("GET", "/version")[2] == b"9.3.1"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from iexec_lite.errors import ValidationError
-from iexec_lite.sandbox.cid import cid_of
+from iexec_lite.protocol.cid import cid_of
 from iexec_lite.sandbox.server import Server
 from iexec_lite.sandbox.store import Store
 

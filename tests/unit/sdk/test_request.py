@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from iexec_lite import IExec, KeySigner
-from iexec_lite.errors import ConfigurationError, SmsCallError, StateError, ValidationError
+from iexec_lite.errors import (
+    ConfigurationError,
+    ObjectNotFoundError,
+    SmsCallError,
+    StateError,
+    ValidationError,
+)
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.rules import V6, V9
 from iexec_lite.sdk.request import check_request
@@ -154,23 +160,43 @@ def test_todays_networks_ask_for_the_dataset_and_the_requesters_secrets(
     client: Any, sms: Sms
 ) -> None:
     iexec = client(V9)
-    iexec._context.read = lambda *_: b""  # the app has no MREnclave
-    fields = {"dataset": DATASET, "params": {"iexec_secrets": {"1": "my secret", "2": "b"}}}
+    app: list[object] = [True, b""]  # registered, and without an MREnclave
+    iexec._context.registry = lambda _: OTHER
+    iexec._context.read_many = lambda *_: app
+    fields = {"dataset": DATASET, "params": {"iexec_secrets": {"1": "my-secret", "2": "b"}}}
     with pytest.raises(StateError) as caught:
         check(iexec, **fields)
     assert caught.value.message == (
         f"Dataset encryption key is not set for dataset {DATASET} in the SMS. "
-        "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it)"
+        "Dataset decryption will fail. (its owner's dataset.push_dataset_secret sets it, "
+        "iexec-lite dataset push-secret)"
     )
     sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
-    with pytest.raises(StateError, match=f'Requester secret "my secret" is not set for .* {ME}'):
+    with pytest.raises(StateError, match=f'Requester secret "my-secret" is not set for .* {ME}'):
         check(iexec, **fields)
-    sms.known |= {f"/requesters/{ME}/secrets/{name}" for name in ("my%20secret", "b")}
+    sms.known |= {f"/requesters/{ME}/secrets/{name}" for name in ("my-secret", "b")}
     check(iexec, **fields)
     assert not any("ipfs" in path for path in sms.asked)
-    iexec._context.read = lambda *_: b'{"provider":"SCONE"}'
+    with pytest.raises(ValidationError, match="'my secret' is no name of a secret"):
+        check(iexec, params={"iexec_secrets": {"1": "my secret"}})
+    app[1] = b'{"provider":"SCONE"}'
     with pytest.raises(StateError, match=f"App {APP} has an MREnclave, which is no longer"):
         check(iexec, **fields)
+    app[0] = False
+    with pytest.raises(ObjectNotFoundError, match=f"No app found for id {APP}"):
+        check(iexec, **fields)
+
+
+def test_the_newer_name_of_the_check(client: Any, sms: Sms) -> None:
+    iexec = client()
+    for name in ("node", "domain"):
+        iexec._context.once(name, lambda: True)  # the node is never asked
+    mine = order(iexec)
+    for options in ({"check_request": False}, {"preflight_check": False}):
+        assert iexec.order.sign_requestorder_request(mine, **options).address == ME
+    for options in ({}, {"preflight_check": True, "check_request": False}):
+        with pytest.raises(StateError, match="storage token is not set"):
+            iexec.order.sign_requestorder_request(mine, **options)
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(500, True), (401, False), (429, True)])

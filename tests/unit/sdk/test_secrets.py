@@ -369,3 +369,63 @@ def test_nothing_secret_is_logged(service: Service, caplog: pytest.LogCaptureFix
     assert caplog.records
     assert "s3cr3t" not in caplog.text
     assert "0202a5" not in caplog.text
+
+
+# --- secrets of today's networks ----------------------------------------------------------------
+
+NAMED = f"/requesters/{ME}/secrets/login"
+
+
+def test_a_named_secret_is_kept_in_mind(service: Service) -> None:
+    """After a push nobody asks whether it is there."""
+    service.answers["POST", NAMED] = 204, b""
+    with client(service, rules=V9) as iexec:
+        assert iexec.secrets.push_requester_secret("login", "foo").is_updated is None
+        assert iexec.secrets.check_requester_secret_exists(ME, "login") is True
+    assert service.methods() == ["HEAD", "POST"]
+    signature = service.asked[1][2]
+    assert signature is not None
+    assert len(signature) == 132
+
+
+def test_another_was_faster(service: Service) -> None:
+    service.answers["POST", NAMED] = 409, b'{"data":null,"error":["Secret already exists"]}'
+    with (
+        client(service, rules=V9) as iexec,
+        pytest.raises(StateError, match=f'Secret "login" already exists for {ME}'),
+    ):
+        iexec.secrets.push_requester_secret("login", "foo")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"data":null,"error":["Secret size should not exceed 4 Kb"]}', "should not exceed 4 Kb"),
+        (b'{"error":"plain\\u001b[2J"}', "It says: plain [2J"),
+        (b'{"error":["no s3cr3t of yours"]}', ""),
+        (b"<html>", ""),
+        (b"[]", ""),
+        (b'{"error":null}', ""),
+    ],
+)
+def test_the_words_of_the_sms(service: Service, body: bytes, said: str) -> None:
+    service.answers["POST", NAMED] = 400, body
+    with client(service, rules=V9) as iexec, pytest.raises(SmsCallError) as caught:
+        iexec.secrets.push_requester_secret("login", "s3cr3t")
+    assert "unexpected status: 400" in caught.value.message
+    assert said in caught.value.message
+    assert "s3cr3t" not in str(caught.value.to_dict())
+
+
+def test_providers_that_take_tokens(service: Service) -> None:
+    with client(service, rules=V9) as iexec:
+        for call in (
+            lambda: iexec.storage.push_storage_token("foo", "ipfs"),
+            lambda: iexec.storage.push_storage_token("foo"),
+            lambda: iexec.storage.push_storage_token_request("foo"),
+            lambda: iexec.storage.check_storage_token_exists(ME),
+        ):
+            with pytest.raises(ValidationError, match="does not support authentication tokens"):
+                call()
+        assert iexec.storage.check_storage_token_exists(ME, "dropbox") is False
+    assert service.methods() == ["HEAD"]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..protocol.multiaddr import base58_encode
+from .multiaddr import base58_encode
 
 __all__ = ["CidBuilder", "cid_of", "is_cid"]
 

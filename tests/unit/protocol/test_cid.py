@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iexec_lite.sandbox.cid import CHUNK, CidBuilder, cid_of, is_cid
+from iexec_lite.protocol.cid import CHUNK, CidBuilder, cid_of, is_cid
 
 VECTORS = {
     0: "QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH",
