@@ -306,7 +306,7 @@ def _translated(error: BaseException) -> IExecError:
         where = f"{error.filename}: " if error.filename else ""
         return IExecError(f"{where}{error.strerror or error}", cause=error)
     if isinstance(error, ModuleNotFoundError):
-        text = f"the Python module {error.name} is missing: install iexec_lite with what it needs"
+        text = f"the Python module {error.name} is missing: install what iexec_lite needs"
         return ConfigurationError(text, cause=error)
     return IExecError(  # its text was not written to be shown, and might hold anything
         f"internal error ({type(error).__name__}): please report it; "

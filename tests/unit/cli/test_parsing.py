@@ -261,7 +261,7 @@ def test_shared_options_stand_anywhere(run) -> None:
         (OSError("odd"), "odd"),
         (
             ModuleNotFoundError("No module", name="urllib3"),
-            "the Python module urllib3 is missing: install iexec-lite",
+            "the Python module urllib3 is missing: install what iexec_lite needs",
         ),
         (KeyError(SECRET), "internal error (KeyError): please report it"),
         (RecursionError(), "internal error (RecursionError): please report it"),
