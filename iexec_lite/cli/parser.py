@@ -241,7 +241,12 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
         command.append(word)
     options = parser.parse([*flags, *rest])
     result: output.Result = options.handler(options)
-    return output.show(result, raw=options.raw)
+    status = output.show(result, raw=options.raw)
+    if getattr(options, "journals", ()):
+        from .project import confirm
+
+        confirm(options)
+    return status
 
 
 def _next(words: list[str]) -> tuple[list[str], str | None, list[str]]:

@@ -138,6 +138,7 @@ def _watched(
         update = watching.follow_deal(client, dealid, options)
     except (IExecError, KeyboardInterrupt) as error:
         why = error.message if isinstance(error, IExecError) else "Interrupted"
+        project.confirm(options)  # the error tells of it
         raise IExecError(
             f"{why}. Deal {dealid} was made and goes on: iexec-lite deal show {dealid} --watch",
             details=payload,
