@@ -137,7 +137,9 @@ def _watched(
     try:
         update = watching.follow_deal(client, dealid, options)
     except (IExecError, KeyboardInterrupt) as error:
-        why = error.message if isinstance(error, IExecError) else "Interrupted"
+        why = error.message if isinstance(error, IExecError) else ""
+        if isinstance(getattr(error, "cause", None) or error, KeyboardInterrupt):
+            why = "Interrupted"  # how to go on is said below
         project.confirm(options)  # the error tells of it
         raise IExecError(
             f"{why}. Deal {dealid} was made and goes on: iexec-lite deal show {dealid} --watch",
