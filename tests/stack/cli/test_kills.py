@@ -183,7 +183,7 @@ class Killing:
 
 
 def keep(name: str, points: int, met: list[str]) -> None:
-    assert met
+    assert met or not points
     record.keep(name, {"points": points, "met": len(met), "at": dict(Counter(met))})
     print(f"\n{name} at {len(met)} of {points} points")
 
