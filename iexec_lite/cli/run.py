@@ -136,10 +136,13 @@ def _watched(
     dealid = str(deal["dealid"])
     try:
         update = watching.follow_deal(client, dealid, options)
-    except (IExecError, KeyboardInterrupt) as error:
-        why = error.message if isinstance(error, IExecError) else "Interrupted"
+    except IExecError as error:
+        why = error.message
+        if dealid not in why:
+            chain = watching.in_this_chain(options)
+            why += f". The deal was made: iexec-lite deal show {dealid} --watch{chain}"
         raise IExecError(
-            f"{why}. Deal {dealid} was made and goes on: iexec-lite deal show {dealid} --watch",
+            why,
             details=payload,
             cause=error,
             tx_hash=str(deal["txHash"]),
