@@ -141,6 +141,7 @@ def _watched(
         if dealid not in why:
             chain = watching.in_this_chain(options)
             why += f". The deal was made: iexec-lite deal show {dealid} --watch{chain}"
+        project.confirm(options)  # the error tells of it
         raise IExecError(
             why,
             details=payload,

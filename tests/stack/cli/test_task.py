@@ -305,8 +305,7 @@ def test_which_key(machine: Machine, client: Client, project: Any, keys: tuple[s
     error = machine.failure(*words, folder=folder)["error"]
     assert error["name"] == "DecryptionError"
     assert error["message"].endswith(
-        f": the key was {wrong}, the encrypted result is kept in "
-        f"{folder / taskid}.zip"
+        f": the key was {wrong}, the encrypted result is kept in {folder / taskid}.zip"
     )
     assert "iexec_out.zip.aes" in members(folder / f"{taskid}.zip")
     right = keep_key(folder / "elsewhere", private, "beneficiary")
