@@ -136,8 +136,8 @@ def _watched(
     dealid = str(deal["dealid"])
     try:
         update = watching.follow_deal(client, dealid, options)
-    except IExecError as error:
-        why = error.message
+    except (IExecError, KeyboardInterrupt) as error:
+        why = error.message if isinstance(error, IExecError) else "Interrupted"
         if dealid not in why:
             chain = watching.in_this_chain(options)
             why += f". The deal was made: iexec-lite deal show {dealid} --watch{chain}"

@@ -143,10 +143,14 @@ class Killing:
         writes = [n for n, what in enumerate(points, 1) if what not in SENDS]
         every = {"kill": list(range(1, len(points) + 1)), "fail": writes}
         for how, points_of in every.items():
-            count = len(points_of) if LONG else min(SAMPLE[how], len(points_of))
-            numbers = sorted(random.Random(name).sample(points_of, count))
-            met = [self._again(name, make, number, how) for number in numbers]
-            keep(f"{name}: {how}", len(points_of), [what for what in met if what])
+            numbers = random.Random(name).sample(points_of, len(points_of))
+            met: list[str] = []
+            for number in numbers:
+                what = self._again(name, make, number, how)
+                met += [what] if what else []
+                if not LONG and len(met) == SAMPLE[how]:
+                    break
+            keep(f"{name}: {how}", len(points_of), met)
 
     def _again(self, name: str, make: Callable[[str], Victim], number: int, how: str) -> str:
         """A fault at this point, and the command again; what the point was."""
