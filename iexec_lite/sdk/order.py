@@ -125,12 +125,12 @@ class Orders(Matching):
         **own: object,
     ) -> O:
         create: Callable[..., O] = getattr(orders, f"create_{kind.name}")
-        chain, known = self._context.chain, self._context.addresses
-        order = create(
-            rules=chain.rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
-        )
-        given = parse_tag(fields.get("tag") or (), chain.rules)
-        if missing_bits(given, order.tag):
+        chain = self._context.chain
+        given = self._context.addresses(kind, {**fields, **own})
+        order = create(rules=chain.rules, tag_as_given=tag_as_given, **given)
+        if chain.rules.forced_tag and missing_bits(
+            parse_tag(fields.get("tag") or (), chain.rules), order.tag
+        ):
             names = ",".join(tag_names(order.tag, chain.rules))
             log.info("tag %s: %s demands it of every order", names, chain.name)
         return order
