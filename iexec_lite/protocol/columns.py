@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -96,6 +97,9 @@ def _pack_hex(value: str) -> bytes:
     return bytes.fromhex(value[2:])
 
 
+_pack_repeated = lru_cache(maxsize=4096)(_pack_hex)  # addresses and tags come again and again
+
+
 def _unpack_hex(value: object) -> str:
     return to_hex(value)  # type: ignore[arg-type]  # the ABI decoder made it
 
@@ -108,13 +112,15 @@ def _kind(column: Column[Any]) -> Mapping[str, Column[Any]]:
     return {"column": column}
 
 
-ADDRESS = _kind(Column("address", check_address, check_address, _same, _pack_hex, _unpack_address))
+ADDRESS = _kind(
+    Column("address", check_address, check_address, _same, _pack_repeated, _unpack_address)
+)
 UINT256 = _kind(Column("uint256", read_uint, check_uint, str, _same, check_uint))
 CATID = UINT256
 NRLC = _kind(Column("uint256", parse_rlc, check_amount, str, _same, check_uint))
 WEI = _kind(Column("uint256", parse_eth, check_amount, str, _same, check_uint))
 BYTES32 = _kind(Column("bytes32", check_bytes32, check_bytes32, _same, _pack_hex, _unpack_hex))
-TAG = _kind(Column("bytes32", read_tag, check_tag, _same, _pack_hex, _unpack_hex))
+TAG = _kind(Column("bytes32", read_tag, check_tag, _same, _pack_repeated, _unpack_hex))
 PARAMS = _kind(Column("string", read_params_text, check_string, _same, _same, check_string))
 SIGNATURE = _kind(Column("bytes", check_signature, check_signature, _same, _pack_hex, _unpack_hex))
 BYTES = _kind(Column("bytes", check_bytes, check_bytes, _same, _pack_hex, _unpack_hex))
@@ -323,14 +329,6 @@ def to_abi(kind: AbiType, value: object) -> object:
     Bytes may also be ``0x`` text; a tuple may be a mapping by component name, a record, or a
     sequence; integers may be decimal text. Ranges are the encoder's to check.
     """
-    if kind.kind == "address":
-        return value if isinstance(value, bytes) else _pack_hex(check_address(value))
-    if kind.kind in ("fixed_bytes", "bytes"):
-        return _pack_hex(check_bytes(value)) if isinstance(value, str) else value
-    if kind.kind == "uint" and isinstance(value, str):
-        return read_uint(value)
-    if kind.kind == "array" and kind.item is not None and isinstance(value, (list, tuple)):
-        return [to_abi(kind.item, item) for item in value]
     if kind.kind == "tuple":
         if isinstance(value, Record):
             return value.packed()
@@ -338,6 +336,14 @@ def to_abi(kind: AbiType, value: object) -> object:
             to_abi(part, item)
             for part, item in zip(kind.components, _row(kind, value), strict=True)
         )
+    if kind.kind == "address":
+        return value if isinstance(value, bytes) else _pack_repeated(check_address(value))
+    if kind.kind in ("fixed_bytes", "bytes"):
+        return _pack_hex(check_bytes(value)) if isinstance(value, str) else value
+    if kind.kind == "uint" and isinstance(value, str):
+        return read_uint(value)
+    if kind.kind == "array" and kind.item is not None and isinstance(value, (list, tuple)):
+        return [to_abi(kind.item, item) for item in value]
     return value
 
 
