@@ -64,6 +64,7 @@ def _filling(group: Group) -> None:
         check_orders,
         "what the orders would cost, or why they would not match; sends nothing",
         example="order check --app HASH --workerpool order.json",
+        aliases=["estimate"],
     )
     for parser in (fill, check):
         for resource in RESOURCES:
@@ -81,6 +82,16 @@ def _filling(group: Group) -> None:
         wallets.add_load_options(parser)
         flags.add_node(parser)
     _add_skip(fill)
+    payers = fill.add_mutually_exclusive_group()
+    payers.add_argument(
+        "--deposit",
+        action="store_true",
+        help="what your account lacks comes out of your wallet, in the same transaction if the "
+        "contracts can do that",
+    )
+    payers.add_argument(
+        "--sponsor", action="store_true", help="your account pays, whoever the requester is"
+    )
     flags.add_transaction(fill)
     flags.add_force(fill)
 
@@ -230,6 +241,4 @@ def _add_offline(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_skip(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--skip-request-check", action="store_true", help="do not ask the SMS about the request"
-    )
+    flags.add_preflight(parser, "do not check whether the network would run it")

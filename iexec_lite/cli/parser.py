@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from .. import __version__
-from ..errors import EXIT_FAILURE, IExecError
+from ..errors import EXIT_FAILURE, ConfigurationError, IExecError
 from . import output
 
 __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", "main"]
@@ -30,6 +30,7 @@ GROUPS = {  # each in the module of its name
     "app": "deploy, sell and run apps",
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
+    "requester": "secrets that you give to your tasks",
     "order": "write, sign, publish, fill and cancel orders",
     "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",
@@ -52,7 +53,7 @@ _HELP = ("-h", "--help", "help")
 _MISSING = r"missing required argument '\1'"
 _OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]{0,30}\Z")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}\Z")
-_NUMBER = re.compile(r"[0-9.]+\Z")
+_NUMBER = re.compile(r"[-+]?[\d.,][\w.,]*\Z")  # or what a person takes for one
 _UNIT = re.compile(r"[A-Za-z]+\Z")
 _ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}\Z|.+\.eth\Z")
 
@@ -193,11 +194,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # argparse, after it has shown help
         return EXIT_FAILURE if done.code else 0
     except BrokenPipeError:  # the reader of our output has gone: nothing to say, nobody to hear it
-        if sys.stdout is not None:  # nor may the interpreter try again at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        pass
     except (Exception, KeyboardInterrupt) as error:
         output.fail(_translated(error), command=" ".join(command), raw=raw)
+    _give_up_stdout()
     return EXIT_FAILURE
+
+
+def _give_up_stdout() -> None:
+    """Where stdout takes nothing more, the interpreter must not try again at its end."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str], command: list[str], *, raw: bool) -> int:
@@ -294,6 +305,9 @@ def _translated(error: BaseException) -> IExecError:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return IExecError(f"{where}{error.strerror or error}", cause=error)
+    if isinstance(error, ModuleNotFoundError):
+        text = f"the Python module {error.name} is missing: install iexec-lite with what it needs"
+        return ConfigurationError(text, cause=error)
     return IExecError(  # its text was not written to be shown, and might hold anything
         f"internal error ({type(error).__name__}): please report it; "
         "the environment variable DEBUG=iexec shows where it happened",

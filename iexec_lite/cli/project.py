@@ -157,18 +157,28 @@ def save_deployed(kind: str, chain_id: int, address: str) -> None:
 # -- chains -----------------------------------------------------------------------------------
 
 
-def selected_chain(options: argparse.Namespace) -> Selection:
-    """The chain that ``--chain`` or chain.json names; built-in names need no entry there."""
+def selected_chain(
+    options: argparse.Namespace, content: Mapping[str, object] | None = None
+) -> Selection:
+    """The chain that ``--chain`` or chain.json names; built-in names need no entry there.
+
+    ``content`` is what counts as chain.json (default: the file).
+    """
     from ..protocol import chains
     from ..sdk import local
 
-    content = load(CHAIN_FILE, missing=chains.new_chain_file())
+    if content is None:
+        content = load(CHAIN_FILE, missing=chains.new_chain_file())
     file = chains.ChainFile.from_dict(content)
     name = options.chain or file.default
     records = local.sandbox_records()
     if str(name).startswith(local.SANDBOX) and name not in {**file.chains, **records}:
         local.sandbox_chain(str(name))  # says why there is none
-    return file.select(name, extra=records)
+    found = file.select(name, extra=records)
+    if found.ignored:
+        keys = ", ".join(found.ignored)
+        output.warn(f"{keys} in {CHAIN_FILE}: of no use on {found.chain.name}, ignored", options)
+    return found
 
 
 def connect(

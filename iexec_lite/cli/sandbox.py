@@ -43,7 +43,7 @@ def register(group: Group) -> None:
         parser.add_argument(
             "--chain-json",
             action="store_true",
-            help="put its chains into chain.json of this folder, which iexec 6 reads too",
+            help="put its chains into chain.json of this folder, which iexec reads too",
         )
     stored = group.command(
         "store",
@@ -144,11 +144,12 @@ def _save_chains(status: Status) -> None:
     So are keys in their entries of which the sandbox says nothing. An entry of the same name that
     is another network is not replaced.
     """
-    from ..protocol.chains import V6_KEYS
+    from ..protocol.rules import ALL_RULES
     from ..sandbox.kinds import KINDS
 
     content = _chain_file()
     chains = project.member(content, "chains", project.CHAIN_FILE)
+    told = {key for rules in ALL_RULES.values() for key in rules.chain_keys}
     for name, entry in status.chains.items():
         own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
         if str(own.get("id", entry["id"])) not in {str(kind.chain_id) for kind in KINDS}:
@@ -156,7 +157,7 @@ def _save_chains(status: Status) -> None:
                 f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
                 "there, then run iexec-lite sandbox status --chain-json"
             )
-        chains[name] = {**{k: v for k, v in own.items() if k not in V6_KEYS}, **entry}
+        chains[name] = {**{k: v for k, v in own.items() if k not in told}, **entry}
     project.save(project.CHAIN_FILE, {**content, "chains": chains})
 
 

@@ -97,18 +97,18 @@ def chain_clock(client: IExec) -> Callable[[], float]:
 
 
 @contextmanager
-def _resumable(kind: str, key: str, options: argparse.Namespace) -> Iterator[None]:
+def _resumable(what: str, key: str, options: argparse.Namespace) -> Iterator[None]:
     """What a person should know whose watching ended before what was watched did."""
-    again = f"watch it again with: iexec-lite {kind} show {key} --watch{in_this_chain(options)}"
+    again = f"watch it again with: iexec-lite {what} show {key} --watch{in_this_chain(options)}"
     try:
         yield
     except KeyboardInterrupt as error:
         raise IExecError(
-            f"Interrupted: the {kind} goes on, only the watching ended; {again}", cause=error
+            f"Interrupted: the {what} goes on, only the watching ended; {again}", cause=error
         ) from error
     except WatchTimeoutError as error:
         raise WatchTimeoutError(
-            f"{error.message}. The {kind} goes on; {again}", cause=error, retryable=True
+            f"{error.message}. The {what} goes on; {again}", cause=error, retryable=True
         ) from error
 
 
@@ -136,10 +136,11 @@ def task_words(task: Task) -> str:
     return f"{task.status_name}: {words}" if words else task.status_name
 
 
-def refund_words(deal: Deal, tasks: int) -> str:
+def refund_words(deal: Deal, tasks: int, symbol: str) -> str:
     """Where the price of so many tasks went back to."""
     price = (deal.app.price + deal.dataset.price + deal.workerpool.price) * tasks
-    return f"{rlc(price)} went back to the account of {deal.sponsor or deal.requester}, who paid"
+    payer = deal.sponsor or deal.requester
+    return f"{rlc(price, symbol)} went back to the account of {payer}, who paid"
 
 
 def tasks_json(update: DealUpdate) -> list[dict[str, object]]:

@@ -124,8 +124,9 @@ def test_a_terminal_with_few_characters(monkeypatch: pytest.MonkeyPatch) -> None
     assert raw.getvalue().endswith(b"! \\xe9\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("kind", ["full disk", "reader gone"])
-def test_stdout_that_takes_nothing(kind: str) -> None:
+def test_stdout_that_takes_nothing(kind: str, unbuffered: str) -> None:
     if kind == "full disk":
         if not os.path.exists("/dev/full"):
             pytest.skip("there is no /dev/full on this system")
@@ -136,6 +137,7 @@ def test_stdout_that_takes_nothing(kind: str) -> None:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "iexec_lite", "--help"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             stdout=out,
             stderr=subprocess.PIPE,
             text=True,
