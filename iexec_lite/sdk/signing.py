@@ -109,7 +109,7 @@ def sign_lines(
 
 
 def _desk(context: Context, kind: str) -> _Desk:
-    if kind not in orders.ORDER_KINDS:
+    if not isinstance(kind, str) or kind not in orders.ORDER_KINDS:
         raise ValidationError(f"kind must be one of {', '.join(orders.ORDER_KINDS)}")
     return _Desk(kind, context.chain, context.domain, context.signer)
 
@@ -122,6 +122,8 @@ def _run(
 ) -> Generator[D, None, None]:
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= MAX_JOBS:
         raise ValidationError(f"jobs must be a whole number from 1 to {MAX_JOBS}")
+    if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Mapping)):
+        raise ValidationError(f"many orders are needed, got one {type(items).__name__}")
     if jobs == 1:
         return (work(desk, item) for item in items)
     if not isinstance(desk.signer, KeySigner):

@@ -129,6 +129,9 @@ def test_what_cannot_begin(iexec: IExec) -> None:
     for jobs in (0, -1, 257, True, 1.5, "2"):
         with pytest.raises(ValidationError, match="jobs must be a whole number from 1 to 256"):
             order.sign_many("requestorder", [], jobs=jobs)  # type: ignore[arg-type]
+    for wrong in ({"app": APP}, json.dumps({"app": APP}), b"", 5, None):
+        with pytest.raises(ValidationError, match="many orders are needed, got one"):
+            order.sign_many("requestorder", wrong)  # type: ignore[arg-type]
     elsewhere = IExec(chain=134, signer=Elsewhere()).order
     with pytest.raises(ConfigurationError, match="a signer that holds its key"):
         elsewhere.sign_lines("requestorder", [], jobs=2)
