@@ -46,6 +46,7 @@ def _writing(group: Group) -> None:
     _add_kinds(sign, "default: all four")
     _add_offline(sign)
     _add_skip(sign)
+    _add_stream(sign)
     wallets.add_load_options(sign)
     flags.add_node(sign)
     flags.add_force(sign)
@@ -195,6 +196,31 @@ def _add_kinds(parser: CommandParser, note: str = "") -> None:
     for resource in RESOURCES:
         meaning = f"the {resource}order" + (f" ({note})" if note else "")
         parser.add_argument(f"--{resource}", action="store_true", help=meaning)
+
+
+def _add_stream(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--stdin",
+        action="store_true",
+        help="sign any number of orders of one kind: a line of JSON in, a line of JSON out; "
+        "contacts nothing",
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, help="with --stdin: share the work out to N processes"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="with --stdin: write there (default: standard output)"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --stdin and --output: go on with the same input where the file ends",
+    )
+    parser.add_argument(
+        "--stop-on-error",
+        action="store_true",
+        help="with --stdin: stop at the first line that is refused (default: tell at the end)",
+    )
 
 
 def _add_hashes(parser: CommandParser) -> None:

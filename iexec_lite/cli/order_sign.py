@@ -100,7 +100,11 @@ def sign_orders(options: argparse.Namespace) -> output.Result:
     for nothing.
     """
     from ..sdk.client import IExec
+    from . import order_stream
 
+    if options.stdin:
+        return order_stream.sign_stream(options)
+    order_stream.refuse_stream_options(options)
     selection = project.selected_chain(options)
     chain = selection.chain
     project.load(project.CONFIG_FILE)
