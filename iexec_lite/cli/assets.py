@@ -246,6 +246,8 @@ def deploy(kind: str, options: argparse.Namespace) -> output.Result:
 
 def show(kind: str, options: argparse.Namespace) -> output.Result:
     """One app, dataset or workerpool as the chain has it."""
+    from ..protocol.ens import is_name
+
     selection = project.selected_chain(options)
     which = project.resource_address(kind, options.which, selection.chain.id)
     if which is None:
@@ -253,7 +255,7 @@ def show(kind: str, options: argparse.Namespace) -> output.Result:
             f'{kind} address not provided to CLI AND missing in "{project.DEPLOYED_FILE}"'
         )
     # 40 digits may be an address without its 0x; they are no index.
-    by_address = which.startswith(("0x", "0X")) or which.endswith(".eth") or len(which) == 40
+    by_address = which.startswith(("0x", "0X")) or is_name(which) or len(which) == 40
     user = "" if by_address else wallets.user(options)
     with project.connect(selection, options) as client:
         library = getattr(client, kind)

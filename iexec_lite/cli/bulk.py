@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, ValidationError
-from ..sdk import files
 from . import flags, orders, output, project
 from .parser import Group
 
 if TYPE_CHECKING:
-    from ..protocol.orders import SignedOrder
     from ..sdk.client import IExec
 
 __all__ = ["register"]
@@ -94,23 +92,14 @@ def _orders(client: IExec, given: str, options: argparse.Namespace) -> list[obje
             raise ConfigurationError(f"Missing {given}: give hashes of {KIND}s or files with them")
         if not given.startswith("0x"):
             raise ConfigurationError(f"{given[:80]} is neither a file nor 0x and 64 hex digits")
-        return [_published(client, given, options)]
+        order_hash = orders.parse_hash("dataset", given)
+        return [orders.fetch(client, "dataset", order_hash, options)]
     return _read(given, client.chain.id)
-
-
-def _published(client: IExec, given: str, options: argparse.Namespace) -> SignedOrder:
-    return orders.fetch(client, "dataset", orders.parse_hash("dataset", given), options)
 
 
 def _read(name: str, chain_id: int) -> list[object]:
     """The dataset orders in a file, in whatever of the known forms."""
-    from ..eth.codec import load_json
-
-    text = files.read_text(name)
-    try:
-        content: Any = load_json(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} is not JSON: {error}", cause=error) from error
+    content: Any = orders.read_json(name)
     for key in (str(chain_id), KIND):
         if isinstance(content, Mapping) and key in content:
             content = content[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import assets, flags, output, project, templates, text, wallets
+from . import assets, flags, output, project, text, wallets
 from .parser import Group
 
 __all__ = ["register"]
@@ -43,6 +43,8 @@ def register(group: Group) -> None:
 
 def init_category(options: argparse.Namespace) -> output.Result:
     """The template of a category."""
+    from ..protocol import templates
+
     return assets.write_template("category", templates.CATEGORY, options, owned=False)
 
 

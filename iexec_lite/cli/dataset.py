@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigurationError, IExecError, StateError
 from ..sdk import files
-from . import assets, bulk, flags, output, project, prompts, templates, wallets
+from . import assets, bulk, flags, output, project, prompts, wallets
 from .parser import Group
 from .progress import Progress
 
@@ -90,6 +90,8 @@ def _default_key() -> str:
 
 def init_dataset(options: argparse.Namespace) -> output.Result:
     """The template of a dataset; where it is to be encrypted also the folders for that."""
+    from ..protocol import templates
+
     dapps = project.selected_chain(options).chain.rules.templates.dapps
     result = assets.write_template("dataset", templates.DATASET, options, dapps=dapps)
     if options.encrypted or options.tee:

@@ -78,10 +78,10 @@ def send_options(options: argparse.Namespace) -> dict[str, int]:
 
 
 def whole_number(text: str, name: str) -> int:
-    """The number that an option holds."""
-    if not text.isascii() or not text.isdecimal():
+    """The number that an option holds, of at most 40 digits."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 40:
         raise ConfigurationError(f"{name} must be a `number` type, got {text[:40]}")
-    return int(text[:40])
+    return int(text)
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "parse_hash",
     "read",
     "read_document",
+    "read_json",
     "stored",
     "stored_order",
 ]
@@ -155,15 +156,21 @@ def fetch(
     return found
 
 
-def read_document(name: str) -> dict[str, object]:
-    """A file with a JSON object."""
+def read_json(name: str) -> object:
+    """The content of a JSON file."""
     from ..eth.codec import load_json
 
     text = files.read_text(name)
     try:
-        content = load_json(text)
+        content: object = load_json(text)
     except ValueError as error:
         raise ConfigurationError(f"{name} is not JSON: {error}", cause=error) from error
+    return content
+
+
+def read_document(name: str) -> dict[str, object]:
+    """A file with a JSON object."""
+    content = read_json(name)
     if not isinstance(content, dict):
         raise ConfigurationError(f"{name} must hold a JSON object")
     return content

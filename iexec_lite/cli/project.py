@@ -193,7 +193,7 @@ def connect(
     """
     from ..protocol.chains import node_urls
     from ..sdk.client import IExec, SigningProvider
-    from ..sdk.journal import FileJournal
+    from ..sdk.file_journal import FileJournal
 
     chain, bridged, twin = selection.chain, selection.bridged, selection.twin
     more: dict[str, Any] = dict(flags.send_options(options))

@@ -244,7 +244,7 @@ def _download(client: IExec, wanted: _Wanted, task: Task, options: argparse.Name
 
 def _decrypt(path: Path, wanted: _Wanted) -> None:
     """Put the archive that is in an encrypted one in its place."""
-    from ..protocol.archive import decrypt_result_file
+    from ..utils import decrypt_result_file
 
     assert wanted.key is not None  # noqa: S101  # the caller has looked
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import assets, output, templates
+from . import assets, output
 from .parser import Group
 
 __all__ = ["register"]
@@ -17,4 +17,6 @@ def register(group: Group) -> None:
 
 def init_workerpool(options: argparse.Namespace) -> output.Result:
     """The template of a workerpool."""
+    from ..protocol import templates
+
     return assets.write_template("workerpool", templates.WORKERPOOL, options)

@@ -1,4 +1,4 @@
-"""What ``init`` writes into iexec.json for a network: one record per generation (cli.md §4.2).
+"""What ``init`` writes into iexec.json (cli.md §4.2); one record of what generations differ in.
 
 Members in the order of the JavaScript SDK. ``owner`` is the wallet's, the zero address its place.
 Spec: cli.md §4.2; today.md §4.1, §4.2.
@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["TODAY", "V6", "Template", "Templates"]
+__all__ = ["CATEGORY", "DATASET", "TODAY", "V6", "WORKERPOOL", "Template", "Templates"]
 
 Template = Mapping[str, object]
 
-NULL_ADDRESS = "0x" + "0" * 40
+NULL_ADDRESS = "0x" + "0" * 40  # that of orders.py is above us: the rules bring this module
+
+DATASET: Template = {
+    "owner": NULL_ADDRESS,
+    "name": "my-dataset",
+    "multiaddr": "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ",
+    "checksum": "0x" + "0" * 64,
+}
+WORKERPOOL: Template = {"owner": NULL_ADDRESS, "description": "my-workerpool"}
+CATEGORY: Template = {
+    "name": "XXL",
+    "description": "new hub category",
+    "workClockTimeRef": "100",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

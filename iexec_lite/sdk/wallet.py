@@ -173,6 +173,7 @@ class Wallet:
                 context.token,
                 TOKEN.transfer.encode(receiver, nrlc),
                 expect=[(TOKEN.Transfer, context.token)],
+                check=None if nrlc else _resumed_only,
                 new=new,
             ).tx_hash
         except OutcomeUnknownError:
@@ -190,7 +191,7 @@ class Wallet:
         context = self._context
         intent = ("sweepNative", {"to": receiver})
         if not new and context.unfinished(*intent):
-            return context.send(*intent, receiver).tx_hash
+            return context.send(*intent, receiver, check=_resumed_only).tx_hash
         from ..net.rpc import quantity
 
         balance = context.node.request("eth_getBalance", (context.address, "latest"))
@@ -262,6 +263,11 @@ class Wallet:
         if not context.chain.enterprise:
             raise StateError("Cannot check authorized eRLC holders on current chain")
         return is_authorized(context, context.token, person)
+
+
+def _resumed_only() -> None:
+    """Asked where nothing is resumed after all: another process ended it in between."""
+    raise StateError("the sweep of an earlier call has just ended: look at the balance first")
 
 
 def _amount(value: int, name: str) -> int:

@@ -12,7 +12,7 @@ from iexec_lite import IExec
 from iexec_lite.errors import OutcomeUnknownError, StateError, ValidationError
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.journal import FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
 
 Client = Callable[..., IExec]
 RLC = 10**9

@@ -27,7 +27,7 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.bridge import DAILY, LEAST, MOST, VALIDATOR, Bridge
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.journal import FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 ME, OTHER = (accounts.addresses()[name] for name in ("requester", "worker-1"))

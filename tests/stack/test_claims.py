@@ -19,7 +19,7 @@ from iexec_lite.errors import IExecError, OutcomeUnknownError, StateError
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.journal import FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.records import MatchResult
 
 Client = Callable[..., IExec]

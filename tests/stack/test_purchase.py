@@ -31,7 +31,8 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.server import Server
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.journal import SETTLED, FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
+from iexec_lite.sdk.journal import SETTLED
 
 Client = Callable[..., IExec]
 ROOT = Path(__file__).resolve().parents[2]
@@ -499,7 +500,7 @@ PROGRAM = """
 import os, signal, sys
 from iexec_lite import Chain, IExec
 from iexec_lite.sdk import transactions
-from iexec_lite.sdk.journal import FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.net.rpc import Rpc
 
 def die(*_, **__):

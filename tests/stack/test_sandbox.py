@@ -35,8 +35,9 @@ from iexec_lite.sandbox.processes import command_of
 from iexec_lite.sandbox.progress import Progress
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.worker import Worker
+from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.files import FileLock
-from iexec_lite.sdk.journal import FileJournal, MemoryJournal
+from iexec_lite.sdk.journal import MemoryJournal
 from iexec_lite.sdk.request import STORAGE_TOKENS
 from iexec_lite.sdk.transactions import Intent, Transactions
 

@@ -41,7 +41,8 @@ from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sdk.fees import Quote
-from iexec_lite.sdk.journal import FAILED, INTENDED, SETTLED, UNKNOWN, FileJournal, MemoryJournal
+from iexec_lite.sdk.file_journal import FileJournal
+from iexec_lite.sdk.journal import FAILED, INTENDED, SETTLED, UNKNOWN, MemoryJournal
 from iexec_lite.sdk.records import MatchResult
 from iexec_lite.sdk.transactions import Intent, Transactions
 
@@ -381,7 +382,7 @@ def test_death_while_the_wallet_sends(wallet: Wallet, sender: Any, tmp_path: Pat
         "from iexec_lite import RpcSigner\n"
         "from iexec_lite.net.rpc import Rpc\n"
         "from iexec_lite.protocol.chains import Chain\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         "from iexec_lite.sdk.transactions import Intent, Transactions\n"
         "rpc, who = Rpc(sys.argv[1]), sys.argv[3]\n"
         "def wallet(method, params):\n"

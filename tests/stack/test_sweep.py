@@ -169,3 +169,28 @@ def test_a_lost_answer_is_resumed(sandbox: Sandbox, client: Client, monkeypatch:
     )
     assert again == sent
     assert iexec.wallet.check_balances(PEOPLE["requester"]).wei == 0
+
+
+def test_what_ends_meanwhile_is_not_sent_empty(
+    sandbox: Sandbox, client: Client, monkeypatch: Any
+) -> None:
+    """An earlier sweep was seen as unfinished, and another process ended it: nothing is sent."""
+    iexec, to = client(sandbox, "requester"), somebody()
+    iexec.wallet.send_rlc(iexec.wallet.check_balances(PEOPLE["requester"]).nrlc, to)
+    monkeypatch.setattr(type(iexec._context), "unfinished", lambda *_: True)
+    before = iexec.wallet.check_balances(PEOPLE["requester"])
+    with pytest.raises(StateError, match="has just ended"):
+        iexec.wallet.sweep(somebody())
+    assert iexec.wallet.check_balances(PEOPLE["requester"]) == before
+
+
+def test_a_coin_that_is_gone_meanwhile(
+    native_sandbox: Sandbox, client: Client, monkeypatch: Any
+) -> None:
+    iexec = client(native_sandbox, "requester")
+    monkeypatch.setattr(type(iexec._context), "unfinished", lambda *_: True)
+    before = iexec.wallet.check_balances(PEOPLE["requester"])
+    swept = iexec.wallet.sweep(somebody())
+    assert swept.send_native_tx_hash is None
+    assert "has just ended" in swept.errors[0]
+    assert iexec.wallet.check_balances(PEOPLE["requester"]) == before

@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 from iexec_lite import Chain
 
+from ...pseudo_terminal import PseudoTerminal
 from . import coverage
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,59 +101,21 @@ class Machine:
         return {**self.env, "PYTHONPATH": os.pathsep.join(filter(None, [path, str(ROOT)]))}
 
 
-class Terminal:
-    """A command with a person before it: read what appears, answer, see how it ends."""
+class Terminal(PseudoTerminal):
+    """A command with a person before it, who ends an answer with the enter key."""
 
     def __init__(
         self, machine: Machine, words: tuple[str, ...], folder: Path, env: Mapping[str, str]
     ) -> None:
         self._machine, self._words = machine, words
-        self.master, slave = os.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "iexec_lite", *words],
-            cwd=folder,
-            env=env,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-        self._position = 0  # where the last text that was waited for ends
+        super().__init__([sys.executable, "-m", "iexec_lite", *words], folder, env, limit=LIMIT)
 
     def __enter__(self) -> Terminal:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self.master)
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(30)
-
-    def read(self, until: str | None = None) -> str:
-        """What appears up to a text, or to the end."""
-        end = time.monotonic() + LIMIT
-        start = self._position
-        while until is None or until not in self.seen[start:]:
-            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError(f"{until!r} does not come: {self.seen!r}")
-            try:
-                data = os.read(self.master, 4096)
-            except OSError:  # Linux: everybody has closed the other side
-                data = b""
-            if not data:
-                assert until is None, f"{until!r} did not come: {self.seen!r}"
-                break
-            self.seen += data.decode().replace("\r\n", "\n")
-        found = len(self.seen) if until is None else self.seen.index(until, start) + len(until)
-        self._position = found
-        return self.seen[start:found]
-
     def answer(self, question: str, text: str) -> None:
         """Wait for a question and type ``text`` and a line end."""
-        self.read(question)  # which getpass shows once it has dropped what was typed before
-        os.write(self.master, f"{text}\n".encode())
+        super().answer(question, f"{text}\n")
 
     def interrupt(self) -> None:
         """Press Ctrl-C until it ends: one may come just before the wait for an answer begins."""
@@ -165,10 +126,9 @@ class Terminal:
 
     def end(self) -> tuple[int, str]:
         """Exit status, and all that was on the terminal."""
-        self.read()
-        status = self.process.wait(30)
+        status, seen = super().end()
         coverage.note(self._machine.record, self._words, status)
-        return status, self.seen
+        return status, seen
 
 
 _CHANGING = (

@@ -18,7 +18,7 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.demo import MEASUREMENT
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.journal import FileJournal
+from iexec_lite.sdk.file_journal import FileJournal
 
 SELLERS = {"app": "app-provider", "dataset": "dataset-provider", "workerpool": "workerpool-owner"}
 PEOPLE = accounts.addresses()

@@ -66,6 +66,8 @@ def test_init_all(run, config: Path) -> None:
             "volume", "category", "trust", "tag", "beneficiary", "callback", "params", "requester",
         ],
     }  # fmt: skip
+    for kind in KINDS:  # a new field of an order must find its place in the template
+        assert set(document[kind]) == set(orders.ORDER_KINDS[kind].field_names())
     for kind in KINDS[:3]:
         order = document[kind]
         assert order["volume"] == ("1" if kind == "workerpoolorder" else "1000000")

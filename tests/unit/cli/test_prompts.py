@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-import select
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from iexec_lite.cli import prompts
 from iexec_lite.errors import ConfigurationError, ValidationError
+
+from ...pseudo_terminal import PseudoTerminal
 
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on this system")
 
@@ -31,69 +32,17 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-class Session:
-    """A command at a pseudo-terminal; stdout apart from it where ``piped``."""
-
-    def __init__(self, folder: Path, words: tuple[str, ...], piped: bool = False) -> None:
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CHEAP, *words],
-            cwd=folder,
-            env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"},
-            stdin=slave,
-            stdout=subprocess.PIPE if piped else slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.seen = ""
-        self.position = 0  # where the last text that was waited for ends
-
-    def read(self, until: str | None = None) -> str:
-        """What appears up to a text, or to the end."""
-        end = time.monotonic() + 30
-        start = self.position
-        while until is None or until not in self.seen[start:]:
-            if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError(f"{until!r} does not come: {self.seen!r}")
-            try:
-                data = os.read(self.master, 4096)
-            except OSError:  # Linux: everybody has closed the other side
-                data = b""
-            if not data:
-                assert until is None, f"{until!r} did not come: {self.seen!r}"
-                break
-            self.seen += data.decode("utf-8", "replace").replace("\r\n", "\n")
-        found = len(self.seen) if until is None else self.seen.index(until, start) + len(until)
-        self.position = found
-        return self.seen[start:found]
-
-    def answer(self, question: str, text: str) -> None:
-        self.read(question)  # which getpass shows once it has dropped what was typed before
-        os.write(self.master, text.encode())
-
-    def end(self) -> tuple[int, str]:
-        """Exit status, and all that was on the terminal."""
-        self.read()
-        return self.process.wait(30), self.seen
-
-
 @pytest.fixture
-def terminal(project: Path) -> Iterator[Callable[..., Session]]:
-    sessions: list[Session] = []
+def terminal(project: Path) -> Iterator[Callable[..., PseudoTerminal]]:
+    with ExitStack() as stack:
 
-    def start(*words: str, piped: bool = False) -> Session:
-        sessions.append(Session(project, words, piped))
-        return sessions[-1]
+        def start(*words: str, piped: bool = False) -> PseudoTerminal:
+            command = [sys.executable, "-c", CHEAP, *words]
+            env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
+            made = PseudoTerminal(command, project, env, piped=piped)
+            return stack.enter_context(made)
 
-    yield start
-    for session in sessions:
-        os.close(session.master)
-        if session.process.poll() is None:
-            session.process.kill()
-        session.process.wait(30)
-        if session.process.stdout is not None:
-            session.process.stdout.close()
+        yield start
 
 
 def names(folder: Path) -> list[str]:

@@ -101,7 +101,8 @@ def test_send_options() -> None:
     assert flags.send_options(Namespace()) == {}
     found = flags.send_options(Namespace(gas_price="1.1 gwei", confirms="3"))
     assert found == {"gas_price": 1_100_000_000, "confirms": 3}
-    for confirms, message in [("0", "greater than or equal to 1"), ("x", "`number` type")]:
+    faults = [("0", "greater than or equal to 1"), ("x", "`number` type"), ("9" * 41, "`number`")]
+    for confirms, message in faults:
         with pytest.raises(ConfigurationError, match=message):
             flags.send_options(Namespace(gas_price=None, confirms=confirms))
     with pytest.raises(ValidationError, match="is not a valid amount"):

@@ -14,14 +14,15 @@ import time
 import pytest
 
 from iexec_lite.errors import StateError, ValidationError
+from iexec_lite.sdk import file_journal
 from iexec_lite.sdk import journal as journals
+from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.journal import (
     FAILED,
     INTENDED,
     SENT,
     SETTLED,
     UNKNOWN,
-    FileJournal,
     MemoryJournal,
 )
 
@@ -121,7 +122,8 @@ def test_the_lock_is_for_one_thread_at_a_time(journal):
 
 
 def test_a_lock_that_never_comes(journal, monkeypatch):
-    monkeypatch.setattr(journals, "_LOCK_TIMEOUT", 0.02)
+    for module in (journals, file_journal):
+        monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.02)
     account = journal.account(134, WHO)
     with account.lock(), pytest.raises(StateError, match="keeps sending") as caught:  # noqa: SIM117
         with account.lock():
@@ -130,7 +132,8 @@ def test_a_lock_that_never_comes(journal, monkeypatch):
 
 
 def test_old_finished_entries_are_forgotten(journal, monkeypatch):
-    monkeypatch.setattr(journals, "_KEEP", 3)
+    for module in (journals, file_journal):
+        monkeypatch.setattr(module, "KEEP", 3)
     account = journal.account(134, WHO)
     open_entry = add(account, key="open")
     for nonce in range(6):
@@ -189,7 +192,7 @@ def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
     """The process that gave up still lives: another one must resume, not send again."""
     code = (
         "import sys\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         f"account = FileJournal(sys.argv[1]).account(1, {WHO!r})\n"
         "entry = account.add('k', {}, 0, tx_hash='0x' + '11' * 32, raw=b'raw')\n"
         "print('working', flush=True); sys.stdin.readline()\n"
@@ -236,7 +239,7 @@ def test_what_nobody_has_seen_is_not_done(tmp_path):
 def test_an_entry_of_a_killed_process_is_left(tmp_path):
     code = (
         "import sys, time\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         f"account = FileJournal(sys.argv[1]).account(134, {WHO!r})\n"
         "with account.lock():\n"
         "    account.add('k', {}, 3, tx_hash='0xab', raw=b'raw')\n"
@@ -259,7 +262,7 @@ def test_an_entry_of_a_killed_process_is_left(tmp_path):
 def test_many_processes_write_one_journal(tmp_path):
     code = (
         "import sys\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         f"account = FileJournal(sys.argv[1]).account(134, {WHO!r})\n"
         "for _ in range(10):\n"
         "    with account.lock():\n"
@@ -335,7 +338,7 @@ def test_a_damaged_entry_is_reported(tmp_path):
 def test_a_fork_does_not_end_or_keep_the_life_of_its_parent(tmp_path):
     code = (
         "import os, sys\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         "journal = FileJournal(sys.argv[1])\n"
         f"account = journal.account(134, {WHO!r})\n"
         "parent = account.add('parent', {}, 1)\n"

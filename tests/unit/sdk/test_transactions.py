@@ -34,13 +34,13 @@ from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sdk.fees import Quote
+from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.journal import (
     FAILED,
     INTENDED,
     SENT,
     SETTLED,
     UNKNOWN,
-    FileJournal,
     MemoryJournal,
 )
 from iexec_lite.sdk.transactions import Intent, Transactions
@@ -1076,7 +1076,7 @@ def test_death_between_journal_and_send(sender, node, clock, tmp_path):
         "from iexec_lite.eth.signer import KeySigner\n"
         "from iexec_lite.protocol.chains import Chain\n"
         "from iexec_lite.sdk.fees import Quote\n"
-        "from iexec_lite.sdk.journal import FileJournal\n"
+        "from iexec_lite.sdk.file_journal import FileJournal\n"
         "from iexec_lite.sdk.transactions import Intent, Transactions\n"
         "class Rpc:\n"
         "    def chain_id(self): return 4242\n"
