@@ -14,11 +14,11 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import EXIT_FAILURE, ConfigurationError, IExecError
-from . import output
+from . import output, terminal
 
 __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", "main"]
 
@@ -81,6 +81,10 @@ class CommandParser(argparse.ArgumentParser):
         self.amounts: set[str] = set()  # options that take an amount, with or without a unit
         self.lists: set[str] = set()  # options that take several words
         self.texts: set[str] = set()  # options that take the next word, whatever it looks like
+
+    def print_help(self, file: Any = None) -> None:
+        """As every text: also where the encoding lacks a character of it."""
+        terminal.write(self.format_help(), file or sys.stdout, end="")
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting with status 2."""
@@ -268,7 +272,7 @@ def _unknown(word: str) -> str:
 def _no_command(text: str, command: str, *, raw: bool) -> int:
     if raw:
         raise UsageError(f"missing command (see {command} --help)")
-    sys.stderr.write(text)
+    terminal.write(text, sys.stderr, end="")
     return EXIT_FAILURE
 
 
@@ -295,7 +299,7 @@ def _table(rows: dict[str, str], title: str = "commands") -> str:
 
 
 def _print(text: str) -> int:
-    print(text, end="", flush=True)
+    terminal.write(text, sys.stdout, end="")
     return 0
 
 

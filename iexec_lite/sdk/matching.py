@@ -25,14 +25,11 @@ from ..protocol.orders import (
     SignedWorkerpoolorder,
 )
 from ..protocol.reverts import custom_errors
-from .account import fund
 from .context import Context
-from .funds import require_funds
 from .match import figures, made_deal, match, match_report, meaning, order_set, unsigned
 from .publish import Publishing
 from .records import MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 from .request import check_match, wanted
-from .wallet import Wallet
 
 __all__ = ["Matching", "matches_on_deposit"]
 
@@ -188,6 +185,10 @@ class Matching(Publishing):
 
     def _paid(self, bundle: OrderSet, missing: int, intent: Loose, new: bool) -> tuple[str, bytes]:
         """The call that matches: contract and data. ``missing`` nRLC are there then, or in it."""
+        from .account import fund  # not for who only signs orders
+        from .funds import require_funds
+        from .wallet import Wallet
+
         context = self._context
         requester, data = bundle.requestorder.requester, HUB.matchOrders.encode(*bundle)
         if not missing:

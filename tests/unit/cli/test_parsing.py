@@ -83,6 +83,21 @@ def test_examples_parse(run, command: str) -> None:
     assert "unknown option '--no-such-option'" in done.json["error"]["message"]
 
 
+@pytest.mark.parametrize("words", [["--help"], ["app"], ["app", "run", "--help"]])
+def test_help_on_a_terminal_without_such_characters(project: Path, words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "iexec_lite", *words],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    assert text.startswith("usage: iexec-lite ")
+    assert "internal error" not in text
+
+
 def test_aliases(run) -> None:
     group = parser.Group("wallet")
     made = group.command("get-it", print, "text", example="wallet get-it", aliases=["getIt"])
@@ -390,7 +405,8 @@ def test_commands_load_what_they_use(project: Path, wallet: Path) -> None:
     check("wallet", "create", "--unencrypted", without=network | {"iexec_lite.protocol"})
     keystore = ["--keystoredir", "ks", "--chain", "bellecour"]
     check("order", "init", *keystore, without=network | curve | {"iexec_lite.sdk.client"})
-    check("order", "sign", "--offline", "--password", "x", *keystore, without=network)
+    buys = {f"iexec_lite.sdk.{name}" for name in ("wallet", "account", "bridge", "purchase")}
+    check("order", "sign", "--offline", "--password", "x", *keystore, without=network | buys)
 
 
 def test_guard_sees_what_is_loaded(project: Path) -> None:
