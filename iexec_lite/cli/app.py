@@ -53,7 +53,7 @@ def push_secret(options: argparse.Namespace) -> output.Result:
     """Let the enclaves that run an app have its secret, as its owner."""
     selection = project.selected_chain(options)
     selection.require("sms")
-    address = assets.address_of("app", selection, options)
+    address = assets.address_of("app", selection, options.address, options)
     with project.connect(selection, options, wallets.require(options)) as client:
         if client.app.check_app_secret_exists(address):  # before the secret is asked for
             raise StateError(f"Secret already exists for {address} and can't be updated")
@@ -65,7 +65,7 @@ def check_secret(options: argparse.Namespace) -> output.Result:
     """Whether the SMS has a secret of an app; needs no wallet."""
     selection = project.selected_chain(options)
     selection.require("sms")
-    address = assets.address_of("app", selection, options)
+    address = assets.address_of("app", selection, options.address, options)
     with project.connect(selection, options) as client:
         known = client.app.check_app_secret_exists(address)
     said = f"{'Secret' if known else 'No secret'} found for app {address}"

@@ -348,7 +348,7 @@ def publish(kind: str, options: argparse.Namespace) -> output.Result:
     """Make an order of the options, sign it as the owner and put it on the marketplace."""
     selection = project.selected_chain(options)
     selection.require("iexecGateway")
-    address = address_of(kind, selection, options)
+    address = address_of(kind, selection, options.address, options)
     wallet = wallets.require(options)
     with project.connect(selection, options, wallet) as client:
         order = _order(client, kind, address, options)
@@ -387,7 +387,7 @@ def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
     """Take the last order, or all, of an app, dataset or workerpool off the marketplace."""
     selection = project.selected_chain(options)
     selection.require("iexecGateway")
-    address = address_of(kind, selection, options)
+    address = address_of(kind, selection, options.address, options)
     wallet = wallets.require(options)
     which, plural = ("all", "s") if options.all else ("last", "")
     wallet.ask(
@@ -427,15 +427,22 @@ def transfer(kind: str, options: argparse.Namespace) -> output.Result:
     return output.Result(payload=moved.to_dict(), text="\n".join(lines))
 
 
-def address_of(kind: str, selection: Selection, options: argparse.Namespace) -> str:
-    """The address a command was given, or that of the last one deployed, which is then said."""
-    address = project.resource_address(kind, options.address, selection.chain.id)
-    if address is None:
+def address_of(
+    kind: str, selection: Selection, given: str | None, options: argparse.Namespace
+) -> str:
+    """The address a command was given.
+
+    Without, or with ``deployed``, it is that of the last one deployed, which is then said.
+    """
+    chain_id = selection.chain.id
+    found = project.resource_address(kind, given, chain_id)
+    if found is None:
+        lead = f"Missing {kind}Address and no {kind}" if given is None else f"No {kind}"
         raise ConfigurationError(
-            f'Missing {kind}Address and no {kind} found in "{project.DEPLOYED_FILE}" '
-            f"for chain {selection.chain.id}"
+            f'{lead} found in "{project.DEPLOYED_FILE}" for chain {chain_id}: give its address, '
+            f"or deploy one with: iexec-lite {kind} deploy"
         )
-    if options.address is None:
-        deployed = f'using last {kind} deployed from "{project.DEPLOYED_FILE}": {address}'
-        output.info(f"No {kind} specified, {deployed}", options)
-    return address
+    if found != given:
+        said = f"No {kind} specified, using" if given is None else "Using"
+        output.info(f'{said} last {kind} deployed from "{project.DEPLOYED_FILE}": {found}', options)
+    return found

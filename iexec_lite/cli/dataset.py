@@ -240,7 +240,7 @@ def push_secret(options: argparse.Namespace) -> output.Result:
     """Let the workers' enclaves have the key of a dataset, as its owner."""
     selection = project.selected_chain(options)
     selection.require("sms")
-    address = assets.address_of("dataset", selection, options)
+    address = assets.address_of("dataset", selection, options.address, options)
     path = options.secret_path
     if path is None:
         path = _default_key()
@@ -262,7 +262,7 @@ def check_secret(options: argparse.Namespace) -> output.Result:
     """Whether the SMS has the key of a dataset; needs no wallet."""
     selection = project.selected_chain(options)
     selection.require("sms")
-    address = assets.address_of("dataset", selection, options)
+    address = assets.address_of("dataset", selection, options.address, options)
     with project.connect(selection, options) as client:
         known = client.dataset.check_dataset_secret_exists(address)
     said = f"{'Secret' if known else 'No secret'} found for dataset {address}"

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, IExecError, MatchError, ValidationError
-from . import flags, output, plans, project, text, wallets, watching
+from . import assets, flags, output, plans, project, text, wallets, watching
 from .parser import CommandParser, Group
 from .plans import RESOURCES
 
@@ -222,7 +222,12 @@ def _wish(selection: Selection, options: argparse.Namespace) -> dict[str, Any]:
     """The arguments that both commands share."""
     if not options.skip_request_check:
         selection.require("sms")
-    addresses = {kind: _address(kind, selection.chain, options) for kind in RESOURCES}
+    given = {kind: getattr(options, kind) for kind in RESOURCES}
+    addresses = {
+        kind: assets.address_of(kind, selection, address, options)
+        for kind, address in given.items()
+        if address is not None or kind == "app"  # the others only where they are asked for
+    }
     names = ("category", "trust", "tag", "beneficiary", "callback")
     return {
         **addresses,
@@ -230,21 +235,6 @@ def _wish(selection: Selection, options: argparse.Namespace) -> dict[str, Any]:
         "params": _params(options, selection.chain),
         "check_request": not options.skip_request_check,
     }
-
-
-def _address(kind: str, chain: Chain, options: argparse.Namespace) -> str | None:
-    """What is given, or the last one deployed: of the app by default, of others where asked."""
-    given = getattr(options, kind)
-    if given is None and kind != "app":
-        return None
-    found = project.resource_address(kind, given, chain.id)
-    if found is None:
-        lead = "Missing appAddress and no app" if given is None else f"No {kind}"
-        raise ConfigurationError(f'{lead} found in "deployed.json" for chain {chain.id}')
-    if found != given:
-        said = f"No {kind} specified, using" if given is None else "Using"
-        output.info(f'{said} last {kind} deployed from "deployed.json"', options)
-    return found
 
 
 def _params(options: argparse.Namespace, chain: Chain) -> dict[str, object]:

@@ -90,7 +90,7 @@ class Wallet:
         """
         context = self._context
         wei = _amount(units.parse_eth(amount), "amount")
-        receiver = context.resolve(to, "to")
+        receiver = _receiver(context, to)
         if context.chain.native:
             raise StateError("sendETH() is disabled on sidechain, use sendRLC()")
         return context.send(
@@ -111,7 +111,7 @@ class Wallet:
         """
         context = self._context
         nrlc = _amount(units.parse_rlc(amount), "amount")
-        receiver = context.resolve(to, "to")
+        receiver = _receiver(context, to)
         arguments = {"amount": str(nrlc), "to": receiver}
 
         def check() -> None:
@@ -143,7 +143,7 @@ class Wallet:
         what the transaction may cost at most. A coin that cannot be sent is told in ``errors``.
         """
         context = self._context
-        receiver = context.resolve(to, "to")
+        receiver = _receiver(context, to)
         if context.node.request("eth_getCode", (receiver, "latest")) != "0x":
             raise StateError(f"Cannot sweep to a contract ({receiver})")
         require_kyc(context, context.address, receiver)
@@ -263,6 +263,14 @@ class Wallet:
         if not context.chain.enterprise:
             raise StateError("Cannot check authorized eRLC holders on current chain")
         return is_authorized(context, context.token, person)
+
+
+def _receiver(context: Context, to: str) -> str:
+    """Who gets the money. Nobody can ever take it from the zero address."""
+    found = context.resolve(to, "to")
+    if not int(found, 16):
+        raise ValidationError(f"to is the zero address {found}: what is sent there is lost")
+    return found
 
 
 def _resumed_only() -> None:

@@ -149,3 +149,17 @@ def test_price_and_nonce_of_the_users_own(sandbox: Sandbox, client: Client) -> N
     free = client(sandbox, "worker-1", use_gas=False)
     sent, _ = transaction(sandbox, free.wallet.send_rlc(1, "0x" + "77" * 20))
     assert sent["gasPrice"] == "0x0"
+
+
+@pytest.mark.parametrize("to", ["0x" + "0" * 40, "0" * 40])
+def test_nothing_goes_to_nobody(sandbox: Sandbox, client: Client, to: str) -> None:
+    wallet = client(sandbox, "requester").wallet
+    before = wallet.check_balances(accounts.addresses()["requester"])
+    for send in (
+        lambda: wallet.send_eth(1, to),
+        lambda: wallet.send_rlc(1, to),
+        lambda: wallet.sweep(to),
+    ):
+        with pytest.raises(ValidationError, match=r"to is the zero address .* is lost"):
+            send()
+    assert wallet.check_balances(accounts.addresses()["requester"]) == before

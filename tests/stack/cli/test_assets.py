@@ -102,7 +102,8 @@ def test_nothing_to_work_with(machine: Machine, tmp_path: Path, kind: str) -> No
     project = 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'
     address = (
         f'Missing {kind}Address and no {kind} found in "deployed.json" '
-        f"for chain {machine.chain().id}"
+        f"for chain {machine.chain().id}: give its address, or deploy one with: "
+        f"iexec-lite {kind} deploy"
     )
     for words, why in {
         ("init",): project,

@@ -236,7 +236,8 @@ def test_secrets_of_others(machine: Machine, folder: Path, project: Any) -> None
     for command in ("push-secret", "check-secret"):
         message = machine.message("dataset", command, folder=other)
         assert message == (
-            f'Missing datasetAddress and no dataset found in "deployed.json" for chain {chain}'
+            f'Missing datasetAddress and no dataset found in "deployed.json" for chain {chain}: '
+            "give its address, or deploy one with: iexec-lite dataset deploy"
         )
     (other / "key").write_text("x")
     for words in (("check-secret", "0x12"), ("push-secret", "0x12", "--secret-path", "key")):

@@ -240,11 +240,12 @@ def test_deployed_goods(machine: Machine, shop: Shop) -> None:
     own = {kind: deploy(requester, kind) for kind in ("app", "dataset", "workerpool")}
     run = ["app", "run", "--dataset", "deployed", "--workerpool", "deployed"]
     chain = machine.chain().id
-    missing = 'found in "deployed.json" for chain'
+    missing = f'found in "deployed.json" for chain {chain}: give its address, or deploy one with: '
     first = machine.message(*run, folder=shop.folder)
-    assert first == f"Missing appAddress and no app {missing} {chain}"
+    assert first == f"Missing appAddress and no app {missing}iexec-lite app deploy"
     edit(shop.folder, "deployed.json", app={str(chain): own["app"]})
-    assert machine.message(*run, folder=shop.folder) == f"No dataset {missing} {chain}"
+    second = machine.message(*run, folder=shop.folder)
+    assert second == f"No dataset {missing}iexec-lite dataset deploy"
     deployed = {kind: {str(chain): address} for kind, address in own.items()}
     edit(shop.folder, "deployed.json", **deployed)
     done = machine.run(*run, "--force", folder=shop.folder)
