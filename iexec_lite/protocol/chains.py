@@ -212,7 +212,9 @@ class ChainFile:
         for candidate in (name, *aliases):
             if candidate in known:
                 return candidate, {}
-        raise ConfigurationError(f'Missing "{name}" chain in "chain.json"')
+        today = [chain.name for chain in CHAINS.values() if not chain.legacy]
+        names = ", ".join(dict.fromkeys([*self.chains, *extra, *today]))
+        raise ConfigurationError(f'Missing "{name}" chain in "chain.json" (known: {names})')
 
     def _bridge(self, chain: Chain, extra: Mapping[str, Chain]) -> tuple[Chain, Chain | None]:
         """The chain with its bridge, and the chain at the other end."""

@@ -218,7 +218,8 @@ def test_a_value_that_looks_like_raw_is_none(run, wallet: Path) -> None:
     done = run("wallet", "show", "--chain=--raw", "--keystoredir", "ks")
     assert done.err == (
         '✖ Command "iexec-lite wallet show" failed: ConfigurationError: '
-        'Missing "--raw" chain in "chain.json"\n'
+        'Missing "--raw" chain in "chain.json" '
+        "(known: arbitrum-mainnet, arbitrum-sepolia-testnet)\n"
     )
 
 

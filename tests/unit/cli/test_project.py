@@ -178,7 +178,8 @@ def test_chain_without_a_file(project: Path) -> None:
     assert select().chain.name == chains.DEFAULT_CHAIN
     assert select("bellecour").chain.id == 134
     assert select("134").chain.name == "bellecour"
-    with pytest.raises(ConfigurationError, match=r'^Missing "nope" chain in "chain.json"$'):
+    known = r"\(known: arbitrum-mainnet, arbitrum-sepolia-testnet\)$"
+    with pytest.raises(ConfigurationError, match=rf'^Missing "nope" chain in "chain.json" {known}'):
         select("nope")
 
 

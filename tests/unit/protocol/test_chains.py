@@ -25,6 +25,7 @@ from iexec_lite.protocol.rules import V6, V9
 HUB = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
 ENTERPRISE_HUB = "0x0bf375A6238359CE14987C2285B8B099eE8e8709"
 OTHER = "0xC129e7917b7c7DeDfAa5Fff1FB18d5D7050fE8ca"
+TODAY = "arbitrum-mainnet, arbitrum-sepolia-testnet"  # what every chain.json has
 GATEWAY = "https://v6.api.market.iex.ec"
 ENTERPRISE_GATEWAY = "https://v6.api-enterprise.market.iex.ec"
 
@@ -497,9 +498,10 @@ def test_default_selection() -> None:
     assert ChainFile(default="134", chains={}).select().chain.name == "bellecour"
     with pytest.raises(ConfigurationError, match=r'^Missing chain parameter\. Check your "chain'):
         ChainFile(chains={"viviani": {}}).select()
-    with pytest.raises(ConfigurationError, match=r'^Missing "foo" chain in "chain\.json"$'):
+    known = rf'chain in "chain\.json" \(known: goerli, viviani, {TODAY}\)$'
+    with pytest.raises(ConfigurationError, match=rf'^Missing "foo" {known}'):
         ChainFile(default="foo", chains=chains_).select()
-    with pytest.raises(ConfigurationError, match=r'^Missing "65535" chain in "chain\.json"$'):
+    with pytest.raises(ConfigurationError, match=rf'^Missing "65535" {known}'):
         ChainFile(chains=chains_).select("65535")
 
 
@@ -615,7 +617,10 @@ def test_own_bridge_replaces_the_default_entirely() -> None:
 @pytest.mark.parametrize(
     ("side", "text"),
     [
-        ({}, '^Missing "side" chain in "chain.json"$'),
+        (
+            {},
+            rf'^Missing "side" chain in "chain.json" \(known: viviani, {TODAY}\)$',
+        ),
         (
             {"side": {"id": "77"}},
             r'^Missing RPC host for bridged chain, no "host" key .* bridged chain 77$',
@@ -656,7 +661,8 @@ def test_own_twin_shares_the_node() -> None:
     )
     assert selected.chain.enterprise_twin == "gold"
     missing = {"dev": {**dev, "enterprise": {"enterpriseSwapChainName": "none"}}}
-    with pytest.raises(ConfigurationError, match=r'^Missing "none" chain in "chain\.json"$'):
+    text = rf'^Missing "none" chain in "chain\.json" \(known: dev, {TODAY}\)$'
+    with pytest.raises(ConfigurationError, match=text):
         ChainFile.from_dict({"chains": missing}).select("dev")
 
 
