@@ -5,7 +5,7 @@ The chain has no accounts of the node's own: balances are set, keys stay with ``
 
 from __future__ import annotations
 
-import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,15 +72,15 @@ class Node:
         for attempt in range(ATTEMPTS):
             port = pick_port(self._port, required=self._required)
             try:
-                with uninterrupted():
-                    self._process = spawn(
-                        self._command(port), log=self._log, cwd=self._binary.parent
-                    )
-                if self._listening(port):
+                with tempfile.TemporaryDirectory() as folder:
+                    mark = Path(folder, "listens.json")
+                    command = [*self._command(port), "--config-out", str(mark)]
+                    with uninterrupted():
+                        self._process = spawn(command, log=self._log, cwd=self._binary.parent)
+                    listens = self._listens(mark)
+                if listens:
                     self.url = f"http://{LOOPBACK}:{port}"
                     self._rpc = Rpc(self.url, timeout=60.0)
-                    if self._rpc.chain_id() != self.chain_id:
-                        raise SandboxError(f"another node answers on port {port}")
                     self._rpc.request("anvil_setTime", (int(time.time()),))
                     return
             except BaseException:
@@ -107,15 +107,17 @@ class Node:
             *(() if price is None else ("--gas-price", str(price))),
         ]
 
-    def _listening(self, port: int) -> bool:
+    def _listens(self, mark: Path) -> bool:
+        """Wait until our process listens; False where it ends or takes too long.
+
+        It writes ``mark`` once the port is its own. A connection would prove nothing: of two
+        sandboxes that start at once both find the same port free, and one gets it.
+        """
         end = time.monotonic() + START_LIMIT
         while time.monotonic() < end and self.alive:
-            try:
-                socket.create_connection((LOOPBACK, port), timeout=1).close()
-            except OSError:
-                time.sleep(0.01)
-                continue
-            return True
+            if mark.exists():
+                return True
+            time.sleep(0.01)
         return False
 
     def stop(self) -> None:

@@ -156,7 +156,10 @@ class Sandbox:
         self._http = self._closing.enter_context(Http())
         self.services = self._make_services()
         self._closing.callback(self.services.close)
-        self.serve(pick_port(service_port))
+        try:
+            self.serve(pick_port(service_port))
+        except SandboxError:  # another one found the same port free, and was faster
+            self.serve(0)
         url = self.server.url
         self.chain: Chain = record(self.node, self.deployment, name=self._name, services=url)
         self.worker = self.new_worker()

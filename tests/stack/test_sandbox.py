@@ -28,6 +28,8 @@ from iexec_lite.protocol import cipher
 from iexec_lite.protocol.archive import Archive, decrypt_result_file
 from iexec_lite.protocol.contracts import HUB, Method
 from iexec_lite.sandbox import accounts, commands, deploy
+from iexec_lite.sandbox import node as node_module
+from iexec_lite.sandbox import stack as stack_module
 from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
@@ -897,3 +899,49 @@ def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_two_nodes_that_found_the_same_port_free(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one, of the same kind, must not take the chain of the first for its own."""
+    first = Node(kit.anvil, kind_of("token"))
+    second = Node(kit.anvil, kind_of("token"), log=tmp_path / "log")
+    first.start()
+    try:
+        taken = int(first.url.rsplit(":", 1)[1])
+        ports = iter([taken])
+        pick = node_module.pick_port
+        monkeypatch.setattr(
+            node_module, "pick_port", lambda *args, **options: next(ports, 0) or pick()
+        )
+        second.start()
+        assert second.url != first.url
+        assert second.alive
+        second.mine()
+        assert int(first.rpc.block()["number"], 16) == 0
+        second.stop()
+        monkeypatch.setattr(node_module, "pick_port", lambda *_, **__: taken)
+        only_there = Node(
+            kit.anvil, kind_of("token"), port=taken, port_required=True, log=tmp_path / "x"
+        )
+        with pytest.raises(SandboxError, match=r"anvil does not start: .*ddress already in use"):
+            only_there.start()
+        assert first.alive
+    finally:
+        second.stop()
+        first.stop()
+
+
+def test_the_port_of_the_services_was_taken_meanwhile(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as faster:
+        faster.bind(("127.0.0.1", 0))
+        faster.listen()
+        taken = faster.getsockname()[1]
+        monkeypatch.setattr(stack_module, "pick_port", lambda *_: taken)
+        with Sandbox(tmp_path, kit=kit) as sandbox:
+            assert not sandbox.server.url.endswith(f":{taken}")
+            with IExec(sandbox.chain) as iexec:
+                assert iexec.orderbook.fetch_workerpool_orderbook().count == 0

@@ -193,7 +193,10 @@ def test_shown_with_its_deals(
     none = machine.shown("order", "show", "--app", order_hash, "--deals", folder=folder)
     assert none.endswith("\n\nDeals count: 0\n")
     pool = goods.sign("workerpool", tag=["gpu"])
-    made = client("requester").order.match_orders(
+    requester = client("requester")
+    # Published and bought within one second, the two times would look like one.
+    requester._context.rpc.request("evm_increaseTime", (90,))
+    made = requester.order.match_orders(
         apporder=fetch(machine, "app", order_hash),
         workerpoolorder=pool,
         requestorder=goods.sign("request", tag=["gpu"]),
