@@ -19,7 +19,7 @@ from ..eth.abi_types import AbiType, parse_signature
 from ..eth.codec import address_to_bytes, from_hex, to_hex
 from .columns import from_abi, to_abi
 
-__all__ = ["EventSpec", "Method"]
+__all__ = ["EventSpec", "Method", "Read"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -103,6 +103,9 @@ class Method:
         inputs = self.function.inputs
         values = self.function.decode_input(data)
         return tuple(from_abi(kind, value) for kind, value in zip(inputs, values, strict=True))
+
+
+Read = tuple[str, Method, tuple[object, ...]]  # contract address, what is read, its arguments
 
 
 def _argument(method: str, index: int, kind: AbiType, value: object) -> object:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from ..errors import (
     ConfigurationError,
@@ -22,7 +21,6 @@ from ..errors import (
 from ..eth.codec import to_hex
 from ..protocol import chains
 from ..protocol.columns import Record, parse_address
-from ..protocol.contracts import HUB, EventSpec, Method
 from ..protocol.ens import is_name
 from ..protocol.orders import NULL_ADDRESS, domain
 
@@ -34,16 +32,16 @@ if TYPE_CHECKING:
     from ..net.market import Market
     from ..net.rpc import Rpc
     from ..net.sms import Sms
+    from ..protocol.methods import EventSpec, Method, Read
     from .fees import Quote
     from .intent import Accept, Finish, Intent, Prepare
     from .journal import Journal
     from .transactions import Sent, Transactions
 
-__all__ = ["Context", "Read"]
+__all__ = ["Context"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
-Read = tuple[str, Method, tuple[object, ...]]  # contract address, method, arguments
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -166,6 +164,8 @@ class Context:
         return found
 
     def _check_domain(self, ours: Domain) -> bool:
+        from ..protocol.contracts import HUB
+
         wrong = f"{self.hub} is not the iExec hub of chain {self.chain.id}"
         try:
             theirs = self.read(self.hub, HUB.eip712domain_separator)
@@ -364,6 +364,8 @@ class Context:
     @property
     def interval(self) -> float:
         """Seconds between two polls: a local chain answers at once, a public one is spared."""
+        from urllib.parse import urlsplit
+
         local = any(urlsplit(url).hostname in LOOPBACK for url in self._urls)
         return 0.2 if local else 5.0
 
@@ -464,6 +466,8 @@ class Context:
         return self.once("registries", self._find_registries)[kind]
 
     def _find_registries(self) -> dict[str, str]:
+        from ..protocol.contracts import HUB
+
         methods = {
             "app": HUB.appregistry,
             "dataset": HUB.datasetregistry,
@@ -479,6 +483,8 @@ class Context:
 
     def _find_token(self) -> str:
         """What the hub says, which must fit the record: other money would be moved otherwise."""
+        from ..protocol.contracts import HUB
+
         token = str(self.read(self.hub, HUB.token))
         if self.chain.native and token != NULL_ADDRESS:
             raise ConfigurationError(

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Every row of the table owes a target; these words stand for them.
 ROWS = (
-    *("signed order", "sign a ready order", "hash a ready", "recover who", "matchOrders", "viewDeal"),
+    *("signed order", "sign a ready", "hash a ready", "recover who", "matchOrders", "viewDeal"),
     *("dataset encryption", "checksum in the same pass", "result decryption", "peak memory"),
     *("--version", "import iexec_lite", "first offline signature", "first answer of a node"),
     *("keystore unlock", "one after the other", "batches of 100", "requests to show a deal"),
