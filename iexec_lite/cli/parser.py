@@ -114,7 +114,7 @@ class CommandParser(argparse.ArgumentParser):
                 joined[-1] = f"{word}={rest.pop(0)}"
             elif word in self.amounts and rest:
                 joined.append(_amount(rest))
-            elif "amount" in self.amounts and _NUMBER.match(word):
+            elif "amount" in self.amounts and _NUMBER.match(word) and not _ADDRESS.match(word):
                 rest.insert(0, joined.pop())
                 joined.append(_amount(rest))
             elif word in self.lists:
@@ -241,7 +241,12 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
         command.append(word)
     options = parser.parse([*flags, *rest])
     result: output.Result = options.handler(options)
-    return output.show(result, raw=options.raw)
+    status = output.show(result, raw=options.raw)
+    if getattr(options, "journals", ()):
+        from .project import confirm
+
+        confirm(options)
+    return status
 
 
 def _next(words: list[str]) -> tuple[list[str], str | None, list[str]]:
@@ -306,7 +311,7 @@ def _translated(error: BaseException) -> IExecError:
         where = f"{error.filename}: " if error.filename else ""
         return IExecError(f"{where}{error.strerror or error}", cause=error)
     if isinstance(error, ModuleNotFoundError):
-        text = f"the Python module {error.name} is missing: install iexec-lite with what it needs"
+        text = f"the Python module {error.name} is missing: install what iexec_lite needs"
         return ConfigurationError(text, cause=error)
     return IExecError(  # its text was not written to be shown, and might hold anything
         f"internal error ({type(error).__name__}): please report it; "

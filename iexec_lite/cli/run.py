@@ -138,8 +138,12 @@ def _watched(
         update = watching.follow_deal(client, dealid, options)
     except (IExecError, KeyboardInterrupt) as error:
         why = error.message if isinstance(error, IExecError) else "Interrupted"
+        if dealid not in why:
+            chain = watching.in_this_chain(options)
+            why += f". The deal was made: iexec-lite deal show {dealid} --watch{chain}"
+        project.confirm(options)  # the error tells of it
         raise IExecError(
-            f"{why}. Deal {dealid} was made and goes on: iexec-lite deal show {dealid} --watch",
+            why,
             details=payload,
             cause=error,
             tx_hash=str(deal["txHash"]),

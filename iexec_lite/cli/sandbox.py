@@ -141,23 +141,26 @@ def _chain_file() -> dict[str, Any]:
 def _save_chains(status: Status) -> None:
     """Put the chains that run into chain.json; the rest of it is kept.
 
-    So are keys in their entries of which the sandbox says nothing. An entry of the same name that
-    is another network is not replaced.
+    So are keys in their entries of which the sandbox says nothing, unless they were of a sandbox of
+    another kind. An entry of the same name that is another network is not replaced.
     """
-    from ..protocol.rules import ALL_RULES
     from ..sandbox.kinds import KINDS
 
     content = _chain_file()
     chains = project.member(content, "chains", project.CHAIN_FILE)
-    told = {key for rules in ALL_RULES.values() for key in rules.chain_keys}
+    rules = {str(kind.chain_id): kind.rules for kind in KINDS}
     for name, entry in status.chains.items():
         own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
-        if str(own.get("id", entry["id"])) not in {str(kind.chain_id) for kind in KINDS}:
+        number = str(entry["id"])
+        if str(own.get("id", number)) not in rules:
             raise ConfigurationError(
                 f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
                 "there, then run iexec-lite sandbox status --chain-json"
             )
-        chains[name] = {**{k: v for k, v in own.items() if k not in told}, **entry}
+        told = {*rules[number].chain_keys, *rules[number].retired_chain_keys}
+        same = own.get("id", number) == number
+        kept = {key: value for key, value in own.items() if same and key not in told}
+        chains[name] = {**kept, **entry}
     project.save(project.CHAIN_FILE, {**content, "chains": chains})
 
 

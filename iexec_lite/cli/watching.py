@@ -37,6 +37,7 @@ _WORDS = {  # of a task's status name
     "FAILED": "not completed in time, the money went back",
     "TIMEOUT": "not completed in time, the money can be claimed back",
 }
+_FINAL = ("COMPLETED", "FAILED", "TIMEOUT")  # status names that stay
 _COUNTED = {  # status names by what they are counted as, in the order they are told
     "running": ("ACTIVE", "REVEALING"),
     "not begun": ("UNSET",),
@@ -57,8 +58,9 @@ def follow_deal(client: IExec, dealid: str, options: argparse.Namespace) -> Deal
     with _resumable("deal", dealid, options), Progress(options) as progress:
         clock = chain_clock(client)
         for update in client.deal.obs_deal(dealid):
-            counts, end = deal_words(update), update.deal.final_time
-            progress.say(_with_time_left(counts, end, clock))
+            final = all(task.status_name in _FINAL for task in update.tasks.values())
+            end = None if final else update.deal.final_time
+            progress.say(_with_time_left(deal_words(update), end, clock))
     return update
 
 
@@ -73,8 +75,8 @@ def follow_task(
     with _resumable("task", taskid, options), Progress(options) as progress:
         clock = chain_clock(client)
         for update in client.task.obs_task(taskid, dealid=dealid):
-            status, end = task_words(update.task), update.task.final_deadline
-            progress.say(_with_time_left(status, end, clock))
+            end = None if update.task.status_name in _FINAL else update.task.final_deadline
+            progress.say(_with_time_left(task_words(update.task), end, clock))
     return update
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from iexec_lite import IExec
 from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.utils import DATASET_INFINITE_VOLUME
 
@@ -672,6 +673,8 @@ def test_what_is_no_more(machine: Machine, project: Project) -> None:
 def test_a_chain_file_for_todays_sdk(machine: Machine, project: Project) -> None:
     """Keys that it accepts, and no others; keys of V6 are ignored with one warning."""
     folder = project("requester")
+    past = {"id": str(kind_of("token").chain_id), "native": False, "ipfsNode": "http://x.invalid"}
+    edit(folder, "chain.json", chains={"sandbox": past})
     machine.raw("sandbox", "status", "--chain-json", folder=folder)
     entry = json.loads((folder / "chain.json").read_text("utf-8"))["chains"]["sandbox"]
     chain = machine.chain()

@@ -261,7 +261,7 @@ def test_shared_options_stand_anywhere(run) -> None:
         (OSError("odd"), "odd"),
         (
             ModuleNotFoundError("No module", name="urllib3"),
-            "the Python module urllib3 is missing: install iexec-lite",
+            "the Python module urllib3 is missing: install what iexec_lite needs",
         ),
         (KeyError(SECRET), "internal error (KeyError): please report it"),
         (RecursionError(), "internal error (RecursionError): please report it"),
@@ -446,3 +446,15 @@ def test_a_reader_that_left(project: Path) -> None:
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_an_address_is_no_amount() -> None:
+    """Today's SDK wants the unit of an approval at the end."""
+    approve, spender = parser.load("account").commands["approve"], "0x" + "7f" * 20
+    for words, found in (
+        (["1", spender, "RLC"], ("1", spender, "RLC")),
+        (["1", "RLC", spender], ("1 RLC", spender, None)),
+        (["1", spender[2:], "nRLC"], ("1", spender[2:], "nRLC")),
+    ):
+        options = approve.parse(words)
+        assert (options.amount, options.spender, options.unit) == found
