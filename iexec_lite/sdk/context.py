@@ -392,14 +392,20 @@ class Context:
         """Many reads in one batch. A read that fails gives its error in its place."""
         calls = [(to, method.encode(*args)) for to, method, args in reads]
         answers = self.node.call_many(calls, block=block)
-        return [
-            answer if isinstance(answer, Exception) else _decode(method, answer)
-            for (to, method, _), answer in zip(reads, answers, strict=True)
-        ]
+        return _decoded(reads, answers)
 
     def read_all(self, reads: Sequence[Read], *, block: int | str = "latest") -> list[object]:
         """As :meth:`read_many`, but the first failure is raised, with what was asked of whom."""
         return self.checked(reads, self.read_many(reads, block=block))
+
+    def read_now(self, reads: Sequence[Read]) -> tuple[list[object], int]:
+        """As :meth:`read_all`, with the time of the latest block, all in one batch."""
+        from ..net.rpc import quantity
+
+        calls = [(to, method.encode(*args)) for to, method, args in reads]
+        answers, block = self.node.call_many_now(calls)
+        time = quantity(block.get("timestamp"), "timestamp")
+        return self.checked(reads, _decoded(reads, answers)), time
 
     def checked(self, reads: Sequence[Read], results: list[object]) -> list[object]:
         """The ``results`` of ``reads``, unless one failed: that error, and what was asked."""
@@ -498,6 +504,15 @@ class Context:
         """Refuse to sign for somebody else."""
         if self.address != expected:
             raise SignatureError(f"{message} (expected {expected}, the wallet is {self.address})")
+
+
+def _decoded(
+    reads: Sequence[Read], answers: Sequence[bytes | Web3ProviderCallError]
+) -> list[object]:
+    return [
+        answer if isinstance(answer, Exception) else _decode(method, answer)
+        for (_, method, _), answer in zip(reads, answers, strict=True)
+    ]
 
 
 def _decode(method: Method, answer: bytes) -> object:

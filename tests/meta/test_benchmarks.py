@@ -59,3 +59,10 @@ def test_a_missing_row_is_seen() -> None:
     without = "\n".join(line for line in text.splitlines() if "viewDeal" not in line)
     with pytest.raises(AssertionError, match="viewDeal"):
         check(without)
+
+
+def test_a_large_deal_takes_three_requests() -> None:
+    """No clock, but a count: the deal, then its category and tasks, a thousand to a request."""
+    from benchmarks.network import trips
+
+    assert [trips(tasks) for tasks in (1, 998, 1000)] == [2, 2, 3]
