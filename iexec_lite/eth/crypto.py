@@ -6,12 +6,12 @@ raises is translated here, and no message holds a key. Refused: secrets outside 
 with r or s out of range or another ``v`` than 0, 1, 27, 28, ragged AES blocks, unusable RSA keys.
 Spec: chain.md §10 and §14, services.md §6.3 and §7.2.
 
-Nothing but Keccak is loaded on import; the curve is chosen at the first use of a key.
+Nothing but Keccak is loaded on import (hashlib alone brings all of OpenSSL); the curve is chosen at
+the first use of a key.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
@@ -334,11 +334,15 @@ def aes_ecb_decryptor(key: bytes) -> BlockCipher:
 
 def sha256(data: bytes) -> bytes:
     """SHA-256 of ``data``: 32 bytes."""
+    import hashlib
+
     return hashlib.sha256(data).digest()
 
 
 def sha256_new() -> _Hash:
     """A running SHA-256, with ``update`` and ``digest``."""
+    import hashlib
+
     return hashlib.sha256()
 
 
@@ -367,6 +371,8 @@ def pbkdf2(
     prf: Literal["hmac-sha256", "hmac-sha512"] = "hmac-sha256",
 ) -> bytes:
     """``dklen`` bytes of PBKDF2; the ``prf`` names are those of the keystore format."""
+    import hashlib
+
     if prf not in ("hmac-sha256", "hmac-sha512"):
         raise ValidationError(f"unknown PBKDF2 prf {prf!r}: hmac-sha256 or hmac-sha512")
     try:

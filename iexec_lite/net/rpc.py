@@ -54,7 +54,8 @@ READS = frozenset(
 )
 # A signed transaction is the same one at every node: several may be given it.
 _ANYWHERE = READS | {"eth_sendRawTransaction"}
-BATCH_CAP = 100  # common among nodes
+BATCH_CAP = 1000  # geth's own limit, unless it is set
+SMALL_BATCH = 100  # what a node may take that refuses more, and does not say why
 OTHER_NODE = "; check its URL, or use another node"
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
@@ -133,7 +134,7 @@ class Rpc:
     def batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
         """The results of many calls, in order; an item that failed is its ``RpcError``.
 
-        One HTTP request per 100 calls, fewer calls where the node says so. A batch with a write in
+        One HTTP request per 1,000 calls, fewer where the node says so. A batch with a write in
         it is sent once: neither repeated nor taken apart.
         """
         results: list[Any] = []
@@ -152,8 +153,9 @@ class Rpc:
         except _BatchRefused as refusal:
             if not reads:
                 raise refusal.error from None
-            # A node that names a size may take half; any other takes none.
-            self._cap = max(1, len(calls) // 2) if refusal.too_large else 1
+            # A node that names a size may take half; any other a small batch, or none.
+            small = SMALL_BATCH if len(calls) > SMALL_BATCH else 1
+            self._cap = max(1, len(calls) // 2) if refusal.too_large else small
             return []
         return self._match(answers, messages)
 
@@ -313,16 +315,19 @@ class Rpc:
     ) -> list[bytes | Web3ProviderCallError]:
         """Many ``call``s in as few requests as the node allows; a failed one is its error."""
         asked = [("eth_call", _call_params(to, item, sender, block)) for to, item in calls]
-        results: list[bytes | Web3ProviderCallError] = []
-        for item in self.batch(asked):
-            if isinstance(item, Web3ProviderCallError):
-                results.append(item)
-                continue
-            try:
-                results.append(_data(item, "eth_call"))
-            except Web3ProviderCallError as error:
-                results.append(error)
-        return results
+        return [_called(item) for item in self.batch(asked)]
+
+    def call_many_now(
+        self, calls: Sequence[tuple[str, bytes]]
+    ) -> tuple[list[bytes | Web3ProviderCallError], dict[str, Any]]:
+        """As ``call_many``, and the latest block, in the same batch."""
+        asked = [("eth_call", _call_params(to, item, None, "latest")) for to, item in calls]
+        block, *answers = self.batch([("eth_getBlockByNumber", ("latest", False)), *asked])
+        if isinstance(block, Web3ProviderCallError):
+            raise block
+        if not isinstance(block, dict):
+            raise Web3ProviderCallError("The node has no latest block", retryable=True)
+        return [_called(item) for item in answers], block
 
     def chain_id(self) -> int:
         """The node's chain id, asked once; several nodes must agree."""
@@ -416,6 +421,16 @@ def missing_contract(to: str) -> Web3ProviderCallError:
         f"call revert exception (nothing at {to} answers this call: wrong address or chain?)",
         details={"to": to},
     )
+
+
+def _called(item: Any) -> bytes | Web3ProviderCallError:
+    """What one call of a batch gave: its data, or its error."""
+    if isinstance(item, Web3ProviderCallError):
+        return item
+    try:
+        return _data(item, "eth_call")
+    except Web3ProviderCallError as error:
+        return error
 
 
 def _call_params(

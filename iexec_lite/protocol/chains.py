@@ -14,7 +14,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
-from urllib.parse import quote
 
 from ..errors import ConfigurationError, IExecError, ValidationError
 from ..eth.codec import address_to_bytes, load_json
@@ -454,6 +453,8 @@ def node_urls(
             "providers.etherscan is not supported: Etherscan is no JSON-RPC node; "
             "use infura, alchemy or the URL of a node"
         )
+    from urllib.parse import quote
+
     urls: list[str] = []
     for name, key in (("infura", providers.infura), ("alchemy", providers.alchemy)):
         if key:

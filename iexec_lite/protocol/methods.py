@@ -19,7 +19,7 @@ from ..eth.abi_types import AbiType, parse_signature
 from ..eth.codec import address_to_bytes, from_hex, to_hex
 from .columns import from_abi, to_abi
 
-__all__ = ["EventSpec", "Method"]
+__all__ = ["EventSpec", "Method", "Read"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -79,11 +79,18 @@ class Method:
 
     def encode(self, *args: object) -> bytes:
         """Calldata. Structs may be dictionaries, order records or sequences."""
-        inputs = self.function.inputs
+        function = self.function
+        inputs = function.inputs
         if len(args) != len(inputs):
             raise ValidationError(f"{self.name} takes {len(inputs)} arguments, got {len(args)}")
-        values = [_argument(self.name, i, *pair) for i, pair in enumerate(zip(inputs, args))]  # noqa: B905
-        return self.function.encode(*values)
+        values: list[object] = []
+        try:
+            for kind, value in zip(inputs, args, strict=True):
+                values.append(to_abi(kind, value))
+        except ValidationError as error:
+            place = inputs[len(values)].label or f"argument {len(values)}"
+            raise ValidationError(f"{self.name}: {place}: {error.message}") from None
+        return function.encode(*values)
 
     def encode_raw(self, *args: object) -> bytes:
         """Calldata of values in the form of ``eth`` (addresses and bytes32 as ``bytes``)."""
@@ -105,13 +112,7 @@ class Method:
         return tuple(from_abi(kind, value) for kind, value in zip(inputs, values, strict=True))
 
 
-def _argument(method: str, index: int, kind: AbiType, value: object) -> object:
-    try:
-        return to_abi(kind, value)
-    except ValidationError as error:
-        raise ValidationError(
-            f"{method}: {kind.label or f'argument {index}'}: {error.message}"
-        ) from None
+Read = tuple[str, Method, tuple[object, ...]]  # contract address, what is read, its arguments
 
 
 class EventSpec:

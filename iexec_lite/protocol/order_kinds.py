@@ -100,7 +100,7 @@ class SignedOrder(Order):
         return struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Apporder(Order):
     """An app for hire: ``appprice`` nRLC per task, ``volume`` tasks."""
 
@@ -117,7 +117,7 @@ class Apporder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Datasetorder(Order):
     """A dataset for hire: ``datasetprice`` nRLC per task."""
 
@@ -134,7 +134,7 @@ class Datasetorder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Workerpoolorder(Order):
     """Computing power: tasks of ``category`` for ``workerpoolprice`` nRLC each."""
 
@@ -153,7 +153,7 @@ class Workerpoolorder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Requestorder(Order):
     """A purchase: who pays (``requester``), who gets the result, at most which prices."""
 
@@ -177,7 +177,7 @@ class Requestorder(Order):
     params: str = field(metadata=PARAMS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedApporder(Apporder, SignedOrder):
     """An app order that its owner has signed."""
 
@@ -185,7 +185,7 @@ class SignedApporder(Apporder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedDatasetorder(Datasetorder, SignedOrder):
     """A dataset order that its owner has signed."""
 
@@ -193,7 +193,7 @@ class SignedDatasetorder(Datasetorder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedWorkerpoolorder(Workerpoolorder, SignedOrder):
     """A workerpool order that its owner has signed."""
 
@@ -201,7 +201,7 @@ class SignedWorkerpoolorder(Workerpoolorder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedRequestorder(Requestorder, SignedOrder):
     """A request order that its requester has signed."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TypeVar
 
@@ -163,6 +162,8 @@ def address_from_int(value: int) -> str:
 
 def utc(seconds: int) -> str:
     """ISO 8601 text of seconds since 1970; the number itself where no date has it."""
+    from datetime import datetime, timezone
+
     try:
         return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
     except (OverflowError, ValueError, OSError):

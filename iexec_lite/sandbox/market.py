@@ -23,11 +23,11 @@ from ..net.rpc import Rpc
 from ..protocol.authorization import MARKET, Authorization, new_challenge
 from ..protocol.chains import Chain
 from ..protocol.contracts import ENTRY, ERLC, HUB, REGISTRY
+from ..protocol.methods import Read
 from ..protocol.order_kinds import NULL_ADDRESS, SIGNED_ORDER_KINDS
 from ..protocol.orders import domain
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
-from ..sdk.context import Read
 from .database import Database
 from .market_book import DEAD, OPEN, Book
 from .market_input import LAST, ONE, Refusal

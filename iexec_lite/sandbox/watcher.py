@@ -24,8 +24,8 @@ from ..net.rpc import Rpc, quantity
 from ..protocol.chains import Chain
 from ..protocol.columns import address_from_int
 from ..protocol.contracts import ENTRY, EVENTS, HUB, EventSpec
+from ..protocol.methods import Read
 from ..protocol.order_kinds import NULL_ADDRESS, SIGNED_ORDER_KINDS
-from ..sdk.context import Read
 from .market_book import CANCELED, DEAD, FILLED, Book, Cursor, StoredOrder
 from .market_tables import KINDS
 

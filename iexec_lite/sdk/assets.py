@@ -15,10 +15,11 @@ from ..errors import ObjectNotFoundError, StateError, ValidationError
 from ..protocol import cipher, columns, multiaddr
 from ..protocol.contracts import ENTRY, HUB, REGISTRY, RESOURCE, Method
 from ..protocol.detached import SigningRequest
+from ..protocol.methods import Read
 from ..protocol.objects import App, Dataset, ProtocolObject, Workerpool
 from ..protocol.orders import NULL_ADDRESS
 from .authorize import Given, read_given, who
-from .context import Context, Read
+from .context import Context
 from .offchain import workerpool_url
 from .purchase import Purchasing
 from .records import Deployed, OwnershipTransfer, Resource

@@ -19,7 +19,8 @@ from ..protocol.tag import to_mask
 from .records import DatasetBulk
 
 if TYPE_CHECKING:
-    from .context import Context, Read
+    from ..protocol.methods import Read
+    from .context import Context
 
 __all__ = ["prepare"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from ..errors import (
     ConfigurationError,
@@ -22,7 +21,6 @@ from ..errors import (
 from ..eth.codec import to_hex
 from ..protocol import chains
 from ..protocol.columns import Record, parse_address
-from ..protocol.contracts import HUB, EventSpec, Method
 from ..protocol.ens import is_name
 from ..protocol.orders import NULL_ADDRESS, domain
 
@@ -34,16 +32,16 @@ if TYPE_CHECKING:
     from ..net.market import Market
     from ..net.rpc import Rpc
     from ..net.sms import Sms
+    from ..protocol.methods import EventSpec, Method, Read
     from .fees import Quote
     from .intent import Accept, Finish, Intent, Prepare
     from .journal import Journal
     from .transactions import Sent, Transactions
 
-__all__ = ["Context", "Read"]
+__all__ = ["Context"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
-Read = tuple[str, Method, tuple[object, ...]]  # contract address, method, arguments
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -166,6 +164,8 @@ class Context:
         return found
 
     def _check_domain(self, ours: Domain) -> bool:
+        from ..protocol.contracts import HUB
+
         wrong = f"{self.hub} is not the iExec hub of chain {self.chain.id}"
         try:
             theirs = self.read(self.hub, HUB.eip712domain_separator)
@@ -364,6 +364,8 @@ class Context:
     @property
     def interval(self) -> float:
         """Seconds between two polls: a local chain answers at once, a public one is spared."""
+        from urllib.parse import urlsplit
+
         local = any(urlsplit(url).hostname in LOOPBACK for url in self._urls)
         return 0.2 if local else 5.0
 
@@ -390,14 +392,20 @@ class Context:
         """Many reads in one batch. A read that fails gives its error in its place."""
         calls = [(to, method.encode(*args)) for to, method, args in reads]
         answers = self.node.call_many(calls, block=block)
-        return [
-            answer if isinstance(answer, Exception) else _decode(method, answer)
-            for (to, method, _), answer in zip(reads, answers, strict=True)
-        ]
+        return _decoded(reads, answers)
 
     def read_all(self, reads: Sequence[Read], *, block: int | str = "latest") -> list[object]:
         """As :meth:`read_many`, but the first failure is raised, with what was asked of whom."""
         return self.checked(reads, self.read_many(reads, block=block))
+
+    def read_now(self, reads: Sequence[Read]) -> tuple[list[object], int]:
+        """As :meth:`read_all`, with the time of the latest block, all in one batch."""
+        from ..net.rpc import quantity
+
+        calls = [(to, method.encode(*args)) for to, method, args in reads]
+        answers, block = self.node.call_many_now(calls)
+        time = quantity(block.get("timestamp"), "timestamp")
+        return self.checked(reads, _decoded(reads, answers)), time
 
     def checked(self, reads: Sequence[Read], results: list[object]) -> list[object]:
         """The ``results`` of ``reads``, unless one failed: that error, and what was asked."""
@@ -464,6 +472,8 @@ class Context:
         return self.once("registries", self._find_registries)[kind]
 
     def _find_registries(self) -> dict[str, str]:
+        from ..protocol.contracts import HUB
+
         methods = {
             "app": HUB.appregistry,
             "dataset": HUB.datasetregistry,
@@ -479,6 +489,8 @@ class Context:
 
     def _find_token(self) -> str:
         """What the hub says, which must fit the record: other money would be moved otherwise."""
+        from ..protocol.contracts import HUB
+
         token = str(self.read(self.hub, HUB.token))
         if self.chain.native and token != NULL_ADDRESS:
             raise ConfigurationError(
@@ -492,6 +504,15 @@ class Context:
         """Refuse to sign for somebody else."""
         if self.address != expected:
             raise SignatureError(f"{message} (expected {expected}, the wallet is {self.address})")
+
+
+def _decoded(
+    reads: Sequence[Read], answers: Sequence[bytes | Web3ProviderCallError]
+) -> list[object]:
+    return [
+        answer if isinstance(answer, Exception) else _decode(method, answer)
+        for (_, method, _), answer in zip(reads, answers, strict=True)
+    ]
 
 
 def _decode(method: Method, answer: bytes) -> object:

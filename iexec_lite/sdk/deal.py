@@ -13,7 +13,7 @@ from .context import Context
 from .market import fetch_deals
 from .page import Page
 from .records import Deal, DealClaim, DealUpdate, MarketDeal, Task
-from .states import COMPLETED, read_deal, read_tasks
+from .states import COMPLETED, read_deal, read_tasks, read_whole_deal
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -103,9 +103,11 @@ class Deals:
         seen: list[_Statuses] = []
 
         def poll() -> tuple[DealUpdate | None, bool]:
-            if not deal:
-                deal.append(self.show(dealid))
-            states = read_tasks(context, deal[0])
+            if deal:
+                states = read_tasks(context, deal[0])
+            else:
+                found, states = read_whole_deal(context, dealid)
+                deal.append(found)
             now = _statuses(states)
             if now in seen:
                 return None, False

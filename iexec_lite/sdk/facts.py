@@ -22,8 +22,9 @@ from ..protocol.contracts import (
     Method,
 )
 from ..protocol.matching import MatchFacts, OrderFacts, OrderSet, groups
+from ..protocol.methods import Read
 from ..protocol.orders import NULL_ADDRESS, SignedOrder, order_hash
-from .context import Context, Read
+from .context import Context
 
 __all__ = ["match_facts", "offer_facts"]
 

@@ -1,47 +1,32 @@
-"""The part of ``iexec.order`` that buys: who pays, and out of what (chain.md §7, §13.4).
+"""The part of ``iexec.order`` that buys; how, is in ``buying.py``.
 
-``match.py`` makes the deal. What it costs comes from the requester's account on the hub, from a
-sponsor's, or, with ``deposit=True``, out of the requester's wallet: in the same transaction where
-the hub can do that (PoCo 6.2, sandbox6.md §8), which is found out before any money moves. That a
-deal was made is proved by the hub's event alone.
+That is loaded at first use, as whoever only signs needs none of it.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from ..errors import StateError
-from ..eth.abi import decode_revert
-from ..eth.codec import to_hex
-from ..protocol import orders
-from ..protocol.contracts import EVENTS, HUB, TOKEN
-from ..protocol.matching import MatchReport, OrderSet
-from ..protocol.orders import (
-    Requestorder,
-    SignedApporder,
-    SignedDatasetorder,
-    SignedRequestorder,
-    SignedWorkerpoolorder,
-)
-from ..protocol.reverts import custom_errors
-from .context import Context
-from .match import figures, made_deal, match, match_report, meaning, order_set, unsigned
-from .publish import Publishing
-from .records import MatchCheck, MatchEstimate, MatchResult, PublishedOrder
-from .request import check_match, wanted
+from .publish import Publishing, wanted
 
-__all__ = ["Matching", "matches_on_deposit"]
+if TYPE_CHECKING:
+    from ..protocol.orders import (
+        Requestorder,
+        SignedApporder,
+        SignedDatasetorder,
+        SignedRequestorder,
+        SignedWorkerpoolorder,
+    )
+    from .records import MatchCheck, MatchEstimate, MatchResult, PublishedOrder
 
-log = logging.getLogger("iexec_lite")
+    Loose = Mapping[str, object]
+    AnyApporder = SignedApporder | PublishedOrder[SignedApporder] | Loose
+    AnyDatasetorder = SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose
+    AnyWorkerpoolorder = SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose
+    AnyRequestorder = Requestorder | PublishedOrder[SignedRequestorder] | Loose
 
-Loose = Mapping[str, object]
-AnyApporder = SignedApporder | PublishedOrder[SignedApporder] | Loose
-AnyDatasetorder = SignedDatasetorder | PublishedOrder[SignedDatasetorder] | Loose
-AnyWorkerpoolorder = SignedWorkerpoolorder | PublishedOrder[SignedWorkerpoolorder] | Loose
-AnyRequestorder = Requestorder | PublishedOrder[SignedRequestorder] | Loose
-
-NO_FUNCTION = b"\xff" * 4  # a selector that no hub has, and none that can match would take
+__all__ = ["Matching"]
 
 
 class Matching(Publishing):
@@ -69,30 +54,15 @@ class Matching(Publishing):
         resumes one of unknown outcome, under the salt of then. ``preflight_check`` is the newer
         name of ``check_request``.
         """
-        context, request = self._context, unsigned(requestorder)
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        intent = meaning(bundle, context.domain, request)
-        preflight = wanted(check_request, preflight_check)
-        if deposit and (new or not context.unfinished("matchOrders", intent)):
-            ready, report = self._ready(bundle, request, preflight, deposit=True)
-            sent = context.send(
-                "matchOrders",
-                intent,
-                *self._paid(ready, report.requester_shortfall, intent, new),
-                expect=[(EVENTS.OrdersMatched, context.hub)],
-                note=_note(ready),
-                new=new,
-            )
-            return made_deal(context, sent)
+        from . import buying
 
-        def prepare() -> OrderSet:
-            if request is not None:
-                return self._ready(bundle, request, preflight)[0]
-            if preflight:
-                check_match(context, bundle)
-            return bundle
-
-        return made_deal(context, match(context, "matchOrders", intent, prepare, new=new))
+        return buying.match_orders(
+            self._context,
+            (apporder, datasetorder, workerpoolorder, requestorder),
+            deposit=deposit,
+            preflight=wanted(check_request, preflight_check),
+            new=new,
+        )
 
     def sponsor_match_orders(
         self,
@@ -110,23 +80,14 @@ class Matching(Publishing):
         The deal names the wallet as ``sponsor``. Hubs before PoCo 5.5 refuse it, and nothing is
         sent.
         """
-        context, request = self._context, unsigned(requestorder)
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        preflight, method = wanted(check_request, preflight_check), HUB.sponsorMatchOrders
+        from . import buying
 
-        def data() -> tuple[bytes, Loose]:
-            ready, _ = self._ready(bundle, request, preflight, sponsor=context.address)
-            return method.encode(*ready), _note(ready)
-
-        sent = context.send(
-            method.name,
-            meaning(bundle, context.domain, request),
-            context.hub,
-            data,
-            expect=[(EVENTS.OrdersMatched, context.hub), (EVENTS.DealSponsored, context.hub)],
+        return buying.sponsor_match_orders(
+            self._context,
+            (apporder, datasetorder, workerpoolorder, requestorder),
+            preflight=wanted(check_request, preflight_check),
             new=new,
         )
-        return made_deal(context, sent)
 
     def estimate_match_orders(
         self,
@@ -140,10 +101,10 @@ class Matching(Publishing):
 
         Needs no signer. Raises MatchError with all reasons that money cannot mend.
         """
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle, unsigned(requestorder))
-        report.but_for_money().raise_if_bad()
-        return MatchEstimate(**figures(report))
+        from . import buying
+
+        orders = (apporder, datasetorder, workerpoolorder, requestorder)
+        return buying.estimate_match_orders(self._context, orders)
 
     def check_match_orders(
         self,
@@ -157,83 +118,7 @@ class Matching(Publishing):
 
         All of it is in ``reasons``, missing money too. Needs no signer.
         """
-        bundle = order_set(apporder, datasetorder, workerpoolorder, requestorder)
-        report = match_report(self._context, bundle, unsigned(requestorder))
-        return MatchCheck(**figures(report), reasons=report.reasons)
+        from . import buying
 
-    # -- before -------------------------------------------------------------------------------
-
-    def _ready(
-        self,
-        bundle: OrderSet,
-        request: Requestorder | None,
-        preflight: bool,
-        *,
-        deposit: bool = False,
-        sponsor: str | None = None,
-    ) -> tuple[OrderSet, MatchReport]:
-        """Orders that nothing stands against, but for what a deposit mends; ``request`` signed."""
-        context = self._context
-        if preflight:
-            check_match(context, bundle)
-        report = match_report(context, bundle, request, sponsor=sponsor)
-        (report.but_for_payment() if deposit else report).raise_if_bad()
-        if request is not None:
-            signed = orders.sign_order(request, context.signer, context.domain)
-            bundle = bundle._replace(requestorder=signed)
-        return bundle, report
-
-    def _paid(self, bundle: OrderSet, missing: int, intent: Loose, new: bool) -> tuple[str, bytes]:
-        """The call that matches: contract and data. ``missing`` nRLC are there then, or in it."""
-        from .account import fund  # not for who only signs orders
-        from .funds import require_funds
-        from .wallet import Wallet
-
-        context = self._context
-        requester, data = bundle.requestorder.requester, HUB.matchOrders.encode(*bundle)
-        if not missing:
-            return context.hub, data
-        if context.address != requester:
-            raise StateError(
-                f"deposit=True pays out of the wallet of the requester {requester}, this one is "
-                f"{context.address}: sponsor_match_orders pays for somebody else"
-            )
-        if matches_on_deposit(context):
-            held = Wallet(context).check_balances(requester).nrlc
-            require_funds("What is missing for the deal", missing, held)
-            log.info("depositing %d nRLC and matching in one transaction", missing)
-            return context.token, TOKEN.approveAndCall.encode(context.hub, missing, data)
-        log.info("depositing %d nRLC first: this hub cannot do both at once", missing)
-        fund(context, missing, "depositForMatch", intent, new=new)
-        return context.hub, data
-
-
-def _note(bundle: OrderSet) -> Loose:
-    """What the journal keeps with a purchase."""
-    return {"requestorder": bundle.requestorder.to_dict()}
-
-
-def matches_on_deposit(context: Context) -> bool:
-    """Whether the hub carries out a ``matchOrders`` that comes with a deposit (PoCo 6.2).
-
-    Older hubs deposit and ignore the rest without an error. The new one refuses a function that it
-    would not carry out, and says so: it is asked that, with a deposit of nothing, as a mere call.
-    """
-    if context.chain.native or context.chain.enterprise:
-        return False
-    return context.once("matches_on_deposit", lambda: _probe(context))
-
-
-def _probe(context: Context) -> bool:
-    from ..net.rpc_error import RpcError
-
-    data = HUB.receiveApproval.encode(context.address, 0, context.token, NO_FUNCTION)
-    call = {"from": context.token, "to": context.hub, "data": to_hex(data)}
-    try:
-        context.node.request("eth_call", (call, "latest"))
-    except RpcError as error:
-        if error.retryable:
-            raise
-        revert = decode_revert(error.data or b"", custom_errors())
-        return revert is not None and revert.kind == "UnsupportedOperation"
-    return False
+        orders = (apporder, datasetorder, workerpoolorder, requestorder)
+        return buying.check_match_orders(self._context, orders)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import IExecError, StateError
 from ..protocol import detached, orders
-from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.orders import (
     Apporder,
@@ -27,10 +26,13 @@ from ..protocol.orders import (
 )
 from ..protocol.tag import missing_bits, parse_tag, tag_names
 from ..protocol.values import parse_address
-from .match import terms
-from .matching import AnyApporder, AnyDatasetorder, AnyWorkerpoolorder, Matching
-from .records import CancelledOrder, DatasetBulk, PublishedOrder
-from .request import wanted
+from .matching import Matching
+from .publish import wanted
+
+if TYPE_CHECKING:
+    from ..protocol.methods import Method
+    from .matching import AnyApporder, AnyDatasetorder, AnyWorkerpoolorder
+    from .records import CancelledOrder, DatasetBulk, PublishedOrder
 
 __all__ = ["Orders"]
 
@@ -114,6 +116,8 @@ class Orders(Matching):
         ``fields`` are those of a request order (``params``, ``volume``, ``requester`` …) and go
         before what follows from the offers. :meth:`match_orders` takes it unsigned.
         """
+        from .match import terms
+
         offers = terms(apporder, datasetorder, workerpoolorder)
         return self.create_requestorder(tag_as_given=tag_as_given, **{**offers, **fields})  # type: ignore[arg-type]
 
@@ -341,6 +345,9 @@ class Orders(Matching):
         return self._cancel(SignedRequestorder.from_dict(requestorder), new)
 
     def _cancel(self, order: SignedOrder, new: bool) -> CancelledOrder:
+        from ..protocol.contracts import EVENTS, HUB
+        from .records import CancelledOrder
+
         context = self._context
         order_hash = orders.order_hash(order, context.domain)
 

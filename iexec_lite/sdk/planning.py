@@ -14,6 +14,7 @@ from ..errors import SmsCallError, StateError, TransportError, ValidationError
 from ..protocol import matching, orders
 from ..protocol.contracts import HUB
 from ..protocol.matching import OrderSet, Reason
+from ..protocol.methods import Read
 from ..protocol.orders import (
     NULL_ADDRESS,
     Apporder,
@@ -23,7 +24,7 @@ from ..protocol.orders import (
     SignedOrder,
     Workerpoolorder,
 )
-from .context import Context, Read
+from .context import Context
 from .facts import match_facts
 from .match import order_set
 from .offers import Offers, require_deployed

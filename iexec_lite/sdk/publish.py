@@ -15,7 +15,6 @@ from ..errors import IExecError, MarketCallError, SignatureError, ValidationErro
 from ..protocol import orders
 from ..protocol.authorization import MARKET
 from ..protocol.columns import parse_bytes32
-from ..protocol.contracts import ENTRY
 from ..protocol.detached import SignedRequest
 from ..protocol.orders import (
     Apporder,
@@ -33,14 +32,18 @@ from ..protocol.units import shown
 from .authorize import Given, login_challenge, read_given
 from .authorize import authorization as authorize
 from .context import Context
-from .request import check_order, wanted
 
 if TYPE_CHECKING:
     from ..protocol.detached import SigningRequest
 
-__all__ = ["Publishing"]
+__all__ = ["Publishing", "wanted"]
 
 Loose = Mapping[str, object]
+
+
+def wanted(check_request: bool, preflight_check: bool | None) -> bool:
+    """Whether to check: the newer name decides where it is given."""
+    return check_request if preflight_check is None else preflight_check
 
 
 class Publishing:
@@ -295,9 +298,13 @@ class Publishing:
         """Whose order this is: the requester's, or whoever owns now what it offers."""
         if isinstance(order, Requestorder):
             return order.requester
+        from ..protocol.contracts import ENTRY
+
         return str(self._context.read(str(getattr(order, order.resource)), ENTRY.owner))
 
     def _check(self, order: Order, wished: bool) -> None:
         """Whether the order can be worked; offline there is nobody to ask."""
         if wished and not self._context.offline:
+            from .request import check_order
+
             check_order(self._context, order)

@@ -71,9 +71,29 @@ def to_json(value: object, *, number: bool = False) -> object:
 
 
 class Record:
-    """Base of the result records: adds ``to_dict``."""
+    """Base of the result records: adds ``to_dict``.
+
+    Comparing, hashing and showing are here: written anew for each class, as dataclasses do, they
+    take more time to load than most commands work.
+    """
 
     __slots__ = ()
+
+    def _row(self) -> tuple[object, ...]:
+        return tuple(getattr(self, item.name) for item in fields(self))  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self) or not isinstance(other, Record):
+            return NotImplemented
+        return self._row() == other._row()
+
+    def __hash__(self) -> int:
+        return hash(self._row())
+
+    def __repr__(self) -> str:
+        names = (item.name for item in fields(self))  # type: ignore[arg-type]
+        shown = (f"{name}={value!r}" for name, value in zip(names, self._row(), strict=True))
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def to_dict(self) -> dict[str, object]:
         """The V6 JSON of this record, members in V6 order, without absent values."""
@@ -86,7 +106,7 @@ class Record:
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Balances(Record):
     """A wallet: ``wei`` of the chain's coin, ``nrlc`` of RLC (on native chains the coin itself)."""
 
@@ -94,7 +114,7 @@ class Balances(Record):
     nrlc: int = field(metadata={"json": "nRLC"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class AccountBalance(Record):
     """An account on the hub, in nRLC: ``stake`` is free, ``locked`` is bound in deals."""
 
@@ -102,7 +122,7 @@ class AccountBalance(Record):
     locked: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Transfer(Record):
     """A deposit or withdrawal: nRLC moved and the transaction that moved them."""
 
@@ -110,7 +130,7 @@ class Transfer(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BridgeTransfer(Record):
     """RLC that went over the bridge: what was sent here, and what paid it out on the other side.
 
@@ -121,7 +141,7 @@ class BridgeTransfer(Record):
     receive_tx_hash: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Sweep(Record):
     """A wallet emptied: the transactions of its RLC and its coin, None where there was nothing.
 
@@ -138,7 +158,7 @@ class Sweep(Record):
         return found if self.errors else {key: found[key] for key in found if key != "errors"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FaucetAnswer(Record):
     """What a faucet said, as it said it; with a member ``error`` it gave nothing."""
 
@@ -146,7 +166,7 @@ class FaucetAnswer(Record):
     response: Mapping[str, object] = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SecretPush(Record):
     """A secret that is now in the SMS; ``is_updated``: in the place of another.
 
@@ -157,7 +177,7 @@ class SecretPush(Record):
     is_updated: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Network(Record):
     """The chain the client works on. A native chain pays in RLC and was called a sidechain."""
 
@@ -166,7 +186,7 @@ class Network(Record):
     is_native: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Contracts(Record):
     """The contracts of a network. ``rlc_address`` is None where RLC is the chain's own coin.
 
@@ -183,7 +203,7 @@ class Contracts(Record):
     flavour: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Deployed(Record):
     """A new app, dataset, workerpool: its contract's address."""
 
@@ -191,7 +211,7 @@ class Deployed(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class OwnershipTransfer(Record):
     """An app, dataset or workerpool (``address``) that belongs to ``to`` now."""
 
@@ -200,7 +220,7 @@ class OwnershipTransfer(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DatasetBulk(Record):
     """Datasets for one request order: ``cid`` is its ``bulk_cid``, ``volume`` its tasks."""
 
@@ -208,7 +228,7 @@ class DatasetBulk(Record):
     volume: int = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Resource(Record):
     """A deployed app, dataset or workerpool as the chain shows it.
 
@@ -225,7 +245,7 @@ class Resource(Record):
         return {"objAddress": self.obj_address, self.kind: to_json(self.properties)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CancelledOrder(Record):
     """An order that can never be matched again."""
 
@@ -233,7 +253,7 @@ class CancelledOrder(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchResult(Record):
     """A new deal: its id, how many tasks were bought, and their ids by index."""
 
@@ -243,7 +263,7 @@ class MatchResult(Record):
     taskids: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchEstimate(Record):
     """What ``match_orders`` would do now. Prices are nRLC per task, the rest nRLC in all.
 
@@ -262,7 +282,7 @@ class MatchEstimate(Record):
     workerpool_shortfall: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchCheck(MatchEstimate):
     """A :class:`MatchEstimate` of orders that may not match, and all ``reasons`` why not."""
 
@@ -274,7 +294,7 @@ class MatchCheck(MatchEstimate):
         return {**Record.to_dict(self), "reasons": reasons}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PublishedOrder(Record, Generic[S]):
     """An order on the marketplace. ``remaining`` is how many tasks are left of it.
 
@@ -297,7 +317,7 @@ class PublishedOrder(Record, Generic[S]):
         return {**Record.to_dict(self), "order": self.order.values()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ResourceShare(Record):
     """One side of a deal: contract, owner when matched, price per task in nRLC."""
 
@@ -306,7 +326,7 @@ class ResourceShare(Record):
     price: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Deal(Record):
     """A deal (chain.md §5.2). Times are seconds since 1970, prices and stakes nRLC.
 
@@ -336,7 +356,7 @@ class Deal(Record):
     tasks: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MarketDeal(Record):
     """A deal as the marketplace tells it: the members of ``Deal`` and where it was made.
 
@@ -388,7 +408,7 @@ class MarketDeal(Record):
         return {**Record.to_dict(self), **shares}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Task(Record):
     """A task (chain.md §6.1).
 
@@ -416,7 +436,7 @@ class Task(Record):
     task_timed_out: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class TaskUpdate(Record):
     """What ``obs_task`` yields: TASK_UPDATED, TASK_COMPLETED, TASK_TIMEDOUT or TASK_FAILED."""
 
@@ -424,7 +444,7 @@ class TaskUpdate(Record):
     task: Task
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DealUpdate(Record):
     """What ``obs_deal`` yields: DEAL_UPDATED, DEAL_COMPLETED or DEAL_TIMEDOUT; tasks by index."""
 
@@ -436,7 +456,7 @@ class DealUpdate(Record):
     failed_tasks_count: int = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DealClaim(Record):
     """What ``deal.claim`` did: claimed task ids by index, and each transaction with its type."""
 

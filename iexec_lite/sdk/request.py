@@ -14,18 +14,14 @@ from ..errors import ObjectNotFoundError, SmsCallError, StateError
 from ..protocol import params
 from ..protocol.contracts import REGISTRY, RESOURCE
 from ..protocol.matching import OrderSet, deal_tag
+from ..protocol.methods import Read
 from ..protocol.orders import NULL_ADDRESS, Apporder, Datasetorder, Order, Requestorder
 from ..protocol.rules import TEE
 from ..protocol.tag import to_mask
-from .context import Context, Read
+from .context import Context
 from .secrets import RESULT_KEY, STORAGE_TOKENS, check_name
 
-__all__ = ["check_match", "check_order", "check_request", "wanted"]
-
-
-def wanted(check_request: bool, preflight_check: bool | None) -> bool:
-    """Whether to check: the newer name decides where it is given."""
-    return check_request if preflight_check is None else preflight_check
+__all__ = ["check_match", "check_order", "check_request"]
 
 
 def check_order(context: Context, order: Order) -> None:

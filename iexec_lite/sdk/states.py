@@ -6,6 +6,9 @@ contracts do; what no worker has begun is nowhere on chain and known from its de
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..errors import ObjectNotFoundError
 from ..protocol import columns
 from ..protocol.contracts import HUB
@@ -16,7 +19,15 @@ from .context import Context
 from .hub import Hub
 from .records import Deal, ResourceShare, Task
 
-__all__ = ["COMPLETED", "FAILED", "read_deal", "read_task", "read_tasks", "unset_task"]
+__all__ = [
+    "COMPLETED",
+    "FAILED",
+    "read_deal",
+    "read_task",
+    "read_tasks",
+    "read_whole_deal",
+    "unset_task",
+]
 
 UNSET, ACTIVE, REVEALING, COMPLETED, FAILED = range(5)
 STATUS_NAMES = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
@@ -24,12 +35,39 @@ STATUS_NAMES = ("UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED")
 
 def read_deal(context: Context, dealid: str) -> Deal:
     """The deal with this id. Raises ObjectNotFoundError."""
+    key, found, now = _read_struct(context, dealid)
+    return _deal(key, found, Hub(context).longest(found["category"]), now)
+
+
+def read_whole_deal(context: Context, dealid: str) -> tuple[Deal, dict[int, Task]]:
+    """A deal and all its tasks by index, in two batches. Raises ObjectNotFoundError."""
+    key, found, now = _read_struct(context, dealid)
+    hub, category = Hub(context), found["category"]
+    tasks = task_ids(key, found["botFirst"], found["botSize"])
+    reads = [hub.longest_read(category)] + [
+        (context.hub, HUB.viewTask, (taskid,)) for taskid in tasks.values()
+    ]
+    reference, *states = context.read_all(reads)
+    deal = _deal(key, found, hub.longest(category, reference), now)
+    return deal, _tasks(deal, states, now)
+
+
+def _read_struct(context: Context, dealid: str) -> tuple[str, Any, int]:
+    """The deal's id in normal form, what the hub says of it, and the time of the latest block."""
     key = columns.parse_bytes32(dealid, "dealid")
-    found = context.read(context.hub, HUB.viewDeal, key)
+    (found, ratio), now = context.read_now(
+        [(context.hub, HUB.viewDeal, (key,)), (context.hub, HUB.final_deadline_ratio, ())]
+    )
     assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
     if found["app"]["pointer"] == NULL_ADDRESS:
         raise ObjectNotFoundError("deal", key, context.chain.id)
-    final_time = found["startTime"] + Hub(context).longest(found["category"])
+    context.once("timeout_ratio", lambda: ratio)
+    return key, found, now
+
+
+def _deal(key: str, found: Any, longest: int, now: int) -> Deal:
+    """The record of what ``viewDeal`` answers, ``longest`` being how long it may run."""
+    final_time = found["startTime"] + longest
     first, size = found["botFirst"], found["botSize"]
     return Deal(
         dealid=key,
@@ -50,7 +88,7 @@ def read_deal(context: Context, dealid: str) -> Deal:
         scheduler_reward_ratio=found["schedulerRewardRatio"],
         sponsor=found.get("sponsor"),
         final_time=final_time,
-        deadline_reached=context.block_time() >= final_time,
+        deadline_reached=now >= final_time,
         tasks=task_ids(key, first, size),
     )
 
@@ -68,11 +106,14 @@ def read_tasks(context: Context, deal: Deal, *, block: int | str = "latest") -> 
     """
     reads = [(context.hub, HUB.viewTask, (taskid,)) for taskid in deal.tasks.values()]
     now = context.block_time()
+    return _tasks(deal, context.read_all(reads, block=block), now)
+
+
+def _tasks(deal: Deal, states: Sequence[object], now: int) -> dict[int, Task]:
+    """The tasks of a deal by index, of what ``viewTask`` answers for each."""
     return {
         index: _task(taskid, value, now) or unset_task(taskid, deal, now)
-        for (index, taskid), value in zip(
-            deal.tasks.items(), context.read_all(reads, block=block), strict=True
-        )
+        for (index, taskid), value in zip(deal.tasks.items(), states, strict=True)
     }
 
 

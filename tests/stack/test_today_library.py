@@ -27,7 +27,7 @@ from iexec_lite.protocol.matching import OrderSet
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 from iexec_lite.sandbox.stack import Sandbox
-from iexec_lite.sdk.matching import matches_on_deposit
+from iexec_lite.sdk.buying import matches_on_deposit
 from iexec_lite.utils import DATASET_INFINITE_VOLUME
 
 from .conftest import Buy, Client

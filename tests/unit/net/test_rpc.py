@@ -264,7 +264,7 @@ def test_batch_in_any_order_with_failed_items(serve):
     assert len(rpc.server.calls) == 1
 
 
-def test_batches_are_capped_at_a_hundred(serve):
+def test_batches_are_capped(serve):
     sizes = []
 
     def behave(call):
@@ -272,8 +272,44 @@ def test_batches_are_capped_at_a_hundred(serve):
         sizes.append(len(items))
         call.reply_json([echo(item) for item in items])
 
-    assert rpc_to(serve(behave)).batch(reads(250)) == list(range(250))
-    assert sizes == [100, 100, 50]
+    assert rpc_to(serve(behave)).batch(reads(2500)) == list(range(2500))
+    assert sizes == [1000, 1000, 500]
+
+
+def test_a_refusal_that_says_nothing_may_be_of_the_size(serve):
+    sizes = []
+
+    def behave(call):
+        request = json.loads(call.data)
+        sizes.append(len(request))
+        if len(request) > 100:
+            problem = {"code": -32600, "message": "invalid request"}
+            return call.reply_json({"jsonrpc": "2.0", "id": None, "error": problem})
+        return call.reply_json([echo(item) for item in request])
+
+    rpc = rpc_to(serve(behave))
+    assert rpc.batch(reads(250)) == list(range(250))
+    assert sizes == [250, 100, 100, 50]
+
+
+def test_calls_and_the_latest_block_in_one_batch(node):
+    to = "0x" + "12" * 20
+    block = {"number": "0x1", "timestamp": "0x2"}
+    answers = {"eth_getBlockByNumber": block, "eth_call": "0x0102"}
+    rpc = node(lambda method, _: answers[method])
+    assert rpc.call_many_now([(to, b"1"), (to, b"2")]) == (
+        [b"\1\2", b"\1\2"],
+        block,
+    )
+    assert rpc.call_many_now([]) == ([], block)
+    assert len(rpc.server.calls) == 2
+    for wrong in (None, "0x1", []):
+        answers["eth_getBlockByNumber"] = wrong
+        with pytest.raises(Web3ProviderCallError, match="no latest block"):
+            rpc.call_many_now([(to, b"1")])
+    answers["eth_call"], answers["eth_getBlockByNumber"] = "text", block
+    (bad,), _ = rpc.call_many_now([(to, b"1")])
+    assert isinstance(bad, Web3ProviderCallError)
 
 
 def test_small_batches(node):

@@ -16,7 +16,7 @@ from iexec_lite.net.http import Response
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.protocol.rules import V9
-from iexec_lite.sdk.matching import NO_FUNCTION, matches_on_deposit
+from iexec_lite.sdk.buying import NO_FUNCTION, matches_on_deposit
 
 KEY = "0x" + "11" * 32
 ME = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from itertools import islice
 from multiprocessing import active_children
@@ -167,7 +165,7 @@ def test_a_process_that_is_killed() -> None:
 
     found = iexec.order.sign_many("requestorder", source(), jobs=2)
     next(found)
-    os.kill(active_children()[0].pid or 0, signal.SIGTERM)
+    active_children()[0].terminate()
     with pytest.raises(ConfigurationError, match="ended before its work was done"):
         list(found)
     assert not active_children()
