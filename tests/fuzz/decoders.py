@@ -112,7 +112,10 @@ def abi_seeds() -> list[bytes]:
     found = [bytes([at]) + abi.encode(*row) for at, row in enumerate(ROWS)]
     given: tuple[tuple[object, ...], ...] = (("no",), (((1, b"a"), (2, b"")), b"\1" * 20))
     reverts = [error.encode(*values) for error, values in zip(ERRORS, given, strict=True)]
-    reverts += [abi.error("Error(string)").encode("not owner"), abi.error("Panic(uint256)").encode(17)]
+    reverts += [
+        abi.error("Error(string)").encode("not owner"),
+        abi.error("Panic(uint256)").encode(17),
+    ]
     return found + [bytes([len(ROWS)]) + revert for revert in reverts]
 
 
@@ -137,7 +140,13 @@ def read_transaction(case: bytes) -> object:
 
 
 def transactions() -> list[bytes]:
-    common: dict[str, Any] = {"nonce": 7, "gas": 10**5, "to": b"\5" * 20, "value": 1, "data": b"\6" * 40}
+    common: dict[str, Any] = {
+        "nonce": 7,
+        "gas": 10**5,
+        "to": b"\5" * 20,
+        "value": 1,
+        "data": b"\6" * 40,
+    }
     access = ((b"\7" * 20, (b"\1" * 32,)),)
     kinds = (
         {"chain_id": None, "gas_price": 1},
@@ -248,7 +257,11 @@ def signed_orders() -> tuple[orders.SignedOrder, ...]:
         orders.create_datasetorder(dataset=APP, tag="tee"),
         orders.create_workerpoolorder(workerpool=APP, category=1, volume=5),
         orders.create_requestorder(
-            app=APP, category=1, requester=ME, params={"iexec_args": "a b"}, result_proxy="https://p.org"
+            app=APP,
+            category=1,
+            requester=ME,
+            params={"iexec_args": "a b"},
+            result_proxy="https://p.org",
         ),
     )
     return tuple(orders.sign_order(each, SIGNER, DOMAIN, salt=b"\4" * 32) for each in made)
@@ -324,11 +337,19 @@ class Canned:
             many = asked if isinstance(asked, list) else [asked]
             word = {"eth_chainId": "0x86"}
             found = [
-                {"jsonrpc": "2.0", "id": e["id"], "result": word.get(e["method"], "0x" + ME[2:].rjust(64, "0"))}
+                {
+                    "jsonrpc": "2.0",
+                    "id": e["id"],
+                    "result": word.get(e["method"], "0x" + ME[2:].rjust(64, "0")),
+                }
                 for e in many
             ]
-            return Response(200, {}, as_json(found if isinstance(asked, list) else found[0]), "http://node")
-        return Response(self.status, {"content-type": "application/json"}, self.body, "http://service")
+            return Response(
+                200, {}, as_json(found if isinstance(asked, list) else found[0]), "http://node"
+            )
+        return Response(
+            self.status, {"content-type": "application/json"}, self.body, "http://service"
+        )
 
 
 @lru_cache
@@ -367,7 +388,11 @@ def market_answers() -> list[bytes]:
 
     def record(order: orders.SignedOrder) -> dict[str, object]:
         return {
-            **{"orderHash": orders.order_hash(order, DOMAIN), "chainId": 134, "order": order.values()},
+            **{
+                "orderHash": orders.order_hash(order, DOMAIN),
+                "chainId": 134,
+                "order": order.values(),
+            },
             **{"remaining": 5, "status": "open", "signer": ME, "publicationTimestamp": when},
         }
 
@@ -397,11 +422,15 @@ def read_sms(case: bytes) -> object:
     transport.body = case
     for transport.status in (200, 204, 401, 404, 409, 413, 500, 302, 429):
         sms = Sms(transport, "http://service")
-        for call in (sms.exists, lambda *where, sms=sms, **who: sms.push(*where, "a secret", "0x12", **who)):
+        for call in (
+            sms.exists,
+            lambda *where, sms=sms, **who: sms.push(*where, "a secret", "0x12", **who),
+        ):
             try:
                 call("/x/{address}", address=ME)
             except IExecError as error:
-                assert len(error.message) < 2000
+                if len(error.message) >= 2000:
+                    raise AssertionError("a message as long as the answer") from error
     return json_or_ours(case)
 
 
@@ -528,7 +557,8 @@ def read_result(case: bytes) -> object:
     try:
         return archive.decrypt_result(zip_of(*entries), rsa()[0])
     except DecryptionError as error:
-        assert "zip" not in error.message, "the zip itself was whole"
+        if "zip" in error.message:
+            raise AssertionError("the zip itself was whole") from error
         raise
 
 
@@ -565,9 +595,10 @@ def read_words(case: bytes) -> object:
         words = case.decode("utf-8", "surrogateescape").split("\n")
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return _parsed(words)
-    except SystemExit as done:  # argparse has shown help
-        assert done.code == 0
-        return None
+    except SystemExit as done:
+        if done.code:
+            raise AssertionError("argparse ends the process") from done
+        return None  # it has shown help
 
 
 def _parsed(words: list[str]) -> object:
@@ -615,15 +646,33 @@ DECODERS = {
     for each in (
         Decoder("abi", read_abi, lambda case: len(case) > 32, abi_seeds),
         Decoder("rlp", read_rlp, rlp.decode, rlp_seeds, share=0.1),
-        Decoder("transaction", read_transaction, lambda case: rlp.decode(case.lstrip(b"\1\2")), transactions, share=0.15),
+        Decoder(
+            "transaction",
+            read_transaction,
+            lambda case: rlp.decode(case.lstrip(b"\1\2")),
+            transactions,
+            share=0.15,
+        ),
         Decoder("typed-data", read_typed, is_object, typed_seeds, form="json"),
         Decoder("keystore", read_keystore, is_object, keystores, form="json"),
-        Decoder("multiaddr", read_multiaddr, lambda case: to_text(case).startswith("/"), multiaddresses, share=0.12),
+        Decoder(
+            "multiaddr",
+            read_multiaddr,
+            lambda case: to_text(case).startswith("/"),
+            multiaddresses,
+            share=0.12,
+        ),
         Decoder("order", read_order, is_object, order_seeds, form="json"),
         Decoder("chain-file", read_chains, is_object, chain_files, form="json"),
         Decoder("market", read_market, is_object, market_answers, form="json"),
         Decoder("sms", read_sms, is_object, sms_answers, form="json"),
-        Decoder("rpc", read_rpc, lambda case: isinstance(load_json(case), (dict, list)), rpc_answers, form="json"),
+        Decoder(
+            "rpc",
+            read_rpc,
+            lambda case: isinstance(load_json(case), (dict, list)),
+            rpc_answers,
+            form="json",
+        ),
         Decoder("archive", read_archive, is_zip, archives, share=0.2),
         Decoder("result", read_result, is_result, results, share=0.2),
         Decoder("words", read_words, is_command, command_lines, form="lines"),

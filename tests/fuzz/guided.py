@@ -52,7 +52,9 @@ def guided(name: str, seconds: int, found: Path) -> bool:
             check=False,
         )
         grown = len(list(Path(folder).iterdir())) - at - 1
-    print(f"{name}: {'held' if done.returncode == 0 else 'BROKEN'}, {grown} inputs found", flush=True)
+    print(
+        f"{name}: {'held' if done.returncode == 0 else 'BROKEN'}, {grown} inputs found", flush=True
+    )
     if done.returncode:
         sys.stderr.write(done.stderr[-3000:])
     return done.returncode == 0

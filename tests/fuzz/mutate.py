@@ -103,8 +103,32 @@ def line_mutant(seed: bytes, dice: random.Random) -> bytes:
 
 
 WORDS = (
-    *("--raw", "--force", "--chain", "--help", "-h", "--", "-", "--raw=1", "--x", "-1", "@file", ""),
-    *("--gas-price", "--params", "--tag", "tee,gpu", "1", "RLC", "1 RLC", "\x1b[31m", "x" * 3000, "é"),
+    *(
+        "--raw",
+        "--force",
+        "--chain",
+        "--help",
+        "-h",
+        "--",
+        "-",
+        "--raw=1",
+        "--x",
+        "-1",
+        "@file",
+        "",
+    ),
+    *(
+        "--gas-price",
+        "--params",
+        "--tag",
+        "tee,gpu",
+        "1",
+        "RLC",
+        "1 RLC",
+        "\x1b[31m",
+        "x" * 3000,
+        "é",
+    ),
     *("--wallet-file", "0x" + "ab" * 20, "0x" + "ab" * 32, "{}", "a=b", "\udc80", "--workerpool"),
 )
 
@@ -141,7 +165,9 @@ def _near(value: Any, dice: random.Random) -> Any:
         return value + dice.choice((-1, 1, 2**8, -(2**8), 2**256))
     if isinstance(value, str):
         at = dice.randrange(len(value) + 1)
-        return value[:at] + dice.choice("0123456789abcdefXx ,./é\n") + value[at + dice.randrange(2) :]
+        return (
+            value[:at] + dice.choice("0123456789abcdefXx ,./é\n") + value[at + dice.randrange(2) :]
+        )
     return [value, value]
 
 

@@ -91,7 +91,9 @@ BLOWN = {
     "typed-data": [b"[" * 100_000, b'{"types":' * 20_000],
     "keystore": [b"{" * 60_000, b'{"version":' + b"9" * 60_000 + b"}"],
     "order": [b'{"volume":' + b"9" * 100_000 + b"}", b'{"app":"' + b"0" * 2**20 + b'"}'],
-    "chain-file": [b'{"chains":{' + b",".join(b'"c%d":{"id":"1"}' % i for i in range(20_000)) + b"}}"],
+    "chain-file": [
+        b'{"chains":{' + b",".join(b'"c%d":{"id":"1"}' % i for i in range(20_000)) + b"}}"
+    ],
     "market": [b'{"ok":true,"count":1,"orders":[' + b"{}," * 50_000 + b"{}]}"],
     "rpc": [b'{"jsonrpc":"2.0","id":1,"result":"0x' + b"00" * 2**19 + b'"}', b"[" * 10**6],
     "sms": [b'{"error":[' + b'"x",' * 100_000 + b'"x"]}'],
@@ -124,7 +126,9 @@ def test_what_hypothesis_finds(name: str) -> None:
 
 
 def broken(read: object, share: float = 0.0) -> decoders.Decoder:
-    return decoders.Decoder("broken", read, lambda case: len(case) > 5, lambda: [b"seed " * 9], share=share)  # type: ignore[arg-type]
+    return decoders.Decoder(
+        "broken", read, lambda case: len(case) > 5, lambda: [b"seed " * 9], share=share
+    )  # type: ignore[arg-type]
 
 
 def test_a_foreign_error_is_caught() -> None:
