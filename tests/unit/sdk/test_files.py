@@ -68,14 +68,17 @@ def test_private_files_are_never_open_for_a_moment(tmp_path, umask, monkeypatch,
     """Looked at after every call of the system, with a umask that forbids nothing."""
     umask(0)
     seen: list[int] = []
-    for name in ("open", "close", "link", "replace", "rename", "fsync", "mkdir", "unlink"):
 
-        def watched(*args, call=getattr(os, name), seen=seen, **options):
+    def watched(call):
+        def look(*args, **options):
             result = call(*args, **options)
             seen.extend(mode(path) for path in (tmp_path / "s").glob("*"))
             return result
 
-        monkeypatch.setattr(files.os, name, watched)
+        return look
+
+    for name in ("open", "close", "link", "replace", "rename", "fsync", "mkdir", "unlink"):
+        monkeypatch.setattr(files.os, name, watched(getattr(os, name)))
     folder = private_dir(tmp_path / "s")
     atomic_write(folder / "secret", b"x", mode=PRIVATE, exist_ok=exist_ok)
     assert len(seen) > 3
