@@ -6,6 +6,7 @@ get past the parser; binary formats get the numbers that lengths and offsets go 
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -143,17 +144,20 @@ def tree_mutant(seed: bytes, dice: random.Random) -> bytes:
         parent, key = dice.choice(places)
         match dice.randrange(6):
             case 0 | 1:
-                parent[key] = dice.choice(STRANGE)
+                parent[key] = copy.deepcopy(dice.choice(STRANGE))
             case 2:
                 del parent[key]
             case 3:
                 parent[key] = _near(parent[key], dice)
             case 4:
-                parent[key] = _copy(dice.choice(places), document)
+                other, name = dice.choice(places)
+                parent[key] = copy.deepcopy(other[name])
             case _ if isinstance(parent, dict):
-                parent[dice.choice(("", "x", "__class__", key.upper(), key + "s"))] = parent[key]
+                parent[dice.choice(("", "x", "__class__", key.upper(), key + "s"))] = copy.deepcopy(
+                    parent[key]
+                )
             case _:
-                parent += [parent[key]] * dice.choice((1, 2, 30))
+                parent += [copy.deepcopy(parent[key]) for _ in range(dice.choice((1, 2, 30)))]
     return json.dumps(document).encode()
 
 
@@ -168,12 +172,7 @@ def _near(value: Any, dice: random.Random) -> Any:
         return (
             value[:at] + dice.choice("0123456789abcdefXx ,./é\n") + value[at + dice.randrange(2) :]
         )
-    return [value, value]
-
-
-def _copy(place: tuple[Any, Any], document: Any) -> Any:
-    """A part of the document as a value of its own: nothing is inside itself."""
-    return json.loads(json.dumps(place[0][place[1]]))
+    return [value, copy.deepcopy(value)]
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
