@@ -1,8 +1,9 @@
-"""What ``app``, ``dataset`` and ``workerpool`` have in common (cli.md §8.4).
+"""What ``app``, ``dataset`` and ``workerpool`` have in common (cli.md §8.4; today.md §4.1).
 
-``init``, ``deploy``, ``show``, ``count``, ``publish`` and ``unpublish`` are one description for the
-three kinds: a kind is the name of its group, of its member in iexec.json and deployed.json, and of
-its namespace in the library. What only one of them has is in the module of its name.
+``init``, ``deploy``, ``show``, ``count``, ``publish``, ``unpublish`` and ``transfer`` are one
+description for the three kinds: a kind is the name of its group, of its member in iexec.json and
+deployed.json, and of its namespace in the library. What only one of them has is in the module of
+its name.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, IExecError, ObjectNotFoundError, StateError
-from . import flags, output, project, prompts, text, wallets
+from . import flags, orders, output, project, wallets
 from .parser import CommandParser, Group, Handler
 
 if TYPE_CHECKING:
     from ..protocol.chains import Selection
     from ..protocol.orders import Order
-    from ..protocol.rules import Rules
     from ..sdk.client import IExec
     from ..sdk.records import Resource
 
@@ -112,6 +112,8 @@ def add_commands(group: Group, init: Handler) -> CommandParser:
         example=f"{kind} publish --price 1 RLC",
     )
     _add_terms(publishing, kind)
+    if kind != "workerpool":
+        flags.add_preflight(publishing, "do not check first whether the network would run it")
     unpublishing = group.command(
         "unpublish",
         partial(unpublish, kind),
@@ -120,10 +122,21 @@ def add_commands(group: Group, init: Handler) -> CommandParser:
         example=f"{kind} unpublish --all",
     )
     unpublishing.add_argument("--all", action="store_true", help="all offers, not only the last")
+    handing = group.command(
+        "transfer",
+        partial(transfer, kind),
+        f"give {_a(kind)} of yours to another owner",
+        arguments="ADDRESS --to ADDRESS",
+        example=f"{kind} transfer 0x… --to 0x…",
+    )
+    handing.add_argument("address", metavar="ADDRESS", help=f"of the {kind}")
+    handing.add_argument("--to", metavar="ADDRESS", help="the new owner")
+    flags.add_transaction(handing)
     for parser in (publishing, unpublishing):
         add_address(parser, kind)
+    for parser in (publishing, unpublishing, handing):
         flags.add_force(parser)
-    for parser in (deploying, showing, counting, publishing, unpublishing):
+    for parser in (deploying, showing, counting, publishing, unpublishing, handing):
         wallets.add_load_options(parser)
         flags.add_node(parser)
     return first
@@ -241,16 +254,29 @@ def show(kind: str, options: argparse.Namespace) -> output.Result:
         )
     # 40 digits may be an address without its 0x; they are no index.
     by_address = which.startswith(("0x", "0X")) or which.endswith(".eth") or len(which) == 40
-    user = "" if by_address else _user(options)
+    user = "" if by_address else wallets.user(options)
     with project.connect(selection, options) as client:
         library = getattr(client, kind)
         if by_address:
             found: Resource = getattr(library, f"show_{kind}")(which)
         else:
             found = getattr(library, f"show_user_{kind}")(which, user)
+        url = _api_url(client, found.obj_address, options) if kind == "workerpool" else None
     payload = {"address": found.obj_address, kind: found.to_dict()[kind]}
+    described = _described(found)
+    if url is not None:
+        payload["apiUrl"] = described["API"] = url
     head = f"{kind.capitalize()} {found.obj_address}"
-    return output.Result(payload=payload, text=f"{head}\n{output.render(_described(found), 2)}")
+    return output.Result(payload=payload, text=f"{head}\n{output.render(described, 2)}")
+
+
+def _api_url(client: IExec, address: str, options: argparse.Namespace) -> str | None:
+    """Where the workerpool tells about tasks; that nobody can say it is no failure."""
+    try:
+        return client.workerpool.get_workerpool_api_url(address)
+    except IExecError as error:
+        output.warn(f"Failed to find out the API of the workerpool: {error.message}", options)
+        return None
 
 
 def _described(found: Resource) -> dict[str, object]:
@@ -285,20 +311,11 @@ def _line(value: object) -> str:
 def count(kind: str, options: argparse.Namespace) -> output.Result:
     """How many of a kind somebody owns."""
     selection = project.selected_chain(options)
-    user = _user(options)
+    user = wallets.user(options)
     with project.connect(selection, options) as client:
         number = getattr(getattr(client, kind), f"count_user_{kind}s")(user)
     said = f"User {user} has a total of {number} {kind}{'' if number == 1 else 's'}"
     return output.Result(payload={"count": str(number)}, text=said)
-
-
-def _user(options: argparse.Namespace) -> str:
-    if options.user is not None:
-        return str(options.user)
-    wallet = wallets.find(options)
-    if wallet is None:
-        raise ConfigurationError("Missing option --user <address> or wallet")
-    return wallet.address
 
 
 # -- publish and unpublish --------------------------------------------------------------------
@@ -333,13 +350,14 @@ def publish(kind: str, options: argparse.Namespace) -> output.Result:
     wallet = wallets.require(options)
     with project.connect(selection, options, wallet) as client:
         order = _order(client, kind, address, options)
-        question = f"Do you want to publish the following {order.name}?"
-        if prompts.interactive(options):  # else it is only named in an error
-            shown = output.render(_offer(order, selection.chain.rules), 2)
-            question = f"{question}\n{shown}\n"
-        _ask(question, options)
-        signed = getattr(client.order, f"sign_{order.name}")(order)
-        order_hash = getattr(client.order, f"publish_{order.name}")(signed)
+        about = orders.describe(order, selection.chain)
+        wallet.ask(f"Do you want to publish the following {order.name}?", about)
+        # None of a workerpool; of the others it is made once, before the signature.
+        checks = {} if kind == "workerpool" else {"preflight_check": not options.skip_request_check}
+        unchecked = dict.fromkeys(checks, False)
+        with orders.checked():
+            signed = getattr(client.order, f"sign_{order.name}")(order, **checks)
+        order_hash = getattr(client.order, f"publish_{order.name}")(signed, **unchecked)
     lines = [
         f"Successfully published {order.name} with orderHash {order_hash}",
         f'Run "iexec-lite orderbook {kind} {address}" to show published {order.name}s',
@@ -363,25 +381,6 @@ def _order(client: IExec, kind: str, address: str, options: argparse.Namespace) 
     return order
 
 
-def _offer(order: Order, rules: Rules) -> dict[str, str]:
-    """An order by the names that people use, without the restrictions that it does not have."""
-    from ..protocol.columns import NRLC, TAG
-    from ..protocol.orders import NULL_ADDRESS
-
-    shown = {}
-    for name, column in order.fields():
-        value = getattr(order, name)
-        if column is NRLC["column"]:
-            shown["price"] = f"{text.rlc(value)} per task"
-        elif column is TAG["column"]:
-            shown[name] = text.tag_names(value, rules)
-        elif not name.endswith("restrict"):
-            shown[name] = str(value)
-        elif value != NULL_ADDRESS:
-            shown[f"only for {name.removesuffix('restrict')}"] = value
-    return shown
-
-
 def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
     """Take the last order, or all, of an app, dataset or workerpool off the marketplace."""
     selection = project.selected_chain(options)
@@ -389,10 +388,9 @@ def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
     address = address_of(kind, selection, options)
     wallet = wallets.require(options)
     which, plural = ("all", "s") if options.all else ("last", "")
-    _ask(
+    wallet.ask(
         f"Do you want to unpublish {'all your' if options.all else 'your last'} "
-        f"{kind}order{plural} for {kind} {address}?",
-        options,
+        f"{kind}order{plural} for {kind} {address}?"
     )
     with project.connect(selection, options, wallet) as client:
         found = getattr(client.order, f"unpublish_{which}_{kind}order{plural}")(address)
@@ -402,6 +400,29 @@ def unpublish(kind: str, options: argparse.Namespace) -> output.Result:
         "Whoever has a copy can still buy with it: to make it worthless, cancel it",
     ]
     return output.Result(payload={"unpublished": found}, text="\n".join(lines))
+
+
+# -- transfer ---------------------------------------------------------------------------------
+
+
+def transfer(kind: str, options: argparse.Namespace) -> output.Result:
+    """Give an app, dataset or workerpool to another owner, who signs and earns from then on."""
+    selection = project.selected_chain(options)
+    chain, address, to = selection.chain, options.address, options.to
+    if to is None:
+        raise ConfigurationError("Missing --to option")
+    wallet = wallets.require(options)
+    wallet.ask(
+        f"Do you want to transfer the ownership of the {kind} {address} to {to} "
+        f"[chainId: {chain.id}]"
+    )
+    with project.connect(selection, options, wallet) as client:
+        moved = getattr(getattr(client, kind), f"transfer_{kind}")(address, to, new=options.new)
+    lines = [
+        f"Ownership of the {kind} {moved.address} successfully transferred to {moved.to}",
+        output.render({"transaction": moved.tx_hash}),
+    ]
+    return output.Result(payload=moved.to_dict(), text="\n".join(lines))
 
 
 def address_of(kind: str, selection: Selection, options: argparse.Namespace) -> str:
@@ -416,8 +437,3 @@ def address_of(kind: str, selection: Selection, options: argparse.Namespace) -> 
         deployed = f'using last {kind} deployed from "{project.DEPLOYED_FILE}": {address}'
         output.info(f"No {kind} specified, {deployed}", options)
     return address
-
-
-def _ask(question: str, options: argparse.Namespace) -> None:
-    if not prompts.confirm(question, options):
-        raise IExecError("Operation aborted by user.")

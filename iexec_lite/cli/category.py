@@ -65,7 +65,8 @@ def show_category(options: argparse.Namespace) -> output.Result:
     selection = project.selected_chain(options)
     with project.connect(selection, options) as client:
         found = client.hub.show_category(options.index)
-        longest = client.hub.longest(int(options.index))
+        index = int(options.index)
+        longest = client.hub.longest(index)
     category = {**found.to_dict(), "workClockTimeRef": str(found.workClockTimeRef)}
     shown = {
         "name": found.name,
@@ -74,8 +75,8 @@ def show_category(options: argparse.Namespace) -> output.Result:
         "deadline": f"{text.duration(longest)} after the deal ({longest} seconds)",
     }
     return output.Result(
-        payload={"index": options.index, "category": category},
-        text=f"Category {options.index}\n{output.render(shown, 2)}",
+        payload={"index": str(index), "category": category},
+        text=f"Category {index}\n{output.render(shown, 2)}",
     )
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigurationError, IExecError, StateError
 from ..sdk import files
-from . import assets, flags, output, project, prompts, templates, text, wallets
+from . import assets, bulk, flags, output, project, prompts, templates, wallets
 from .parser import Group
+from .progress import Progress
 
 __all__ = ["register"]
 
@@ -28,7 +28,6 @@ FOLDERS = {  # option → folder by default, and its use
 }
 LAST_KEY = "dataset.key"  # a copy of the key made last, which push-secret takes
 MAX_SECRET_FILE = 64 * 1024  # bytes; the library tells its limit, of less
-LARGE = 64 * 1024 * 1024  # bytes; the progress of smaller files is not worth a line
 
 
 class Folders(NamedTuple):
@@ -46,6 +45,7 @@ def register(group: Group) -> None:
         init.add_argument(
             option, action="store_true", help="with the folders that dataset encrypt needs"
         )
+    flags.add_chain(init)
     encrypting = group.command(
         "encrypt",
         encrypt,
@@ -78,6 +78,7 @@ def register(group: Group) -> None:
         assets.add_address(parser, "dataset")
         wallets.add_load_options(parser)
         flags.add_node(parser)
+    bulk.register(group)
 
 
 def _default_key() -> str:
@@ -89,7 +90,8 @@ def _default_key() -> str:
 
 def init_dataset(options: argparse.Namespace) -> output.Result:
     """The template of a dataset; where it is to be encrypted also the folders for that."""
-    result = assets.write_template("dataset", templates.DATASET, options, dapps=templates.DAPPS)
+    dapps = project.selected_chain(options).chain.rules.templates.dapps
+    result = assets.write_template("dataset", templates.DATASET, options, dapps=dapps)
     if options.encrypted or options.tee:
         folders = _folders(options)
         if not folders.keys.is_dir():  # one that is there keeps its permissions
@@ -164,9 +166,7 @@ def _ask_to_replace(names: list[str], folders: Folders, options: argparse.Namesp
     for path in keys + encrypted:
         if path.is_dir():
             raise ConfigurationError(f"{path} is a folder: a file is to be written there")
-        question = f'"{path.name}" already exists, replace it with new one?'
-        if os.path.lexists(path) and not prompts.confirm(question, options):
-            raise IExecError("Operation aborted by user.")
+        prompts.replace(path, options)
 
 
 def _encrypt(name: str, folders: Folders, options: argparse.Namespace) -> dict[str, str]:
@@ -176,7 +176,7 @@ def _encrypt(name: str, folders: Folders, options: argparse.Namespace) -> dict[s
     original, encrypted = folders.original / name, folders.encrypted / f"{name}.enc"
     key, part = cipher.generate_encryption_key(), folders.encrypted / f".{os.urandom(8).hex()}.part"
     try:
-        with _Watched(original, options) as source:
+        with Progress(options) as progress, _Watched(original, progress) as source:
             checksum = cipher.encrypt_dataset_stream(source, part, key)
         files.atomic_write(folders.keys / f"{name}.key", key, mode=files.PRIVATE)
         os.replace(part, encrypted)
@@ -192,35 +192,21 @@ def _encrypt(name: str, folders: Folders, options: argparse.Namespace) -> dict[s
 
 
 class _Watched(io.FileIO):
-    """A file to read from; of a large one the terminal shows how much was read."""
+    """A file to read from, which tells how much of it was read."""
 
-    def __init__(self, path: Path, options: argparse.Namespace) -> None:
+    def __init__(self, path: Path, progress: Progress) -> None:
         super().__init__(path)
-        self._size, self._read, self._shown = os.fstat(self.fileno()).st_size, 0, ""
-        output.info(f"Encrypting {path.name} ({text.size(self._size)})", options)
-        quiet = options.quiet or self._size < LARGE
-        self._visible = not quiet and prompts.interactive(options)
+        self._label = f"Encrypting {path.name}"
+        self._size, self._done = os.fstat(self.fileno()).st_size, 0
+        self._progress = progress
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file; counts."""
         data = super().read(size)
-        self._read += len(data)
-        if self._visible:
-            self._show(f"  {self._read * 100 // self._size} % ")
+        self._done += len(data)
+        if data:
+            self._progress.amount(self._label, self._done, self._size)
         return data
-
-    def close(self) -> None:
-        """As a file; the line goes."""
-        if not self.closed and self._shown:
-            self._show(" " * len(self._shown))
-            sys.stderr.write("\r")
-        super().close()
-
-    def _show(self, line: str) -> None:
-        if line != self._shown:
-            sys.stderr.write(f"\r{line}")
-            sys.stderr.flush()
-            self._shown = line
 
 
 def _advice(done: dict[str, dict[str, str]]) -> str:

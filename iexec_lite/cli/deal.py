@@ -10,6 +10,7 @@ from . import flags, output, project, text, wallets, watching
 from .parser import Group
 
 if TYPE_CHECKING:
+    from ..protocol.chains import Chain
     from ..sdk.client import IExec
     from ..sdk.records import Deal, DealUpdate, ResourceShare, Task
 
@@ -61,7 +62,7 @@ def show_deal(options: argparse.Namespace) -> output.Result:
         if options.raw:
             return output.Result(payload=_payload(deal, update))
         now = watching.chain_clock(client)()
-        details = _details(deal, text.tag_names(deal.tag, selection.chain.rules), now)
+        details = _details(deal, selection.chain, now)
     shown: dict[str, object] = {"deal": deal.dealid}
     if update is None:
         shown |= {**details, "tasks": f"{deal.bot_size} (their states: --watch)"}
@@ -109,16 +110,20 @@ def _status(update: DealUpdate, now: float) -> str:
     return f"running: {counts}; final deadline {text.away(update.deal.final_time, now)}"
 
 
-def _details(deal: Deal, tag: str, now: float) -> dict[str, object]:
+def _details(deal: Deal, chain: Chain, now: float) -> dict[str, object]:
     """What was agreed, as a person reads it."""
+
+    def rlc(nrlc: int) -> str:
+        return text.rlc(nrlc, chain.symbol)
+
     price = deal.app.price + deal.dataset.price + deal.workerpool.price
-    total = f" ({text.rlc(price * deal.bot_size)} for {deal.bot_size} tasks)"
+    total = f" ({rlc(price * deal.bot_size)} for {deal.bot_size} tasks)"
     shares = {"app": deal.app, "dataset": deal.dataset, "workerpool": deal.workerpool}
     found: dict[str, object] = {}
     for kind, share in shares.items():
-        found |= _share(kind, share)
+        found |= _share(kind, share, rlc(share.price))
     found |= {
-        "price": f"{text.rlc(price)} per task{total if deal.bot_size > 1 else ''}",
+        "price": f"{rlc(price)} per task{total if deal.bot_size > 1 else ''}",
         **({"paid by": deal.sponsor} if deal.sponsor not in (None, deal.requester) else {}),
         "requester": deal.requester,
         "beneficiary": "the requester"
@@ -127,8 +132,8 @@ def _details(deal: Deal, tag: str, now: float) -> dict[str, object]:
         "callback": text.address(deal.callback),
         "category": str(deal.category),
         "trust": str(deal.trust),
-        "tag": tag,
-        "worker stake": text.rlc(deal.worker_stake),
+        "tag": text.tag_names(deal.tag, chain.rules),
+        "worker stake": rlc(deal.worker_stake),
         "scheduler reward": f"{deal.scheduler_reward_ratio} %",
         "started": text.moment(deal.start_time, now),
         "final deadline": text.moment(deal.final_time, now),
@@ -137,11 +142,11 @@ def _details(deal: Deal, tag: str, now: float) -> dict[str, object]:
     return found
 
 
-def _share(kind: str, share: ResourceShare) -> dict[str, object]:
+def _share(kind: str, share: ResourceShare, price: str) -> dict[str, object]:
     if text.address(share.pointer) == text.NONE:
         return {kind: text.NONE}
     return {
-        kind: f"{share.pointer}  {text.rlc(share.price)}",
+        kind: f"{share.pointer}  {price}",
         f"{kind} owner": share.owner,
     }
 
@@ -175,13 +180,12 @@ def _next_step(update: DealUpdate, options: argparse.Namespace) -> list[str]:
     """What a person may want to do now, if anything."""
     chain = watching.in_this_chain(options)
     if any(task.status_name == "TIMEOUT" for task in update.tasks.values()):
-        what, command = "the money back for these", f"deal claim {update.deal.dealid}"
-    else:
-        task = next((task for task in update.tasks.values() if _has_result(task)), None)
-        if task is None:
-            return []
-        what, command = "a result", f"task show {task.taskid} --download"
-    return ["", f"Get {what}: iexec-lite {command}{chain}"]
+        claim = f"iexec-lite deal claim {update.deal.dealid}{chain}"
+        return ["", f"Get the money back for these: {claim}"]
+    task = next((task for task in update.tasks.values() if _has_result(task)), None)
+    if task is None:
+        return []
+    return ["", f"Get a result: iexec-lite task show {task.taskid} --download{chain}"]
 
 
 def _has_result(task: Task) -> bool:
@@ -210,5 +214,6 @@ def claim_deal(options: argparse.Namespace) -> output.Result:
     count = len(claim.claimed)
     told = f"Deal successfully claimed ({count} task{'s' if count > 1 else ''} claimed)"
     return output.Result(
-        payload=claim.to_dict(), text=f"{told}\n{watching.refund_words(deal, count)}"
+        payload=claim.to_dict(),
+        text=f"{told}\n{watching.refund_words(deal, count, selection.chain.symbol)}",
     )

@@ -23,10 +23,12 @@ __all__ = [
     "add_ignored_force",
     "add_list_option",
     "add_node",
+    "add_preflight",
     "add_transaction",
     "amount",
     "nrlc",
     "send_options",
+    "whole_number",
 ]
 
 
@@ -69,12 +71,17 @@ def send_options(options: argparse.Namespace) -> dict[str, int]:
         found["gas_price"] = parse_eth(options.gas_price)
     confirms = getattr(options, "confirms", None)
     if confirms is not None:
-        if not confirms.isascii() or not confirms.isdecimal():
-            raise ConfigurationError(f"confirms must be a `number` type, got {confirms[:40]}")
-        if int(confirms[:40]) < 1:
+        found["confirms"] = whole_number(confirms, "confirms")
+        if found["confirms"] < 1:
             raise ConfigurationError("confirms must be greater than or equal to 1")
-        found["confirms"] = int(confirms[:40])
     return found
+
+
+def whole_number(text: str, name: str) -> int:
+    """The number that an option holds."""
+    if not text.isascii() or not text.isdecimal():
+        raise ConfigurationError(f"{name} must be a `number` type, got {text[:40]}")
+    return int(text[:40])
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
@@ -116,7 +123,20 @@ def nrlc(text: str, chain: Chain, default_unit: str = "nRLC") -> int:
     return (parse_erlc if chain.enterprise else parse_rlc)(text, default_unit)
 
 
-def add_list_option(parser: CommandParser, name: str, metavar: str, meaning: str) -> None:
-    """An option that takes words, joined by commas or spaces; the value is joined by commas."""
-    parser.add_argument(name, metavar=metavar, help=meaning)
+def add_preflight(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """``--skip-preflight-check``, which V6 calls ``--skip-request-check``."""
+    parser.add_argument(
+        "--skip-request-check", "--skip-preflight-check", action="store_true", help=meaning
+    )
+
+
+def add_list_option(
+    parser: CommandParser, name: str, metavar: str, meaning: str, *, repeated: bool = False
+) -> None:
+    """An option that takes words, joined by commas or spaces; the value is joined by commas.
+
+    A ``repeated`` one may be given several times: the value is a list of such.
+    """
+    action = "append" if repeated else "store"
+    parser.add_argument(name, metavar=metavar, action=action, help=meaning)
     parser.lists.add(name)

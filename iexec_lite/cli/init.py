@@ -13,11 +13,16 @@ __all__ = ["register"]
 def register(group: Group) -> None:
     """The options of ``init``, a group without commands."""
     parser = group.command(
-        "", init, "start a project: iexec.json, chain.json and a wallet", example="init"
+        "",
+        init,
+        "start a project: iexec.json, chain.json and a wallet",
+        example="init --chain arbitrum-mainnet",
     )
     wallets.add_create_options(parser)
     flags.add_force(parser)
-    flags.add_ignored_chain(parser)
+    parser.add_argument(
+        "--chain", metavar="NAME", help="the project's chain (default: the test network)"
+    )
     parser.add_argument(
         "--skip-wallet", action="store_true", help="write the project files, create no wallet"
     )
@@ -29,11 +34,9 @@ def init(options: argparse.Namespace) -> output.Result:
     Unlike V6, ``--raw`` alone replaces no file that somebody has edited: it keeps it, as a refusal
     of the question does.
     """
-    from ..protocol import chains
-
     contents = {
         project.CONFIG_FILE: project.CONFIG_TEMPLATE,
-        project.CHAIN_FILE: chains.new_chain_file(),
+        project.CHAIN_FILE: _chain_file(options),
     }
     written = [name for name in contents if project.may_write(name, contents[name], options)]
     place = None if options.skip_wallet else wallets.prepare(options)
@@ -54,3 +57,13 @@ def init(options: argparse.Namespace) -> output.Result:
         payload["configFile"] = project.CONFIG_FILE
     payload["chainConfigFile"] = project.CHAIN_FILE if project.CHAIN_FILE in written else ""
     return output.Result(payload=payload, text="\n".join([*lines, "iExec project is ready"]))
+
+
+def _chain_file(options: argparse.Namespace) -> dict[str, object]:
+    """The new chain.json; ``--chain``, which V6 ignored, is its default."""
+    from ..protocol import chains
+
+    content = chains.new_chain_file()
+    if options.chain is None:
+        return content
+    return {**content, "default": project.selected_chain(options, content).chain.name}

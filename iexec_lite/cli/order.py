@@ -46,6 +46,7 @@ def _writing(group: Group) -> None:
     _add_kinds(sign, "default: all four")
     _add_offline(sign)
     _add_skip(sign)
+    _add_stream(sign)
     wallets.add_load_options(sign)
     flags.add_node(sign)
     flags.add_force(sign)
@@ -63,6 +64,7 @@ def _filling(group: Group) -> None:
         check_orders,
         "what the orders would cost, or why they would not match; sends nothing",
         example="order check --app HASH --workerpool order.json",
+        aliases=["estimate"],
     )
     for parser in (fill, check):
         for resource in RESOURCES:
@@ -80,6 +82,16 @@ def _filling(group: Group) -> None:
         wallets.add_load_options(parser)
         flags.add_node(parser)
     _add_skip(fill)
+    payers = fill.add_mutually_exclusive_group()
+    payers.add_argument(
+        "--deposit",
+        action="store_true",
+        help="what your account lacks comes out of your wallet, in the same transaction if the "
+        "contracts can do that",
+    )
+    payers.add_argument(
+        "--sponsor", action="store_true", help="your account pays, whoever the requester is"
+    )
     flags.add_transaction(fill)
     flags.add_force(fill)
 
@@ -186,6 +198,31 @@ def _add_kinds(parser: CommandParser, note: str = "") -> None:
         parser.add_argument(f"--{resource}", action="store_true", help=meaning)
 
 
+def _add_stream(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--stdin",
+        action="store_true",
+        help="sign any number of orders of one kind: a line of JSON in, a line of JSON out; "
+        "contacts nothing",
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, help="with --stdin: share the work out to N processes"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="with --stdin: write there (default: standard output)"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --stdin and --output: go on with the same input where the file ends",
+    )
+    parser.add_argument(
+        "--stop-on-error",
+        action="store_true",
+        help="with --stdin: stop at the first line that is refused (default: tell at the end)",
+    )
+
+
 def _add_hashes(parser: CommandParser) -> None:
     for resource in RESOURCES:
         parser.add_argument(
@@ -204,6 +241,4 @@ def _add_offline(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_skip(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--skip-request-check", action="store_true", help="do not ask the SMS about the request"
-    )
+    flags.add_preflight(parser, "do not check whether the network would run it")

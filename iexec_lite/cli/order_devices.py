@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, IExecError
+from ..errors import ConfigurationError
 from ..sdk import files
 from . import order_sign, orders, output, project, prompts, wallets
 
@@ -35,10 +34,7 @@ def write(name: str, document: dict[str, object], options: argparse.Namespace) -
 
     0600: a signed login is as good as the key, once.
     """
-    if os.path.lexists(name):
-        question = f'"{name}" already exists, replace it with new one?'
-        if not prompts.confirm(question, options):
-            raise IExecError(f"Operation aborted by user. {name} was kept")
+    prompts.replace(name, options)
     text = json.dumps(document, indent=2, ensure_ascii=False)
     files.atomic_write(Path(name), text, mode=files.PRIVATE)
 
@@ -105,8 +101,8 @@ def sign_request(options: argparse.Namespace) -> output.Result:
     request.require(wallet)
     about = _words(request)
     if options.force:
-        output.info(f"Signing:\n{orders.summary(about)}", options)
-    orders.ask("Do you want to sign the following?", about, options)
+        output.info(f"Signing:\n{output.render(about, 2)}", options)
+    prompts.agree("Do you want to sign the following?", options, about=about)
     name = options.output
     if name is None:
         name = options.file.removesuffix(".json").removesuffix(".request") + SIGNED
@@ -121,7 +117,6 @@ def _words(request: SigningRequest) -> dict[str, str]:
     from ..eth.codec import to_hex
     from ..protocol import authorization, chains
     from ..protocol.detached import requested_order
-    from ..protocol.rules import V6
 
     found, service = requested_order(request), authorization.login_service(request.payload)
     shown: dict[str, str] = {"what": request.summary}
@@ -132,7 +127,7 @@ def _words(request: SigningRequest) -> dict[str, str]:
         place = (request.chain_id, hub)
         network = next((c for c in chains.CHAINS.values() if (c.id, c.hub) == place), None)
         about["hub"] = f"{hub} ({network.name if network else 'of no network known here'})"
-        about.update(orders.describe(order, network.rules if network else V6))
+        about.update(orders.describe(order, network))
     elif service is not None:
         shown["what"] = f"login to {service}: {LOGINS[service]}"
     elif isinstance(request.payload, bytes):

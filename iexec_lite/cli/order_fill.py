@@ -33,18 +33,18 @@ def fill_orders(options: argparse.Namespace) -> output.Result:
         found = _orders(client, selection, options, wallet.address)
         request = found["requestorder"]
         if not hasattr(request, "sign"):
-            orders.ask(
+            wallet.ask(
                 "the following requestorder has been created, do you want to sign it and complete "
                 "your purchase?",
-                orders.describe(request, selection.chain.rules),
-                options,
+                orders.describe(request, selection.chain),
             )
-        with orders.request_checked():
-            made = client.order.match_orders(
-                **found,  # type: ignore[arg-type]
-                check_request=not options.skip_request_check,
-                new=options.new,
-            )
+        with orders.checked():
+            more = {"check_request": not options.skip_request_check, "new": options.new}
+            if options.sponsor:
+                made = client.order.sponsor_match_orders(**found, **more)  # type: ignore[arg-type]
+            else:
+                more["deposit"] = options.deposit
+                made = client.order.match_orders(**found, **more)  # type: ignore[arg-type]
     payload = {"dealid": made.dealid, "volume": str(made.volume), "txHash": made.tx_hash}
     return output.Result(payload=payload, text=_bought(made))
 
@@ -70,32 +70,35 @@ def check_orders(options: argparse.Namespace) -> output.Result:
         report = client.order.check_match_orders(**found)  # type: ignore[arg-type]
     return output.Result(
         payload=report.to_dict(),
-        text=_explained(report),
+        text=_explained(report, selection.chain.symbol),
         failures=[reason.text for reason in report.reasons],
         title="These orders would not match",
         listed=False,
     )
 
 
-def _explained(report: MatchCheck) -> str:
+def _explained(report: MatchCheck, symbol: str) -> str:
     from . import text
+
+    def rlc(nrlc: int) -> str:
+        return text.rlc(nrlc, symbol)
 
     parts = {
         "app": report.app_price,
         "dataset": report.dataset_price,
         "workerpool": report.workerpool_price,
     }
-    each = ", ".join(f"{name} {text.rlc(price)}" for name, price in parts.items())
+    each = ", ".join(f"{name} {rlc(price)}" for name, price in parts.items())
     lacking = {
         "missing on the requester's account": report.requester_shortfall,
         "missing on the workerpool owner's account": report.workerpool_shortfall,
     }
     shown: dict[str, object] = {
         "tasks": report.volume,
-        "price per task": f"{text.rlc(sum(parts.values()))} ({each})",
-        "total": text.rlc(report.total),
-        "workerpool stake": text.rlc(report.workerpool_stake),
-        **{name: text.rlc(amount) for name, amount in lacking.items() if amount},
+        "price per task": f"{rlc(sum(parts.values()))} ({each})",
+        "total": rlc(report.total),
+        "workerpool stake": rlc(report.workerpool_stake),
+        **{name: rlc(amount) for name, amount in lacking.items() if amount},
     }
     head = "" if report.reasons else "These orders match:\n"
     return head + output.render(shown)

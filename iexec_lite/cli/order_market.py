@@ -8,12 +8,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from . import order_devices, orders, output, project, wallets
+from . import order_devices, orders, output, project, prompts, text, wallets
 
 if TYPE_CHECKING:
     from ..protocol.chains import Chain
     from ..protocol.orders import SignedOrder
-    from ..protocol.rules import Rules
     from ..sdk.client import IExec
     from ..sdk.page import Page
     from ..sdk.records import MarketDeal, PublishedOrder
@@ -70,11 +69,11 @@ def publish_orders(options: argparse.Namespace) -> output.Result:
             if market.export is not None:
                 return market.challenge(order, _hash(client, order))
             question = f"Do you want to publish the following {kind}?"
-            orders.ask(question, orders.describe(order, chain.rules), options)
+            prompts.agree(question, options, about=orders.describe(order, chain))
             more = {}
-            if resource == "request":
-                more["check_request"] = not options.skip_request_check
-            with orders.request_checked():
+            if resource != "workerpool":
+                more["preflight_check"] = not options.skip_request_check
+            with orders.checked():
                 found = getattr(client.order, f"publish_{kind}")(
                     order, authorization=market.authorization, **more
                 )
@@ -106,7 +105,7 @@ def unpublish_orders(options: argparse.Namespace) -> output.Result:
                 return market.challenge(order, order_hash)
             if order is not None:
                 question = f"Do you want to unpublish the following {kind}?"
-                orders.ask(question, orders.describe(order, chain.rules), options)
+                prompts.agree(question, options, about=orders.describe(order, chain))
             found = getattr(client.order, f"unpublish_{kind}")(
                 order_hash, authorization=market.authorization
             )
@@ -140,7 +139,7 @@ def cancel_orders(options: argparse.Namespace) -> output.Result:
             kind = f"{resource}order"
             order = _to_cancel(client, chain, resource, options)
             question = f"Do you want to cancel the following {kind}?"
-            orders.ask(question, orders.describe(order, chain.rules), options)
+            prompts.agree(question, options, about=orders.describe(order, chain))
             done = getattr(client.order, f"cancel_{kind}")(order, new=options.new)
             return {"txHash": done.tx_hash}, f"{kind} successfully canceled ({done.tx_hash})"
 
@@ -183,54 +182,41 @@ def show_orders(options: argparse.Namespace) -> output.Result:
             else:
                 order_hash = orders.parse_hash(resource, given)
             found = getattr(client.orderbook, f"fetch_{kind}")(order_hash)
-            payload, text = found.to_dict(), _shown(found, chain.rules)
+            payload, shown = found.to_dict(), _shown(found, chain)
             if options.deals:
                 deals = getattr(client.deal, f"fetch_deals_by_{kind}")(order_hash)
                 last = [deal.to_dict() for deal in deals]
                 payload["deals"] = {"count": deals.count, "lastDeals": last}
-                text += f"\n\n{_deals(deals)}"
-            return payload, text
+                shown += f"\n\n{_deals(deals, chain)}"
+            return payload, shown
 
         return orders.attempt(names, show).result("Failed to show")
 
 
-def _shown(found: PublishedOrder[SignedOrder], rules: Rules) -> str:
+def _shown(found: PublishedOrder[SignedOrder], chain: Chain) -> str:
     about = {
         "status": found.status,
         "remaining": f"{found.remaining} of {found.order.volume}",
-        "published": _moment(found.publication_timestamp),
+        "published": text.stamp(found.publication_timestamp, time.time()),
         "signer": found.signer,
-        **orders.describe(found.order, rules),
+        **orders.describe(found.order, chain),
     }
     headline = f"{found.order.name} with orderHash {found.order_hash} details:"
-    return f"{headline}\n{orders.summary(about)}"
+    return f"{headline}\n{output.render(about, 2)}"
 
 
-def _deals(deals: Page[MarketDeal]) -> str:
-    from . import text
-
+def _deals(deals: Page[MarketDeal], chain: Chain) -> str:
     rows = [
         {
             "tasks": deal.bot_size,
-            "price per task": text.rlc(deal.app.price + deal.dataset.price + deal.workerpool.price),
+            "price per task": text.rlc(
+                deal.app.price + deal.dataset.price + deal.workerpool.price, chain.symbol
+            ),
             "requester": deal.requester,
             "dealid": deal.dealid,
-            "made": _moment(deal.block_timestamp),
+            "made": text.stamp(deal.block_timestamp, time.time()),
         }
         for deal in deals
     ]
     head = f"Deals count: {deals.count}"
     return f"{head}\nLast deals:\n{text.table(rows)}" if rows else head
-
-
-def _moment(stamp: str) -> str:
-    """A time of the marketplace (ISO 8601, its word only) as a person reads it."""
-    from datetime import datetime
-
-    from . import text
-
-    try:
-        at = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
-        return text.moment(int(at.timestamp()), time.time())
-    except (ValueError, OverflowError):
-        return stamp

@@ -36,19 +36,20 @@ def init_orders(options: argparse.Namespace) -> output.Result:
     owner = NULL_ADDRESS if wallet is None else wallet.address
     config = project.load(project.CONFIG_FILE)
     templates = project.member(config, "order", project.CONFIG_FILE)
+    tag = list(chain.rules.templates.tag)
     made: dict[str, object] = {}
     for resource in wanted(options):
         if resource == "request":
-            made["requestorder"] = _request_template(owner)
+            made["requestorder"] = _request_template(owner, tag)
         else:
             address = project.deployed_address(resource, chain.id) or NULL_ADDRESS
-            made[f"{resource}order"] = _offer_template(resource, address)
+            made[f"{resource}order"] = _offer_template(resource, address, tag)
     project.save(project.CONFIG_FILE, {**config, "order": {**templates, **made}})
     text = f"Saved in {project.CONFIG_FILE}, you can edit it:\n{output.render(made)}"
     return output.Result(payload=made, text=text)
 
 
-def _offer_template(resource: str, address: str) -> dict[str, object]:
+def _offer_template(resource: str, address: str, tag: list[str]) -> dict[str, object]:
     """An app, dataset or workerpool order as ``order init`` writes it (cli.md §4.2)."""
     from ..protocol.orders import NULL_ADDRESS
 
@@ -59,12 +60,12 @@ def _offer_template(resource: str, address: str) -> dict[str, object]:
         f"{resource}price": "0",
         "volume": "1" if workerpool else "1000000",
         **({"category": "0", "trust": "0"} if workerpool else {}),
-        "tag": [],
+        "tag": tag,
         **{f"{name}restrict": NULL_ADDRESS for name in partners},
     }
 
 
-def _request_template(wallet: str) -> dict[str, object]:
+def _request_template(wallet: str, tag: list[str]) -> dict[str, object]:
     from ..protocol.orders import NULL_ADDRESS
 
     return {
@@ -77,7 +78,7 @@ def _request_template(wallet: str) -> dict[str, object]:
         "volume": "1",
         "category": "0",
         "trust": "0",
-        "tag": [],
+        "tag": tag,
         "beneficiary": wallet,
         "callback": NULL_ADDRESS,
         "params": {
@@ -99,7 +100,11 @@ def sign_orders(options: argparse.Namespace) -> output.Result:
     for nothing.
     """
     from ..sdk.client import IExec
+    from . import order_stream
 
+    if options.stdin:
+        return order_stream.sign_stream(options)
+    order_stream.refuse_stream_options(options)
     selection = project.selected_chain(options)
     chain = selection.chain
     project.load(project.CONFIG_FILE)
@@ -175,13 +180,13 @@ def checked(
         _require_deployed(client, resource, order)
     elif getattr(order, resource) == NULL_ADDRESS:
         output.warn(f"{order.name}: {resource} is the zero address, nobody can use it", options)
-    if not request:
-        return use(order)
     check = not options.offline and not options.skip_request_check
-    if check:
+    if check and request:
         selection.require("sms")
-    with orders.request_checked():
-        return use(order, check_request=check)
+    # Nobody looks whether a workerpool would do.
+    more = {} if order.name == "workerpoolorder" else {"preflight_check": check}
+    with orders.checked():
+        return use(order, **more)
 
 
 def _require_deployed(client: IExec, resource: str, order: Order) -> None:

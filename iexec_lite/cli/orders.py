@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,40 +17,42 @@ from ..errors import (
     ConfigurationError,
     IExecError,
     MarketCallError,
+    ObjectNotFoundError,
     SmsCallError,
     StateError,
     ValidationError,
 )
 from ..sdk import files
-from . import output, project, prompts
+from . import output, project
 
 if TYPE_CHECKING:
     from ..protocol.chains import Chain
     from ..protocol.orders import Order, SignedOrder
-    from ..protocol.rules import Rules
     from ..sdk.client import IExec
     from .wallets import Wallet
 
 __all__ = [
     "RESOURCES",
+    "SKIP",
     "Attempts",
-    "ask",
     "attempt",
+    "checked",
     "chosen",
     "describe",
     "fetch",
     "parse_hash",
     "read",
     "read_document",
-    "request_checked",
     "stored",
     "stored_order",
-    "summary",
 ]
 
 RESOURCES = ("app", "dataset", "workerpool", "request")  # in the order of V6; "apporder" …
 NONE_CHOSEN = (
     "No option specified, you should choose one (--app | --dataset | --workerpool | --request)"
+)
+SKIP = (  # {}: request or preflight
+    "If you consider this is not an issue, use --skip-{0}-check to skip {0} requirement check"
 )
 _HASH = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
 
@@ -180,14 +182,18 @@ def read(resource: str, value: object, where: str) -> SignedOrder:
 
 
 @contextmanager
-def request_checked() -> Iterator[None]:
-    """What a request lacks is told with the option that leaves it unchecked."""
+def checked() -> Iterator[None]:
+    """What a check of an order found is told with the option that leaves it out."""
     try:
         yield
-    except (StateError, SmsCallError) as error:
+    except (StateError, SmsCallError, ObjectNotFoundError) as error:
+        what = error.details.get("check")
+        if what is None:
+            raise
+        name = "request" if what == "request" else "preflight"  # as V6 calls the one that it has
         raise StateError(
-            f"Request requirements check failed: {error.message} (If you consider this is not an "
-            "issue, use --skip-request-check to skip request requirement check)",
+            f"{str(what).capitalize()} requirements check failed: {error.message} "
+            f"({SKIP.format(name)})",
             cause=error,
         ) from error
 
@@ -195,32 +201,25 @@ def request_checked() -> Iterator[None]:
 # -- for people -------------------------------------------------------------------------------
 
 
-def describe(order: Order, rules: Rules) -> dict[str, str]:
-    """The members of an order as a person reads them; those that say nothing are left out."""
+def describe(order: Order, chain: Chain | None) -> dict[str, str]:
+    """The members of an order as a person reads them; those that say nothing are left out.
+
+    ``chain`` is None where it is not known.
+    """
     from ..protocol.columns import NRLC, TAG
     from ..protocol.orders import NULL_ADDRESS
+    from ..protocol.rules import V6
     from . import text
 
+    rules, symbol = (chain.rules, chain.symbol) if chain is not None else (V6, "RLC")
     shown = {}
     for name, column in order.fields():
         value = getattr(order, name)
         if name in ("salt", "sign") or value == NULL_ADDRESS or (name == "trust" and value < 2):
             continue
         if column is NRLC["column"]:
-            value = text.rlc(value)
+            value = text.rlc(value, symbol)
         elif column is TAG["column"]:
             value = text.tag_names(value, rules)
         shown[name] = str(value)
     return shown
-
-
-def summary(values: Mapping[str, object]) -> str:
-    """Members as indented lines, to stand under a headline."""
-    return output.render(values, 2)
-
-
-def ask(question: str, about: Mapping[str, object], options: argparse.Namespace) -> None:
-    """Have a person agree to ``question``, who sees what it is ``about`` below it."""
-    seen = f"{question}\n{summary(about)}\n" if prompts.interactive(options) else question
-    if not prompts.confirm(seen, options):
-        raise IExecError("Operation aborted by user.")

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from .. import __version__
-from ..errors import EXIT_FAILURE, IExecError
+from ..errors import EXIT_FAILURE, ConfigurationError, IExecError
 from . import output
 
 __all__ = ["GROUPS", "CommandParser", "Group", "Handler", "UsageError", "load", "main"]
@@ -30,6 +30,7 @@ GROUPS = {  # each in the module of its name
     "app": "deploy, sell and run apps",
     "dataset": "encrypt, deploy and sell datasets",
     "workerpool": "deploy workerpools and sell their work",
+    "requester": "secrets that you give to your tasks",
     "order": "write, sign, publish, fill and cancel orders",
     "orderbook": "what is offered on the marketplace",
     "deal": "show, watch and claim deals",
@@ -52,7 +53,7 @@ _HELP = ("-h", "--help", "help")
 _MISSING = r"missing required argument '\1'"
 _OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]{0,30}\Z")
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{0,30}\Z")
-_NUMBER = re.compile(r"[0-9.]+\Z")
+_NUMBER = re.compile(r"[-+]?[\d.,][\w.,]*\Z")  # or what a person takes for one
 _UNIT = re.compile(r"[A-Za-z]+\Z")
 _ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}\Z|.+\.eth\Z")
 
@@ -113,7 +114,7 @@ class CommandParser(argparse.ArgumentParser):
                 joined[-1] = f"{word}={rest.pop(0)}"
             elif word in self.amounts and rest:
                 joined.append(_amount(rest))
-            elif "amount" in self.amounts and _NUMBER.match(word):
+            elif "amount" in self.amounts and _NUMBER.match(word) and not _ADDRESS.match(word):
                 rest.insert(0, joined.pop())
                 joined.append(_amount(rest))
             elif word in self.lists:
@@ -240,7 +241,12 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
         command.append(word)
     options = parser.parse([*flags, *rest])
     result: output.Result = options.handler(options)
-    return output.show(result, raw=options.raw)
+    status = output.show(result, raw=options.raw)
+    if getattr(options, "journals", ()):
+        from .project import confirm
+
+        confirm(options)
+    return status
 
 
 def _next(words: list[str]) -> tuple[list[str], str | None, list[str]]:
@@ -304,6 +310,9 @@ def _translated(error: BaseException) -> IExecError:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return IExecError(f"{where}{error.strerror or error}", cause=error)
+    if isinstance(error, ModuleNotFoundError):
+        text = f"the Python module {error.name} is missing: install what iexec_lite needs"
+        return ConfigurationError(text, cause=error)
     return IExecError(  # its text was not written to be shown, and might hold anything
         f"internal error ({type(error).__name__}): please report it; "
         "the environment variable DEBUG=iexec shows where it happened",

@@ -6,26 +6,28 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..errors import IExecError, MatchError, StateError, ValidationError
-from . import output, prompts, text
+from . import orders, output, prompts, text
+from .orders import SKIP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..protocol.chains import Chain
     from ..protocol.orders import Requestorder
     from ..sdk.client import IExec
     from ..sdk.plan import RequestPlan, RunPlan
 
 __all__ = ["RESOURCES", "confirmed", "explained", "planned"]
 
-RESOURCES = ("app", "dataset", "workerpool")
-NULL_ADDRESS = "0x" + "0" * 40
-SKIP = (
-    " (If you consider this is not an issue, use --skip-request-check to skip request requirement "
-    "check)"
-)
+RESOURCES = orders.RESOURCES[:3]
 
 
 def planned(client: IExec, plan: RequestPlan) -> output.Result:
     """The result of ``--dry-run``: it fails where the command would."""
-    reasons = [_reason(each.code, each.text, str(plan.total)) for each in plan.reasons]
+    reasons = [
+        _reason(each.code, each.text, text.rlc(plan.total, client.chain.symbol))
+        for each in plan.reasons
+    ]
     shown = _shown(client, plan)
     if not reasons:
         shown += "\n\nNothing was signed or sent: without --dry-run it would be"
@@ -38,22 +40,23 @@ def planned(client: IExec, plan: RequestPlan) -> output.Result:
     )
 
 
-def explained(error: MatchError) -> IExecError:
+def explained(error: MatchError, chain: Chain) -> IExecError:
     """What stands against a plan, in the words of the command line."""
     total = error.details.get("total")
     if total is None:
         return error
     reasons: Any = error.details["reasons"]
-    texts = [_reason(each["code"], each["text"], str(total)) for each in reasons]
+    needed = text.rlc(int(str(total)), chain.symbol)
+    texts = [_reason(each["code"], each["text"], needed) for each in reasons]
     return StateError("; ".join(texts), details=error.details, cause=error)
 
 
-def _reason(code: str, words: str, total: str) -> str:
+def _reason(code: str, words: str, needed: str) -> str:
     if code == "request":
-        return words + SKIP
+        return f"{words} ({SKIP.format('request')})"
     if code == "requester-stake":
         return (
-            f"Not enough RLC on your account ({text.rlc(int(total))} required). "
+            f"Not enough RLC on your account ({needed} required). "
             'Run "iexec-lite account deposit" to topup your account.'
         )
     return words
@@ -75,16 +78,20 @@ def confirmed(
 
 def _shown(client: IExec, plan: RequestPlan) -> str:
     """A plan for people: who sells what for how much, what is left of the account, the request."""
+    from ..protocol.orders import NULL_ADDRESS
     from ..protocol.params import read_params
     from ..sdk.plan import RunPlan
 
+    def rlc(nrlc: int) -> str:
+        return text.rlc(nrlc, client.chain.symbol)
+
     request = plan.requestorder
-    rows = _bought(plan) if isinstance(plan, RunPlan) else _offered(request)
+    rows = _bought(plan, rlc) if isinstance(plan, RunPlan) else _offered(request, rlc)
     left = plan.stake - plan.total
     lines: dict[str, object] = {
-        "total": text.rlc(plan.total),
-        "your account": f"{text.rlc(plan.stake)}, "
-        + (f"{text.rlc(-left)} short" if left < 0 else f"{text.rlc(left)} afterwards"),
+        "total": rlc(plan.total),
+        "your account": f"{rlc(plan.stake)}, "
+        + (f"{rlc(-left)} short" if left < 0 else f"{rlc(left)} afterwards"),
         "category": _category(client, request.category),
         "trust": request.trust,
         "tag": text.tag_names(request.tag, client.chain.rules),
@@ -104,29 +111,31 @@ def _shown(client: IExec, plan: RequestPlan) -> str:
     return f"{text.table(rows)}\n\n{output.render(told)}"
 
 
-def _bought(plan: RunPlan) -> list[dict[str, object]]:
+def _bought(plan: RunPlan, rlc: Callable[[int], str]) -> list[dict[str, object]]:
     """A row for each order of a run."""
     prices = (plan.app_price, plan.dataset_price, plan.workerpool_price)
-    orders = (plan.apporder, plan.datasetorder, plan.workerpoolorder)
+    sold = (plan.apporder, plan.datasetorder, plan.workerpoolorder)
     return [
         {
             "resource": kind,
             "address": getattr(found.order, kind),
-            "price per task": text.rlc(price),
+            "price per task": rlc(price),
             "order": found.order_hash or "yours, signed for this run",
         }
-        for kind, found, price in zip(RESOURCES, orders, prices, strict=True)
+        for kind, found, price in zip(RESOURCES, sold, prices, strict=True)
         if found is not None
     ]
 
 
-def _offered(request: Requestorder) -> list[dict[str, object]]:
+def _offered(request: Requestorder, rlc: Callable[[int], str]) -> list[dict[str, object]]:
     """A row for each resource of a request: the most that is paid for it."""
+    from ..protocol.orders import NULL_ADDRESS
+
     return [
         {
             "resource": kind,
             "address": "any" if address == NULL_ADDRESS else address,
-            "most per task": text.rlc(getattr(request, f"{kind}maxprice")),
+            "most per task": rlc(getattr(request, f"{kind}maxprice")),
         }
         for kind in RESOURCES
         if (address := getattr(request, kind)) != NULL_ADDRESS or kind == "workerpool"

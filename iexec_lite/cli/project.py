@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StateError
 from ..sdk import files
 from . import flags, output, prompts
 
@@ -31,6 +32,7 @@ __all__ = [
     "CONFIG_TEMPLATE",
     "DEPLOYED_FILE",
     "ORDERS_FILE",
+    "confirm",
     "connect",
     "deployed_address",
     "load",
@@ -157,18 +159,28 @@ def save_deployed(kind: str, chain_id: int, address: str) -> None:
 # -- chains -----------------------------------------------------------------------------------
 
 
-def selected_chain(options: argparse.Namespace) -> Selection:
-    """The chain that ``--chain`` or chain.json names; built-in names need no entry there."""
+def selected_chain(
+    options: argparse.Namespace, content: Mapping[str, object] | None = None
+) -> Selection:
+    """The chain that ``--chain`` or chain.json names; built-in names need no entry there.
+
+    ``content`` is what counts as chain.json (default: the file).
+    """
     from ..protocol import chains
     from ..sdk import local
 
-    content = load(CHAIN_FILE, missing=chains.new_chain_file())
+    if content is None:
+        content = load(CHAIN_FILE, missing=chains.new_chain_file())
     file = chains.ChainFile.from_dict(content)
     name = options.chain or file.default
     records = local.sandbox_records()
     if str(name).startswith(local.SANDBOX) and name not in {**file.chains, **records}:
         local.sandbox_chain(str(name))  # says why there is none
-    return file.select(name, extra=records)
+    found = file.select(name, extra=records)
+    if found.ignored:
+        keys = ", ".join(found.ignored)
+        output.warn(f"{keys} in {CHAIN_FILE}: of no use on {found.chain.name}, ignored", options)
+    return found
 
 
 def connect(
@@ -177,7 +189,7 @@ def connect(
     """A client for the chain, and the line that says which one it is.
 
     With a signer it sends by the journal in the user's data folder, so that a command that was cut
-    off can be given again.
+    off can be given again: until its result was shown, see :func:`confirm`.
     """
     from ..protocol.chains import node_urls
     from ..sdk.client import IExec, SigningProvider
@@ -201,9 +213,20 @@ def connect(
     if signer is None:
         return IExec(urls, chain=chain, quorum=quorum, allow_plain_http=plain, **more)
     provider = SigningProvider(chain, signer, urls=urls, quorum=quorum)
-    journal = FileJournal()
+    journal = FileJournal(hold=True)
     atexit.register(journal.close)
+    options.journals = [*getattr(options, "journals", ()), journal]
     return IExec(provider, allow_plain_http=plain, journal=journal, **more)
+
+
+def confirm(options: argparse.Namespace) -> None:
+    """The person was told what the transactions of this command did: they are done with.
+
+    Where that cannot be written down the same command shows them again, and sends nothing.
+    """
+    for journal in getattr(options, "journals", ()):
+        with contextlib.suppress(StateError):
+            journal.confirm()
 
 
 def say_chain(chain: Chain, options: argparse.Namespace) -> None:

@@ -6,14 +6,14 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ..errors import ConfigurationError, ValidationError
+from ..errors import ConfigurationError, IExecError, ValidationError
 from ..sdk import files
-from . import terminal
+from . import output, terminal
 
-__all__ = ["confirm", "hidden", "password", "read_secret"]
+__all__ = ["agree", "confirm", "hidden", "interactive", "password", "read_secret", "replace"]
 
 MAX_SECRET_FILE = 4096  # bytes
 ENVIRONMENT = "IEXEC_LITE_PASSWORD"
@@ -40,6 +40,30 @@ def confirm(question: str, options: argparse.Namespace, *, default: bool = True)
         word = answer.strip().lower()
         if word in ("", "y", "yes", "n", "no"):
             return default if not word else word.startswith("y")
+
+
+def agree(
+    question: str,
+    options: argparse.Namespace,
+    *,
+    about: Mapping[str, object] | None = None,
+    otherwise: str = "",
+) -> None:
+    """Have a person say yes, who sees what the question is ``about`` below it.
+
+    IExecError where the answer is no; it ends with what is so ``otherwise``.
+    """
+    if about is not None and interactive(options):  # else the question is only named in an error
+        question = f"{question}\n{output.render(about, 2)}\n"
+    if not confirm(question, options):
+        raise IExecError(f"Operation aborted by user.{otherwise and ' '}{otherwise}")
+
+
+def replace(path: str | os.PathLike[str], options: argparse.Namespace) -> None:
+    """Ask before a file takes the place of what is there, if there is anything."""
+    if os.path.lexists(path):
+        question = f'"{os.path.basename(path)}" already exists, replace it with new one?'
+        agree(question, options, otherwise=f"{os.fspath(path)} was kept")
 
 
 def _read_line() -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import ConfigurationError, IExecError, StateError
+from ..errors import ConfigurationError, StateError
 from ..sdk import files
 from . import beneficiary, flags, output, project, prompts, wallets
 from .parser import Group
@@ -103,9 +103,7 @@ def generate_keys(options: argparse.Namespace) -> output.Result:
         output.warn(
             f"Results that were encrypted for {private.name} cannot be read without it", options
         )
-        question = f'"{private.name}" already exists, replace it with new one?'
-        if not prompts.confirm(question, options):
-            raise IExecError(f"Operation aborted by user. {private} was kept")
+        prompts.replace(private, options)
     if not place.is_dir():
         files.private_dir(place)
     output.info(f"Generating an encryption key pair for {address}, this takes seconds", options)
@@ -200,8 +198,7 @@ def decrypt_results(options: argparse.Namespace) -> output.Result:
         raise ConfigurationError(f'"{target}" is the encrypted archive: give another file')
     if os.path.lexists(target):
         question = f"File {target} already exists, continue and replace?"
-        if not prompts.confirm(question, options):
-            raise IExecError(f"Operation aborted by user. {target} was kept")
+        prompts.agree(question, options, otherwise=f"{target} was kept")
     decrypt_result_file(source, target, key)
     return output.Result(
         payload={"resultsPath": str(target)}, text=f"Results successfully decrypted in {target}"

@@ -80,9 +80,10 @@ def _add_request(parser: CommandParser) -> None:
     parser.add_argument("--callback", metavar="ADDRESS", help="contract that gets the result")
     parser.add_argument("--beneficiary", metavar="ADDRESS", help="who gets the result")
     parser.add_argument("--params", metavar="JSON", help="all params as a JSON object")
-    parser.add_argument(
-        "--skip-request-check", action="store_true", help="do not ask the SMS about the request"
+    flags.add_list_option(
+        parser, "--secret", "K=NAME", "your secret NAME is the app's number K", repeated=True
     )
+    flags.add_preflight(parser, "do not ask the SMS about the request")
     parser.add_argument("--dry-run", action="store_true", help="show what it would do, do nothing")
     wallets.add_load_options(parser)
     flags.add_node(parser)
@@ -97,19 +98,21 @@ def run_app(options: argparse.Namespace) -> output.Result:
     selection = project.selected_chain(options)
     wish = {**_wish(selection, options), **_amounts(options, "max_price")}
     agreed: list[RunPlan] = []
+    symbol = selection.chain.symbol
     with project.connect(selection, options, wallets.require(options)) as client:
         if options.dry_run:
             return plans.planned(client, client.app.plan_run(**wish))
 
         def confirm(plan: RunPlan) -> bool:
             agreed.append(plan)
-            question = f"Do you want to spend {text.rlc(plan.total)} to execute"
-            return plans.confirmed(f"{question} the following request:", client, plan, options)
+            spend = f"Do you want to spend {text.rlc(plan.total, symbol)}"
+            question = f"{spend} to execute the following request:"
+            return plans.confirmed(question, client, plan, options)
 
         try:
             bought = client.app.run(**wish, confirm=confirm, new=options.new)
         except MatchError as error:
-            raise plans.explained(error) from error
+            raise plans.explained(error, selection.chain) from error
         submitted = f"Deal submitted with dealid {bought.dealid}"
         deal = {"dealid": bought.dealid, "volume": str(bought.volume), "txHash": bought.tx_hash}
         if options.watch:
@@ -118,7 +121,7 @@ def run_app(options: argparse.Namespace) -> output.Result:
     lines = {
         "task": ", ".join(bought.taskids.values()),
         "transaction": bought.tx_hash,
-        **({"price": text.rlc(agreed[0].total)} if agreed and not bought.resumed else {}),
+        **({"price": text.rlc(agreed[0].total, symbol)} if agreed and not bought.resumed else {}),
     }
     if bought.resumed:
         submitted += ", by an earlier call of this command whose end was not seen"
@@ -135,8 +138,12 @@ def _watched(
         update = watching.follow_deal(client, dealid, options)
     except (IExecError, KeyboardInterrupt) as error:
         why = error.message if isinstance(error, IExecError) else "Interrupted"
+        if dealid not in why:
+            chain = watching.in_this_chain(options)
+            why += f". The deal was made: iexec-lite deal show {dealid} --watch{chain}"
+        project.confirm(options)  # the error tells of it
         raise IExecError(
-            f"{why}. Deal {dealid} was made and goes on: iexec-lite deal show {dealid} --watch",
+            why,
             details=payload,
             cause=error,
             tx_hash=str(deal["txHash"]),
@@ -188,7 +195,7 @@ def request_execution(options: argparse.Namespace) -> output.Result:
             return plans.planned(client, client.app.plan_request_execution(**wish))
 
         def confirm(plan: RequestPlan) -> bool:
-            total = text.rlc(plan.total)
+            total = text.rlc(plan.total, selection.chain.symbol)
             question = f"Do you want to place the following execution request for {total}"
             note = (
                 "\n - The amount will be taken from your account only if your request is filled."
@@ -199,7 +206,7 @@ def request_execution(options: argparse.Namespace) -> output.Result:
         try:
             order_hash = client.app.request_execution(**wish, confirm=confirm)
         except MatchError as error:
-            raise plans.explained(error) from error
+            raise plans.explained(error, selection.chain) from error
         requester = client.wallet.get_address()
     return output.Result(
         payload={"orderHash": order_hash},
@@ -270,7 +277,37 @@ def _params(options: argparse.Namespace, chain: Chain) -> dict[str, object]:
         params["iexec_result_storage_provider"] = options.storage_provider
     if options.encrypt_result:
         params["iexec_result_encryption"] = True
+    if options.secret is not None:
+        known = params.get("iexec_secrets")
+        own = _secrets(",".join(options.secret).split(","), chain)
+        params["iexec_secrets"] = {**known, **own} if isinstance(known, dict) else own
     return params
+
+
+def _secrets(words: list[str], chain: Chain) -> dict[str, str]:
+    """``1=login`` → ``{"1": "login"}``."""
+    from ..protocol.units import shown
+
+    if chain.rules.sms_requester_path is None:
+        raise ConfigurationError(
+            f"--secret: the SMS of {chain.name} keeps no secrets of requesters, today's networks do"
+        )
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, name = word.partition("=")
+        if not (key and equals and name):
+            raise ValidationError(
+                f"'{shown(word)}' is not a valid secret mapping syntax "
+                "(must be <appSecretKey>=<requesterSecretName>)"
+            )
+        if not (key.isascii() and key.isdecimal()) or key.startswith("0"):
+            raise ValidationError(
+                "requester secret mapping keys must be strictly positive integers"
+            )
+        if key in found:
+            raise ValidationError(f"--secret: number {key} is given twice")
+        found[key] = name
+    return found
 
 
 def _amounts(options: argparse.Namespace, what: str) -> dict[str, str]:

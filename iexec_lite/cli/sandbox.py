@@ -43,7 +43,7 @@ def register(group: Group) -> None:
         parser.add_argument(
             "--chain-json",
             action="store_true",
-            help="put its chains into chain.json of this folder, which iexec 6 reads too",
+            help="put its chains into chain.json of this folder, which iexec reads too",
         )
     stored = group.command(
         "store",
@@ -141,22 +141,26 @@ def _chain_file() -> dict[str, Any]:
 def _save_chains(status: Status) -> None:
     """Put the chains that run into chain.json; the rest of it is kept.
 
-    So are keys in their entries of which the sandbox says nothing. An entry of the same name that
-    is another network is not replaced.
+    So are keys in their entries of which the sandbox says nothing, unless they were of a sandbox of
+    another kind. An entry of the same name that is another network is not replaced.
     """
-    from ..protocol.chains import V6_KEYS
     from ..sandbox.kinds import KINDS
 
     content = _chain_file()
     chains = project.member(content, "chains", project.CHAIN_FILE)
+    rules = {str(kind.chain_id): kind.rules for kind in KINDS}
     for name, entry in status.chains.items():
         own = project.member(chains, name, f"chains of {project.CHAIN_FILE}")
-        if str(own.get("id", entry["id"])) not in {str(kind.chain_id) for kind in KINDS}:
+        number = str(entry["id"])
+        if str(own.get("id", number)) not in rules:
             raise ConfigurationError(
                 f'"{name}" in {project.CHAIN_FILE} is another network (id {own["id"]}): rename it '
                 "there, then run iexec-lite sandbox status --chain-json"
             )
-        chains[name] = {**{k: v for k, v in own.items() if k not in V6_KEYS}, **entry}
+        told = {*rules[number].chain_keys, *rules[number].retired_chain_keys}
+        same = own.get("id", number) == number
+        kept = {key: value for key, value in own.items() if same and key not in told}
+        chains[name] = {**kept, **entry}
     project.save(project.CHAIN_FILE, {**content, "chains": chains})
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, StateError
+from ..errors import StateError
 from . import flags, output, project, prompts, wallets
 from .parser import Group
+
+if TYPE_CHECKING:
+    from ..protocol.chains import Chain
 
 __all__ = ["register"]
 
@@ -52,8 +56,10 @@ def register(group: Group) -> None:
 
 def init_storage(options: argparse.Namespace) -> output.Result:
     """Give the SMS a token for the storage: that of a login, or one of the person's."""
-    provider, wallet = options.provider, wallets.require(options)
-    selection = project.selected_chain(options)
+    provider, selection = options.provider, project.selected_chain(options)
+    if not _needs_token(provider, selection.chain):
+        return _nothing_to_do(selection.chain, isUpdated=False)
+    wallet = wallets.require(options)
     selection.require("sms")
     own = provider in DEFAULT
     if own and (options.token, options.token_file) != (None, None):
@@ -92,18 +98,27 @@ def _token(options: argparse.Namespace) -> str:
 def check_storage(options: argparse.Namespace) -> output.Result:
     """Whether an address has a token for the storage. Needs no password."""
     selection = project.selected_chain(options)
+    if not _needs_token(options.provider, selection.chain):
+        return _nothing_to_do(selection.chain)
     selection.require("sms")
-    user = options.user
-    if user is None:
-        wallet = wallets.find(options)
-        if wallet is None:
-            raise ConfigurationError("Missing option --user <address> or wallet")
-        user = wallet.address
+    user = wallets.user(options)
     with project.connect(selection, options) as client:
         known = client.storage.check_storage_token_exists(user, provider=options.provider)
     state = "already initialized" if known else "not initialized"
     return output.Result(
         payload=_initialized(known), text=f"Storage {state}: {options.provider} storage of {user}"
+    )
+
+
+def _needs_token(provider: str, chain: Chain) -> bool:
+    """Whether the workers of this network store there with a token of the requester's."""
+    return provider not in DEFAULT or DEFAULT[-1] in chain.rules.token_providers
+
+
+def _nothing_to_do(chain: Chain, **more: object) -> output.Result:
+    return output.Result(
+        payload={**_initialized(True), **more},
+        text=f"Nothing to do: the workers of {chain.name} store results on IPFS without a token",
     )
 
 

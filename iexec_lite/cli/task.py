@@ -1,4 +1,4 @@
-"""``iexec-lite task show | claim`` (cli.md §8.10)."""
+"""``iexec-lite task show | debug | claim`` (cli.md §8.10); ``debug`` is in ``task_debug.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..sdk.records import Task
     from ..sdk.results import Results
 
-__all__ = ["register"]
+__all__ = ["details", "find_task", "register"]
 
 IGNORED = "Task status is not COMPLETED, option --download [fileName] will be ignored"
 
@@ -45,6 +45,16 @@ def register(group: Group) -> None:
     )
     beneficiary.add_folder_option(show)
     beneficiary.add_key_option(show)
+    debug = group.command(
+        "debug",
+        debug_task,
+        "what the workerpool tells of a task beyond the chain",
+        arguments="TASKID",
+        example="task debug 0x5b2e...91d0 --logs",
+    )
+    debug.add_argument(
+        "--logs", action="store_true", help="and what the app wrote, for the requester alone"
+    )
     claim = group.command(
         "claim",
         claim_task,
@@ -52,12 +62,19 @@ def register(group: Group) -> None:
         arguments="TASKID",
         example="task claim 0x5b2e...91d0",
     )
-    for parser in (show, claim):
+    for parser in (show, debug, claim):
         parser.add_argument("taskid", metavar="TASKID", help="the task's id: 0x and 64 hex digits")
         wallets.add_load_options(parser)
         flags.add_node(parser)
     flags.add_force(show)
     flags.add_transaction(claim)
+
+
+def debug_task(options: argparse.Namespace) -> output.Result:
+    """See :mod:`.task_debug`."""
+    from . import task_debug
+
+    return task_debug.debug_task(options)
 
 
 # -- show -------------------------------------------------------------------------------------
@@ -68,7 +85,7 @@ def show_task(options: argparse.Namespace) -> output.Result:
     _check(options)
     selection = project.selected_chain(options)
     with project.connect(selection, options) as client:
-        task = _find(client, options)
+        task = find_task(client, options)
         wanted = None
         if options.watch:
             if options.download is not None:  # now: nobody may be here to answer at the end
@@ -83,7 +100,7 @@ def show_task(options: argparse.Namespace) -> output.Result:
         now = watching.chain_clock(client)()
     claimable = task.status_name == "TIMEOUT"
     payload: dict[str, object] = {"task": task.to_dict(), "claimable": claimable}
-    shown = output.render(_details(task, now))
+    shown = output.render(details(task, now))
     if wanted is not None and told is not None:
         payload["resultPath"] = str(wanted.path)
         shown += f"\n\n{told}"
@@ -105,7 +122,8 @@ def _check(options: argparse.Namespace) -> None:
             raise ConfigurationError(f"{option} is for decryption: give --decrypt too")
 
 
-def _find(client: IExec, options: argparse.Namespace) -> Task:
+def find_task(client: IExec, options: argparse.Namespace) -> Task:
+    """The task of the command; where there is none, what to do instead."""
     try:
         return client.task.show(options.taskid)
     except ObjectNotFoundError as error:
@@ -124,7 +142,7 @@ def _find(client: IExec, options: argparse.Namespace) -> Task:
         raise
 
 
-def _details(task: Task, now: float) -> dict[str, object]:
+def details(task: Task, now: float) -> dict[str, object]:
     """The task as a person reads it; what it does not have yet is left out."""
     moments = {
         "contributions until": task.contribution_deadline,
@@ -186,8 +204,8 @@ def _prepare(client: IExec, task: Task, options: argparse.Namespace) -> _Wanted:
     key_file, key = _key(client, task, options) if options.decrypt else (None, None)
     replace = path.exists()
     question = f"File {path} already exists, continue and replace?"
-    if replace and not prompts.confirm(question, options):
-        raise IExecError("Operation aborted by user.")
+    if replace:
+        prompts.agree(question, options, otherwise=f"{path} was kept")
     return _Wanted(path, replace or options.force, key_file, key)
 
 
@@ -259,8 +277,8 @@ def claim_task(options: argparse.Namespace) -> output.Result:
     selection = project.selected_chain(options)
     wallet = wallets.require(options)
     with project.connect(selection, options, wallet) as client:
-        task = _find(client, options)
+        task = find_task(client, options)
         tx_hash = client.task.claim(task.taskid)
         deal = client.deal.show(task.dealid)
-    told = f"Task successfully claimed\n{watching.refund_words(deal, 1)}"
+    told = f"Task successfully claimed\n{watching.refund_words(deal, 1, selection.chain.symbol)}"
     return output.Result(payload={"txHash": tx_hash}, text=told)

@@ -28,6 +28,7 @@ __all__ = [
     "moment",
     "rlc",
     "size",
+    "stamp",
     "table",
     "tag_names",
 ]
@@ -75,6 +76,16 @@ def moment(seconds: int, now: float) -> str:
     except (OverflowError, ValueError, OSError):  # beyond the year 9999: only a node says such
         return f"{seconds} seconds after 1970"
     return f"{at:%Y-%m-%d %H:%M:%S} UTC ({away(seconds, now)})"
+
+
+def stamp(value: str, now: float) -> str:
+    """A time of somebody else's (ISO 8601, their word only) as :func:`moment`."""
+    try:
+        at = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+        return moment(int(at.timestamp()), now)
+    except (ValueError, OverflowError):
+        return value
 
 
 def away(seconds: int, now: float) -> str:

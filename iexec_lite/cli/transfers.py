@@ -193,6 +193,8 @@ def bridge(options: argparse.Namespace, to_native: bool) -> output.Result:
 
     selection = project.selected_chain(options)
     chain, other = selection.chain, selection.bridged
+    if "bridge" in chain.rules.retired_chain_keys and other is None:
+        raise ConfigurationError(f"There is no bridge on {chain.name}: its RLC is a token only")
     nrlc = flags.nrlc(options.amount, chain)
     if chain.native is to_native:
         kind = "sidechain" if to_native else "mainchain"

@@ -43,6 +43,7 @@ __all__ = [
     "prepare",
     "require",
     "to_show",
+    "user",
 ]
 
 PLAIN = "wallet.json"
@@ -141,10 +142,7 @@ def prepare(options: argparse.Namespace) -> Place:
             "The key is stored in clear: whoever reads wallet.json owns the wallet", options
         )
         exists = os.path.lexists(PLAIN)
-        if exists and not prompts.confirm(
-            f'"{PLAIN}" already exists, replace it with new one?', options
-        ):
-            raise IExecError(f"Operation aborted by user. {PLAIN} was kept")
+        prompts.replace(PLAIN, options)
         return Place(Path(), None, replace=exists)
     if options.unencrypted:
         output.warn("Option --unencrypted will be ingnored: a password was given", options)
@@ -238,6 +236,16 @@ def require(options: argparse.Namespace) -> Wallet:
     )
 
 
+def user(options: argparse.Namespace) -> str:
+    """Whose something is: the address of ``--user``, else that of the wallet."""
+    if options.user is not None:
+        return str(options.user)
+    wallet = find(options)
+    if wallet is None:
+        raise ConfigurationError("Missing option --user <address> or wallet")
+    return wallet.address
+
+
 def to_show(options: argparse.Namespace) -> Wallet:
     """As :func:`require`, in the words of V6's commands that show what is of an address."""
     try:
@@ -288,7 +296,7 @@ class Wallet:
         self.path = path
         self.failure: IExecError | None = None
         self._options = options
-        self._question: str | None = None
+        self._question: tuple[str, Mapping[str, object] | None] | None = None
         self._signer: KeySigner | None = None
         self._plain = plain
         self._key: PrivateKey | None = None
@@ -323,18 +331,18 @@ class Wallet:
         assert self._key is not None  # noqa: S101
         return self._key
 
-    def ask(self, question: str) -> None:
-        """Have the person agree before the first signature.
+    def ask(self, question: str, about: Mapping[str, object] | None = None) -> None:
+        """Have the person agree before the first signature; see :func:`.prompts.agree`.
 
         That is after every check of what is signed and before the password. What is only resumed
         is not signed again, so nobody is asked again.
         """
-        self._question = question
+        self._question = question, about
 
     def _agreed(self) -> KeySigner:
         if self._question is not None:
-            if not prompts.confirm(self._question, self._options):
-                raise IExecError("Operation aborted by user.")
+            question, about = self._question
+            prompts.agree(question, self._options, about=about)
             self._question = None
         return self.signer
 

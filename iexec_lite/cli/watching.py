@@ -37,6 +37,7 @@ _WORDS = {  # of a task's status name
     "FAILED": "not completed in time, the money went back",
     "TIMEOUT": "not completed in time, the money can be claimed back",
 }
+_FINAL = ("COMPLETED", "FAILED", "TIMEOUT")  # status names that stay
 _COUNTED = {  # status names by what they are counted as, in the order they are told
     "running": ("ACTIVE", "REVEALING"),
     "not begun": ("UNSET",),
@@ -57,8 +58,9 @@ def follow_deal(client: IExec, dealid: str, options: argparse.Namespace) -> Deal
     with _resumable("deal", dealid, options), Progress(options) as progress:
         clock = chain_clock(client)
         for update in client.deal.obs_deal(dealid):
-            counts, end = deal_words(update), update.deal.final_time
-            progress.say(_with_time_left(counts, end, clock))
+            final = all(task.status_name in _FINAL for task in update.tasks.values())
+            end = None if final else update.deal.final_time
+            progress.say(_with_time_left(deal_words(update), end, clock))
     return update
 
 
@@ -73,8 +75,8 @@ def follow_task(
     with _resumable("task", taskid, options), Progress(options) as progress:
         clock = chain_clock(client)
         for update in client.task.obs_task(taskid, dealid=dealid):
-            status, end = task_words(update.task), update.task.final_deadline
-            progress.say(_with_time_left(status, end, clock))
+            end = None if update.task.status_name in _FINAL else update.task.final_deadline
+            progress.say(_with_time_left(task_words(update.task), end, clock))
     return update
 
 
@@ -97,18 +99,18 @@ def chain_clock(client: IExec) -> Callable[[], float]:
 
 
 @contextmanager
-def _resumable(kind: str, key: str, options: argparse.Namespace) -> Iterator[None]:
+def _resumable(what: str, key: str, options: argparse.Namespace) -> Iterator[None]:
     """What a person should know whose watching ended before what was watched did."""
-    again = f"watch it again with: iexec-lite {kind} show {key} --watch{in_this_chain(options)}"
+    again = f"watch it again with: iexec-lite {what} show {key} --watch{in_this_chain(options)}"
     try:
         yield
     except KeyboardInterrupt as error:
         raise IExecError(
-            f"Interrupted: the {kind} goes on, only the watching ended; {again}", cause=error
+            f"Interrupted: the {what} goes on, only the watching ended; {again}", cause=error
         ) from error
     except WatchTimeoutError as error:
         raise WatchTimeoutError(
-            f"{error.message}. The {kind} goes on; {again}", cause=error, retryable=True
+            f"{error.message}. The {what} goes on; {again}", cause=error, retryable=True
         ) from error
 
 
@@ -136,10 +138,11 @@ def task_words(task: Task) -> str:
     return f"{task.status_name}: {words}" if words else task.status_name
 
 
-def refund_words(deal: Deal, tasks: int) -> str:
+def refund_words(deal: Deal, tasks: int, symbol: str) -> str:
     """Where the price of so many tasks went back to."""
     price = (deal.app.price + deal.dataset.price + deal.workerpool.price) * tasks
-    return f"{rlc(price)} went back to the account of {deal.sponsor or deal.requester}, who paid"
+    payer = deal.sponsor or deal.requester
+    return f"{rlc(price, symbol)} went back to the account of {payer}, who paid"
 
 
 def tasks_json(update: DealUpdate) -> list[dict[str, object]]:

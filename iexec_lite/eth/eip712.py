@@ -10,7 +10,7 @@ primary type, unknown members. Spec: EIP-712; chain.md §2.1, §2.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from ..errors import ValidationError
 from .crypto import keccak
 from .eip712_types import Struct, compile_struct, plain_name
 
-__all__ = ["Domain", "Struct", "TypedData", "compile_struct", "hash_typed_data"]
+__all__ = ["Domain", "Struct", "TypedData", "compile_struct", "hash_typed_data", "typed_digest"]
 
 _DOMAIN = "EIP712Domain"
 _DOMAIN_FIELDS = {  # JSON name: type, in the order of the standard
@@ -127,6 +127,11 @@ def _read_fields(name: object, fields: object) -> list[tuple[str, str]]:
     return pairs
 
 
+def typed_digest(domain: Domain, struct_hash: bytes) -> bytes:
+    """What is signed of a message with this hashStruct: 32 bytes."""
+    return keccak(b"\x19\x01" + domain.separator + struct_hash)
+
+
 class TypedData:
     """A message of type ``struct`` for ``domain``: what a signer signs.
 
@@ -134,21 +139,36 @@ class TypedData:
     ``digest`` (32 bytes) and ``message`` always agree.
     """
 
-    __slots__ = ("digest", "domain", "message", "struct")
+    __slots__ = ("_row", "digest", "domain", "struct")
     struct: Struct
     domain: Domain
-    message: Mapping[str, object]
     digest: bytes
+    _row: tuple[object, ...]
 
     def __init__(self, struct: Struct, domain: Domain, message: Mapping[str, object]) -> None:
+        self._fill(struct, domain, struct.row(message))
+
+    @classmethod
+    def of_row(cls, struct: Struct, domain: Domain, row: Sequence[object]) -> TypedData:
+        """The same of the message's values in the order of the type's fields."""
+        data = cls.__new__(cls)
+        data._fill(struct, domain, row)
+        return data
+
+    def _fill(self, struct: Struct, domain: Domain, row: Sequence[object]) -> None:
         if struct.name == _DOMAIN:
             raise ValidationError(f"EIP-712: the primary type cannot be {_DOMAIN}")
-        hashed = struct.hash(message)
+        hashed = struct.hash_row(row)
         put = super().__setattr__
         put("struct", struct)
         put("domain", domain)
-        put("message", _frozen(message))
-        put("digest", keccak(b"\x19\x01" + domain.separator + hashed))
+        put("_row", tuple(row) if _ATOMS.issuperset(map(type, row)) else _frozen(row))
+        put("digest", typed_digest(domain, hashed))
+
+    @property
+    def message(self) -> Mapping[str, object]:
+        """The values by the names of the fields; nobody can change them."""
+        return MappingProxyType(dict(zip(self.struct.fields, self._row, strict=True)))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("typed data cannot be changed: its digest would not fit")
@@ -204,21 +224,15 @@ class TypedData:
         return cls(struct, domain, struct.from_json(json["message"]))
 
 
-def _frozen(value: object) -> Mapping[str, object]:
+def _frozen(value: object) -> object:
     """A copy that nobody can change; the depth is that of the type, which is bounded."""
-
-    def freeze(each: object) -> object:
-        if type(each) in _ATOMS:
-            return each
-        if isinstance(each, Mapping):
-            return MappingProxyType({name: freeze(inner) for name, inner in each.items()})
-        if isinstance(each, (list, tuple)):
-            return tuple(freeze(inner) for inner in each)
-        return bytes(each) if isinstance(each, bytearray) else each
-
-    result = freeze(value)
-    assert isinstance(result, Mapping)  # noqa: S101  (hashed as a struct before)
-    return result
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, Mapping):
+        return MappingProxyType({name: _frozen(inner) for name, inner in value.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(inner) for inner in value)
+    return bytes(value) if isinstance(value, bytearray) else value
 
 
 def _thawed(value: object) -> object:

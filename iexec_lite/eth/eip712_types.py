@@ -160,16 +160,17 @@ def _array(item: _Kind, length: int | None) -> _Kind:
 class Struct:
     """One compiled struct type.
 
-    ``encoded_type`` is the text of EIP-712's encodeType, ``type_hash`` its Keccak, ``types`` the
-    struct types it reaches, its own first, as ``{name: ((type, name), …)}``.
+    ``encoded_type`` is the text of EIP-712's encodeType, ``type_hash`` its Keccak, ``fields`` the
+    names of its fields, ``types`` the struct types it reaches, its own first, as
+    ``{name: ((type, name), …)}``.
     """
 
     __slots__ = (
         "_encoders",
         "_kinds",
         "_pick",
-        "_steps",
         "encoded_type",
+        "fields",
         "name",
         "type_hash",
         "types",
@@ -186,8 +187,8 @@ class Struct:
         self.type_hash = keccak(encoded.encode("ascii"))
         self._kinds = kinds
         self._encoders = tuple(kind.encode for kind in kinds.values())
-        self._steps = tuple(kinds)
-        self._pick = _picker(self._steps)
+        self.fields = tuple(kinds)
+        self._pick = _picker(self.fields)
 
     def __repr__(self) -> str:
         return f"<struct {self.encoded_type}>"
@@ -197,8 +198,12 @@ class Struct:
 
     def hash(self, values: Mapping[str, object]) -> bytes:
         """hashStruct of ``values``, which has exactly the fields of the type: 32 bytes."""
+        return self.hash_row(self.row(values))
+
+    def row(self, values: Mapping[str, object]) -> Sequence[object]:
+        """The values of a mapping with exactly the fields of the type, in their order."""
         try:
-            return self._hash(values)
+            return self._pick(self._checked(values))
         except Fault as fault:
             raise ValidationError(fault.text(self.name)) from None
 
@@ -222,7 +227,7 @@ class Struct:
         try:
             words = [encode(value) for encode, value in zip(encoders, source, strict=False)]
         except Fault as fault:
-            raise fault.at("." + self._steps[len(row) - 1 - length_hint(source)]) from None
+            raise fault.at("." + self.fields[len(row) - 1 - length_hint(source)]) from None
         return keccak(self.type_hash + b"".join(words))
 
     def _checked(self, values: object) -> Mapping[str, object]:

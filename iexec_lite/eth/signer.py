@@ -146,6 +146,11 @@ class KeySigner:
         raise ValidationError("a signer cannot be copied or pickled: load its key again instead")
 
 
+def secret_of(signer: KeySigner) -> bytes:
+    """The 32 bytes of its key, for a process of our own that signs too."""
+    return signer._key.secret
+
+
 def _read(path: str | PathLike[str]) -> bytes:
     """The keystore file, bounded. The only file this layer ever opens."""
     try:

@@ -137,11 +137,8 @@ class Rpc:
         it is sent once: neither repeated nor taken apart.
         """
         results: list[Any] = []
-        rest = list(calls)
-        while rest:
-            answers = self._batch(rest[: self._cap])
-            results += answers
-            rest = rest[len(answers) :]
+        while len(results) < len(calls):
+            results += self._batch(calls[len(results) : len(results) + self._cap])
         return results
 
     def _batch(self, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:

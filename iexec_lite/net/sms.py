@@ -42,7 +42,7 @@ class Sms:
             answer = self._http.request("HEAD", url, retry=True)
         except TransportError as error:
             raise _unanswered(error) from error
-        if answer.ok:
+        if answer.ok and not _is_page(answer):
             self._remember(url)
             return True
         if answer.status == 404:
@@ -75,8 +75,8 @@ class Sms:
             raise StateError(f"Secret{named} already exists for {owner} and can't be updated")
         if answer.status == 413:
             raise SmsCallError(f"The SMS at {answer.host} finds the secret too long")
-        if not answer.ok:
-            unknown = UNKNOWN if answer.status >= 500 else ""
+        if not answer.ok or _is_page(answer):
+            unknown = UNKNOWN if answer.ok or answer.status >= 500 else ""
             raise _unexpected(answer, f".{_reason(answer, secret)}{unknown}")
         self._remember(url)
 
@@ -87,6 +87,11 @@ class Sms:
     def _remember(self, url: str) -> None:
         if len(self._set) < MAX_KNOWN:
             self._set.add(url)
+
+
+def _is_page(answer: Response) -> bool:
+    """Whether somebody in between answered, say a network that wants a login: no SMS has pages."""
+    return answer.headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _reason(answer: Response, secret: str) -> str:

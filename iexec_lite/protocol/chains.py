@@ -33,7 +33,6 @@ __all__ = [
     "CHAINS",
     "DEFAULT_CHAIN",
     "PUBLIC_NODES",
-    "V6_KEYS",
     "Chain",
     "ChainFile",
     "Providers",
@@ -59,10 +58,7 @@ _TEXTS = {
     "compass": "compass",
     "pocoSubgraph": "poco_subgraph",
 }
-V6_KEYS = (
-    *("id", "host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway"),
-    *("native", "useGas", "flavour", "bridge", "enterprise"),
-)
+_OLD_TEXTS = ("host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway")
 _FLAGS = {"native": "native", "useGas": "use_gas"}
 _OBJECTS = {"bridge": ("bridgedChainName", "contract"), "enterprise": ("enterpriseSwapChainName",)}
 _CHAIN_KEYS = (*_TEXTS, *_FLAGS, *_OBJECTS, "id", "flavour", "rules")
@@ -76,14 +72,19 @@ def new_chain_file() -> dict[str, object]:
 
 
 def chain_entry(chain: Chain) -> dict[str, object]:
-    """The entry of ``chain.json`` that says all of a record that V6 has a key for, and no more.
+    """The entry of ``chain.json`` that says all of a record that its SDK has a key for, no more.
 
-    V6 refuses other keys. What the record has not is an empty text, lest a default of V6 stand in.
-    ``bridgedChainId`` is no key of the documents, but without it V6's bridge commands do nothing.
+    The JavaScript SDK refuses other keys. What the record has not is an empty text, lest a default
+    stand in; newer keys are left out then. ``bridgedChainId`` is no key of the documents, but
+    without it V6's bridge commands do nothing.
     """
+    known = chain.rules.chain_keys
     entry: dict[str, object] = {"id": str(chain.id)}
-    entry |= {key: getattr(chain, _TEXTS[key]) or "" for key in V6_KEYS if key in _TEXTS}
-    entry |= {"native": chain.native, "useGas": chain.gas_price != 0, "flavour": chain.flavour}
+    for key in known:
+        if key in _TEXTS and (getattr(chain, _TEXTS[key]) or key in _OLD_TEXTS):
+            entry[key] = getattr(chain, _TEXTS[key]) or ""
+    plain = {"native": chain.native, "useGas": chain.gas_price != 0, "flavour": chain.flavour}
+    entry |= {key: value for key, value in plain.items() if key in known}
     if chain.bridge_contract is not None:
         entry["bridge"] = {
             "bridgedChainName": chain.bridged_chain,
@@ -119,12 +120,14 @@ class Selection:
     """One network of a ``chain.json`` with what hangs on it.
 
     ``bridged`` is the other end of its bridge, ``twin`` the network of the other flavour.
+    ``ignored`` are keys of V6 in its entry which mean nothing on such a network.
     """
 
     chain: Chain
     bridged: Chain | None = None
     twin: Chain | None = None
     providers: Providers = Providers()
+    ignored: tuple[str, ...] = ()
 
     def require(self, key: str) -> str:
         """A text setting by its ``chain.json`` key, or ConfigurationError that names it."""
@@ -186,6 +189,8 @@ class ChainFile:
             raise ConfigurationError('Missing chain parameter. Check your "chain.json" file')
         name, entry = self._find(name, extra)
         chain = _build(name, entry, extra)
+        ignored = _retired(entry, chain)
+        entry = {key: value for key, value in entry.items() if key not in ignored}
         if not chain.host:
             raise ConfigurationError(
                 'Missing RPC host, no "host" key in "chain.json" and no default value for chain '
@@ -193,16 +198,19 @@ class ChainFile:
             )
         chain, bridged = self._bridge(chain, extra)
         chain, twin = self._twin(chain, entry, extra)
-        return Selection(chain=chain, bridged=bridged, twin=twin, providers=self.providers)
+        return Selection(
+            chain=chain, bridged=bridged, twin=twin, providers=self.providers, ignored=ignored
+        )
 
     def _find(self, name: str, extra: Mapping[str, Chain]) -> tuple[str, Entry]:
-        """Name and entry: the file first, then the built-in name of an id, then the records."""
-        aliases = [c.name for c in CHAINS.values() if str(c.id) == name and not c.enterprise]
+        """Name and entry: the file first, then the known name of an id, then the records."""
+        known = {**CHAINS, **extra}
+        aliases = [k for k, c in known.items() if str(c.id) == name and not c.enterprise]
         for candidate in (name, *aliases):
             if candidate in self.chains:
                 return candidate, self.chains[candidate]
         for candidate in (name, *aliases):
-            if candidate in extra or candidate in CHAINS:
+            if candidate in known:
                 return candidate, {}
         raise ConfigurationError(f'Missing "{name}" chain in "chain.json"')
 
@@ -235,6 +243,15 @@ class ChainFile:
         return replace(chain, enterprise_twin=name), twin
 
 
+def _retired(entry: Entry, chain: Chain) -> tuple[str, ...]:
+    """The keys of an entry which only networks of the past know.
+
+    Whoever writes ``rules``, a key of ours, means what stands beside it.
+    """
+    retired = () if "rules" in entry else chain.rules.retired_chain_keys
+    return tuple(key for key in entry if key in retired)
+
+
 def _build(name: str, entry: Entry, extra: Mapping[str, Chain]) -> Chain:
     """The record of (id, flavour), by the entry or else by the name, under the entry's values."""
     base = extra.get(name) or CHAINS.get(name)
@@ -243,6 +260,8 @@ def _build(name: str, entry: Entry, extra: Mapping[str, Chain]) -> Chain:
             f'Missing id in "chain.json" for chain {name}: it is no network known by name'
         )
     number = chain_id(entry.get("id") or (base.id if base else name))
+    known = base if base is not None and base.id == number else resolve(number)
+    entry = {k: v for k, v in entry.items() if k not in _retired(entry, known)}
     flavour = str(entry.get("flavour") or (base.flavour if base else "standard"))
     if base is None or (number, flavour) != (base.id, base.flavour):
         base = resolve(number, flavour)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -96,6 +97,9 @@ def _pack_hex(value: str) -> bytes:
     return bytes.fromhex(value[2:])
 
 
+_pack_repeated = lru_cache(maxsize=4096)(_pack_hex)  # addresses and tags come again and again
+
+
 def _unpack_hex(value: object) -> str:
     return to_hex(value)  # type: ignore[arg-type]  # the ABI decoder made it
 
@@ -108,13 +112,15 @@ def _kind(column: Column[Any]) -> Mapping[str, Column[Any]]:
     return {"column": column}
 
 
-ADDRESS = _kind(Column("address", check_address, check_address, _same, _pack_hex, _unpack_address))
+ADDRESS = _kind(
+    Column("address", check_address, check_address, _same, _pack_repeated, _unpack_address)
+)
 UINT256 = _kind(Column("uint256", read_uint, check_uint, str, _same, check_uint))
 CATID = UINT256
 NRLC = _kind(Column("uint256", parse_rlc, check_amount, str, _same, check_uint))
 WEI = _kind(Column("uint256", parse_eth, check_amount, str, _same, check_uint))
 BYTES32 = _kind(Column("bytes32", check_bytes32, check_bytes32, _same, _pack_hex, _unpack_hex))
-TAG = _kind(Column("bytes32", read_tag, check_tag, _same, _pack_hex, _unpack_hex))
+TAG = _kind(Column("bytes32", read_tag, check_tag, _same, _pack_repeated, _unpack_hex))
 PARAMS = _kind(Column("string", read_params_text, check_string, _same, _same, check_string))
 SIGNATURE = _kind(Column("bytes", check_signature, check_signature, _same, _pack_hex, _unpack_hex))
 BYTES = _kind(Column("bytes", check_bytes, check_bytes, _same, _pack_hex, _unpack_hex))
@@ -145,10 +151,15 @@ class _Plan:
             if item.default is MISSING and item.default_factory is MISSING
         )
         pairs = tuple(zip(self.names, self.columns, strict=True))
-        self.parsers = tuple((name, column.parse) for name, column in pairs)
+        self.parsers = {name: column.parse for name, column in pairs}
+        # A slot's own setter: the record's refuses, as it is frozen.
+        self.setters = tuple((name, getattr(cls, name).__set__) for name in self.names)
         self.checks = tuple((name, column.check) for name, column in pairs)
-        self.writers = tuple((name, column.to_json) for name, column in pairs)
-        self.packers = tuple(column.pack for column in self.columns)
+        self.defaults = {item.name: item.default for item in items if item.default is not MISSING}
+        # Most values are their own JSON and their own form of eth: the others are converted.
+        self.writers = tuple((n, c.to_json) for n, c in pairs if c.to_json is not _same)
+        self.packers = tuple((i, c.pack) for i, c in enumerate(self.columns) if c.pack is not _same)
+        self.addresses = tuple(name for name, column in pairs if column.abi == "address")
         self.row: Callable[[object], tuple[object, ...]] = attrgetter(*self.names)
         if len(self.names) == 1:  # attrgetter of one name gives the bare value
             only = self.row
@@ -193,6 +204,18 @@ class Record:
         return _rebuild, (type(self), self.values())
 
     @classmethod
+    def of_normal(cls: type[R], values: Mapping[str, object]) -> R:
+        """The record of values in normal form, which only a column's ``parse`` or ``check`` gives.
+
+        Fields without a value have their default. They are not checked again: half the time of
+        making an order would go there.
+        """
+        record, plan = object.__new__(cls), _plan(cls)
+        for name, put in plan.setters:
+            put(record, values[name] if name in values else plan.defaults[name])
+        return record
+
+    @classmethod
     def fields(cls) -> Iterator[tuple[str, Column[Any]]]:
         """Names and columns, in order."""
         plan = _plan(cls)
@@ -202,6 +225,11 @@ class Record:
     def field_names(cls) -> tuple[str, ...]:
         """Names of the fields, in order."""
         return _plan(cls).names
+
+    @classmethod
+    def address_fields(cls) -> tuple[str, ...]:
+        """Names of the fields that hold an address, in order."""
+        return _plan(cls).addresses
 
     @classmethod
     def required_fields(cls) -> tuple[str, ...]:
@@ -235,16 +263,17 @@ class Record:
         faults.extend(f"{name} is a required field" for name in missing)
         if faults:
             raise ValidationError.collect(faults)
-        return cls(**values)
+        return cls.of_normal(values)
 
     @classmethod
     def parse_values(cls, given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
         """Normal form of loose field values, and the faults of those that have none."""
         values, faults = {}, []
-        for name, parse in _plan(cls).parsers:
-            if name in given:
+        parsers = _plan(cls).parsers
+        for name, value in given.items():
+            if name in parsers:
                 try:
-                    values[name] = parse(given[name])
+                    values[name] = parsers[name](value)
                 except ValidationError as error:
                     faults.append(f"{name}: {error.message}")
         return values, faults
@@ -252,15 +281,18 @@ class Record:
     def to_dict(self) -> dict[str, object]:
         """The V6 JSON object: integers as decimal text, members in the order of the fields."""
         plan = _plan(type(self))
-        return {
-            name: write(value)
-            for (name, write), value in zip(plan.writers, plan.row(self), strict=True)
-        }
+        result = dict(zip(plan.names, plan.row(self), strict=True))
+        for name, write in plan.writers:
+            result[name] = write(result[name])
+        return result
 
     def packed(self) -> tuple[object, ...]:
         """The values in the form of ``eth``, in order: a row for ABI or EIP-712 encoding."""
         plan = _plan(type(self))
-        return tuple(pack(value) for pack, value in zip(plan.packers, plan.row(self), strict=True))
+        row = list(plan.row(self))
+        for i, pack in plan.packers:
+            row[i] = pack(row[i])
+        return tuple(row)
 
 
 def _rebuild(cls: type[Record], values: dict[str, object]) -> Record:
@@ -297,14 +329,6 @@ def to_abi(kind: AbiType, value: object) -> object:
     Bytes may also be ``0x`` text; a tuple may be a mapping by component name, a record, or a
     sequence; integers may be decimal text. Ranges are the encoder's to check.
     """
-    if kind.kind == "address":
-        return value if isinstance(value, bytes) else _pack_hex(check_address(value))
-    if kind.kind in ("fixed_bytes", "bytes"):
-        return _pack_hex(check_bytes(value)) if isinstance(value, str) else value
-    if kind.kind == "uint" and isinstance(value, str):
-        return read_uint(value)
-    if kind.kind == "array" and kind.item is not None and isinstance(value, (list, tuple)):
-        return [to_abi(kind.item, item) for item in value]
     if kind.kind == "tuple":
         if isinstance(value, Record):
             return value.packed()
@@ -312,6 +336,14 @@ def to_abi(kind: AbiType, value: object) -> object:
             to_abi(part, item)
             for part, item in zip(kind.components, _row(kind, value), strict=True)
         )
+    if kind.kind == "address":
+        return value if isinstance(value, bytes) else _pack_repeated(check_address(value))
+    if kind.kind in ("fixed_bytes", "bytes"):
+        return _pack_hex(check_bytes(value)) if isinstance(value, str) else value
+    if kind.kind == "uint" and isinstance(value, str):
+        return read_uint(value)
+    if kind.kind == "array" and kind.item is not None and isinstance(value, (list, tuple)):
+        return [to_abi(kind.item, item) for item in value]
     return value
 
 

@@ -64,9 +64,11 @@ class Order(Record):
 
     def signed(self, salt: str, sign: str) -> SignedOrder:
         """This order with a salt (bytes32) and a signature (hex); neither is verified here."""
-        values = self.values()
-        values.update(salt=salt, sign=sign)
-        return SIGNED_ORDER_KINDS[self.name](**values)
+        kind = SIGNED_ORDER_KINDS[self.name]
+        added, faults = kind.parse_values({"salt": salt, "sign": sign})
+        if faults:
+            raise ValidationError.collect(faults)
+        return kind.of_normal(self.values() | added)
 
 
 class SignedOrder(Order):

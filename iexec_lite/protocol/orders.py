@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from ..errors import ValidationError
 from ..eth.codec import address_to_bytes, from_hex, to_hex
-from ..eth.crypto import keccak, random_bytes
-from ..eth.eip712 import Domain, TypedData
+from ..eth.crypto import random_bytes
+from ..eth.eip712 import Domain, TypedData, typed_digest
 from .ids import deal_id, task_id
 from .order_kinds import (
     NULL_ADDRESS,
@@ -148,28 +148,29 @@ def _create(
     given = {name: value for name, value in given.items() if value is not None}
     values, faults = cls.parse_values(given)
     known = cls.field_names()
-    faults.extend(f"{name} is not a field of {cls.name}" for name in given if name not in known)
+    faults += [f"{name} is not a field of {cls.name}" for name in given if name not in known]
     missing = [name for name in cls.required_fields() if name not in given and name not in computed]
-    faults.extend(f"{name} is a required field" for name in missing)
-    defaults = {"tag": NULL_BYTES32, "callback": NULL_ADDRESS}
-    ready = {name: value for name, value in defaults.items() if name not in given} | values
-    if "tag" in ready:
-        forced = 0 if tag_as_given else rules.forced_tag
-        values["tag"] = ready["tag"] = from_mask(to_mask(ready["tag"]) | forced)
+    faults += [f"{name} is a required field" for name in missing]
+    for name, default in (("tag", NULL_BYTES32), ("callback", NULL_ADDRESS)):
+        if name not in given and name in known:
+            values[name] = default
+    if "tag" in values:
+        if rules.forced_tag and not tag_as_given:
+            values["tag"] = from_mask(to_mask(values["tag"]) | rules.forced_tag)
         try:
             check_tag(values["tag"], rules, cls.tag_use)
         except ValidationError as error:
             faults.append(f"tag: {error.message}")
     for name, compute in computed.items():
         try:
-            values[name] = compute(ready)
+            values[name] = compute(values)
         except ValidationError as error:
             faults.extend(f"{name}: {text}" for text in error.errors)
     if missing:
         raise ValidationError(f"Missing parameter: {'; '.join(faults)}", errors=faults)
     if faults:
         raise ValidationError.collect(faults)
-    return cls(**values)
+    return cls.of_normal(values)
 
 
 # --- hash and sign --------------------------------------------------------------------------------
@@ -183,17 +184,11 @@ def domain(chain_id: int, hub: str) -> Domain:
 
 def typed_data(order: SignedOrder, domain: Domain) -> TypedData:
     """What is signed for ``order``; its ``sign`` does not matter. ``to_dict()`` is for wallets."""
-    return _typed_data(type(order), order.packed(), domain)
-
-
-def _typed_data(cls: type[SignedOrder], row: tuple[object, ...], domain: Domain) -> TypedData:
-    """Typed data of packed values, the last of which, ``sign``, is left out."""
-    return TypedData(cls.struct(), domain, dict(zip(cls.field_names()[:-1], row, strict=False)))
+    return TypedData.of_row(order.struct(), domain, order.packed()[:-1])  # sign is the last member
 
 
 def _digest(order: SignedOrder, domain: Domain) -> bytes:
-    hashed = order.struct().hash_row(order.packed()[:-1])  # sign is the last member
-    return keccak(b"\x19\x01" + domain.separator + hashed)
+    return typed_digest(domain, order.struct().hash_row(order.packed()[:-1]))
 
 
 def order_hash(order: SignedOrder, domain: Domain) -> str:
@@ -241,8 +236,8 @@ def sign_order(
     if len(salt) != 32:
         raise ValidationError(f"salt must be 32 bytes, got {len(salt)}")
     row = order.packed()[: len(cls.field_names()) - 2]  # an order signed before is signed anew
-    signature = _signature(_typed_data(cls, (*row, salt), domain), signer)
-    return order.signed(to_hex(salt), to_hex(signature))
+    signature = _signature(TypedData.of_row(cls.struct(), domain, (*row, salt)), signer)
+    return cls.of_normal({**order.values(), "salt": to_hex(salt), "sign": to_hex(signature)})
 
 
 def _signature(data: TypedData, signer: Signer) -> bytes:

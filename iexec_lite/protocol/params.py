@@ -44,7 +44,7 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_encode_text = json.JSONEncoder(ensure_ascii=False).encode
 _DECODER = json.JSONDecoder(parse_constant=_not_json, parse_int=_integer)
 
 
@@ -70,8 +70,8 @@ def stringify(value: object, depth: int = 0) -> str:
     if isinstance(value, (int, float)):
         return _number(value)
     if isinstance(value, Mapping):
-        pairs = _javascript_order(value)
-        return "{" + ",".join(f"{_quote(k)}:{stringify(v, depth + 1)}" for k, v in pairs) + "}"
+        members = _javascript_order(value).items()
+        return "{" + ",".join([f"{_quote(k)}:{stringify(v, depth + 1)}" for k, v in members]) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(stringify(item, depth + 1) for item in value) + "]"
     raise ValidationError(f"a value of type {type(value).__name__} has no JSON form")
@@ -79,10 +79,10 @@ def stringify(value: object, depth: int = 0) -> str:
 
 def _quote(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
-        return _ENCODER.encode(text)
+        return _encode_text(text)
     # Pairs written as two characters are one character.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _ENCODER.encode(text))
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _encode_text(text))
 
 
 def _number(value: int | float) -> str:
@@ -113,31 +113,33 @@ def _number(value: int | float) -> str:
     return f"{sign}{digits[0]}{tail}e{point - 1:+d}"
 
 
-def _javascript_order(value: Mapping[object, object]) -> list[tuple[str, object]]:
+def _javascript_order(value: Mapping[object, object]) -> dict[str, object]:
     """Members in the order of a JavaScript object: array indexes ascending, then the rest."""
     named: dict[str, object] = {}
     for key, item in value.items():
-        if isinstance(key, int) and not isinstance(key, bool):
-            name = _number(key)
-        elif isinstance(key, str):
+        if isinstance(key, str):
             name = key
+        elif isinstance(key, int) and not isinstance(key, bool):
+            name = _number(key)
         else:
             raise ValidationError(f"{shown(key)} cannot be the name of a JSON member")
         if name in named:
             raise ValidationError(f"two members are named {shown(name)}")
         named[name] = item
     indexes = sorted(filter(_is_index, named), key=int)
-    return [(name, named[name]) for name in [*indexes, *(n for n in named if not _is_index(n))]]
+    if indexes:
+        named = {name: named.pop(name) for name in indexes} | named
+    return named
 
 
 def _is_index(name: str) -> bool:
-    return bool(_INDEX.fullmatch(name)) and int(name) < (1 << 32) - 1
+    return name.isdigit() and bool(_INDEX.fullmatch(name)) and int(name) < (1 << 32) - 1
 
 
 # --- the members ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Context:
     """What the rules of one request order depend on. ``cast``: mend types, else refuse them."""
 
@@ -232,7 +234,7 @@ def _secrets(path: str, value: object, context: _Context) -> Mapping[object, obj
         raise ValidationError(f"{path} is not supported for non TEE tasks")
     if not isinstance(value, Mapping):
         raise _wrong_type(path, "object", value)
-    names = dict(_javascript_order(value))
+    names = _javascript_order(value)
     if not all(_SECRET_KEY.fullmatch(key) for key in names):
         raise ValidationError(f"{path} mapping keys must be strictly positive integers")
     if not all(isinstance(name, str) and name for name in names.values()):

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from . import templates
+from .templates import Templates
+
 __all__ = [
     "AGNOSTIC",
     "ALL_RULES",
@@ -69,6 +72,9 @@ class Rules:
     ``skip`` (``page`` = records to skip) or ``index`` (``pageIndex``, ``pageSize``);
     ``market_owner_search``: offers are found by their owner too, and ``any`` stands for every
     address; ``market_bulk_filter``: dataset orders for bulk can be asked for.
+
+    Files: ``templates`` is what ``init`` writes, ``chain_keys`` what the JavaScript SDK of the
+    generation takes in an entry of chain.json, ``retired_chain_keys`` what older ones took.
     """
 
     name: str
@@ -106,6 +112,9 @@ class Rules:
     market_strict_flags: bool
     market_owner_search: bool
     market_bulk_filter: bool
+    templates: Templates
+    chain_keys: tuple[str, ...]
+    retired_chain_keys: tuple[str, ...]
 
 
 # --- URL checks -----------------------------------------------------------------------------------
@@ -160,6 +169,12 @@ V6 = Rules(
     market_strict_flags=False,
     market_owner_search=False,
     market_bulk_filter=False,
+    templates=templates.V6,
+    chain_keys=(
+        *("id", "host", "hub", "sms", "resultProxy", "ipfsGateway", "iexecGateway"),
+        *("native", "useGas", "flavour", "bridge", "enterprise"),
+    ),
+    retired_chain_keys=(),
 )
 
 V9 = Rules(
@@ -206,6 +221,18 @@ V9 = Rules(
     market_strict_flags=True,
     market_owner_search=True,
     market_bulk_filter=True,
+    templates=templates.TODAY,
+    chain_keys=(
+        "id",
+        "host",
+        "hub",
+        "sms",
+        "ipfsGateway",
+        "iexecGateway",
+        "compass",
+        "pocoSubgraph",
+    ),
+    retired_chain_keys=("resultProxy", "native", "useGas", "flavour", "bridge", "enterprise"),
 )
 
 ALL_RULES = {rules.name: rules for rules in (V6, V9)}

@@ -19,6 +19,7 @@ from ..net.http import Http
 from ..net.rpc import Rpc
 from ..protocol.chains import chain_entry
 from ..sdk.files import PRIVATE, FileLock, atomic_write, locked, private_dir
+from ..sdk.journal import FileJournal
 from ..sdk.local import sandbox_records
 from . import accounts
 from .folders import read_json, sandbox_folder
@@ -142,6 +143,8 @@ def up(
             return running
         _clean(folder)
         ensure(progress, generation=generation)
+        if fresh:
+            _forget_sent(kind, *[kind_of("native")] * bridge)
         progress.step(f"Starting a sandbox ({kind})")
         command = [sys.executable, "-m", SERVICE, str(folder)]
         command += ["--flavour", flavour, "--generation", str(generation)]
@@ -230,6 +233,18 @@ def _alone(folder: Path) -> Iterator[None]:
                 )
             time.sleep(0.05)
         yield
+
+
+def _forget_sent(*kinds: Kind) -> None:
+    """Remove the journals of chains that are about to be gone.
+
+    The new chain has the old one's id and nonces, so what was sent there and is sent again may be
+    the very same bytes: they would count as sent.
+    """
+    for kind in kinds:
+        for path in FileJournal().folder.glob(f"{kind.chain_id}-*.sqlite3*"):
+            with contextlib.suppress(OSError):  # Windows, while another process has it open
+                path.unlink()
 
 
 def _start(command: list[str], folder: Path) -> None:

@@ -2,9 +2,10 @@
 
 On chain an app is an image name; here ``AppMap`` says which command stands for it: a JSON file
 ``{"<app address or image name>": ["program", "argument", …]}``, or the sample app that comes with
-the sandbox. An argument list, never a shell: arguments are public and come from strangers. The app
-runs as the user, without isolation: map only commands that you would run yourself.
-Nothing of our environment reaches the app but ``PATH`` (and what Windows needs to start programs).
+the sandbox, for its own image and those that ``app init`` fills in. An argument list, never a
+shell: arguments are public and come from strangers. The app runs as the user, without isolation:
+map only commands that you would run yourself. Nothing of our environment reaches the app but
+``PATH`` (and what Windows needs to start programs).
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ __all__ = ["SAMPLE_IMAGE", "AppError", "AppMap", "Command", "Ran", "environment"
 
 # Where the sample app claims to come from: the multiaddr to deploy it with.
 SAMPLE_IMAGE = "docker.io/iexec-lite/sandbox-sample:1.0.0"
+# And what `app init` of the command lines (V6's too) fills in, so that it runs as it is.
+_TEMPLATES = (
+    "docker.io/iexechub/python-hello-world:1.0.0",
+    "nexus.iex.ec/tee-python-hello-world:6.2.0",
+)
 SAMPLE = Path(__file__).parent / "sample_app" / "app.py"
 
 STOP_GRACE = 10.0  # seconds between SIGTERM and SIGKILL, as Docker's
@@ -90,7 +96,8 @@ class AppMap:
 
 
 def _is_sample(image: str) -> bool:
-    return image == SAMPLE_IMAGE or image == SAMPLE_IMAGE.removeprefix("docker.io/")
+    known = (SAMPLE_IMAGE, *_TEMPLATES)
+    return image in known or f"docker.io/{image}" in known
 
 
 def environment(

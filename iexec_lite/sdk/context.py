@@ -92,10 +92,11 @@ class Context:
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The value of ``make()``, made at first use and kept: for what never changes."""
-        with self._lock:
-            if name not in self._made:
-                self._made[name] = make()
-            return self._made[name]  # type: ignore[return-value]
+        if name not in self._made:
+            with self._lock:
+                if name not in self._made:  # another thread may have been here first
+                    self._made[name] = make()
+        return self._made[name]  # type: ignore[return-value]
 
     # -- who and where ------------------------------------------------------------------------
 
@@ -449,11 +450,8 @@ class Context:
 
     def addresses(self, kind: type[Record], values: Mapping[str, object]) -> dict[str, object]:
         """``values`` with the address of each ENS name, where ``kind`` has an address."""
-        found = dict(values)
-        for name, column in kind.fields():
-            if column.abi == "address" and is_name(found.get(name)):
-                found[name] = self.resolve(found[name], name)
-        return found
+        named = [name for name in kind.address_fields() if is_name(values.get(name))]
+        return {**values, **{name: self.resolve(values[name], name) for name in named}}
 
     def record(self, kind: type[R], value: Record | Mapping[str, object]) -> R:
         """The record of a dictionary in which addresses may be ENS names."""

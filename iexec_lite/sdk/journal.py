@@ -236,11 +236,14 @@ class _MemoryAccount(AccountJournal):
 class FileJournal(Journal):
     """A journal on disk: one sqlite file per account, 0600 in a 0700 folder, for many processes.
 
-    ``folder``: the user's data folder by default, never the project's.
+    ``folder``: the user's data folder by default, never the project's. With ``hold`` a transaction
+    that is settled counts as done on the disk only with :meth:`confirm`, when somebody has seen
+    what it gave; a process that dies before leaves it, and the same intent finds it again.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, *, hold: bool = False) -> None:
         self.folder = Path(folder) if folder is not None else user_data_dir() / "journal"
+        self._hold = hold
         self._lock = threading.Lock()
         self._accounts: dict[tuple[int, str], _FileAccount] = {}
 
@@ -253,8 +256,16 @@ class FileJournal(Journal):
         with self._lock:
             if key not in self._accounts:
                 private_dir(self.folder)
-                self._accounts[key] = _FileAccount(self.folder / f"{chain_id}-{key[1]}.sqlite3")
+                path = self.folder / f"{chain_id}-{key[1]}.sqlite3"
+                self._accounts[key] = _FileAccount(path, hold=self._hold)
             return self._accounts[key]
+
+    def confirm(self) -> None:
+        """What was settled has been seen: write it down as done."""
+        with self._lock:
+            accounts = list(self._accounts.values())
+        for account in accounts:
+            account.confirm()
 
     def close(self) -> None:
         """Release the mark of life; entries that this process still worked on become left."""
@@ -276,8 +287,10 @@ _COLUMNS = "id, key, intent, nonce, state, tx_hash, raw, note, created, owner"
 class _FileAccount(AccountJournal):
     """An entry names its owner: a file that the owning process keeps locked while it lives."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hold: bool) -> None:
         self._path = path
+        self._hold = hold
+        self._held: set[int] = set()  # settled, and not yet seen by anybody
         self._guard = threading.Lock()
         self._mark: FileLock | None = None
         self._pid = 0  # the process that made the mark
@@ -332,6 +345,10 @@ class _FileAccount(AccountJournal):
         tx_hash: str | None = None,
         note: Mapping[str, object] | None = None,
     ) -> Entry:
+        hold = self._hold and state == SETTLED
+        if hold:
+            self._held.add(entry.id)
+            state = None
         with self._database() as database:
             database.execute(
                 "UPDATE entries SET state = coalesce(?, state), tx_hash = coalesce(?, tx_hash),"
@@ -339,9 +356,20 @@ class _FileAccount(AccountJournal):
                 (_state(state), tx_hash, _dump(note), entry.id),
             )
         changed = self._read(entry.id)
-        if not changed.pending:
+        if not changed.pending and not hold:
             self.leave(changed)
         return changed
+
+    def confirm(self) -> None:
+        """Write down as done what is held."""
+        with self._guard:
+            held, self._held = sorted(self._held), set()
+            self._working.difference_update(held)
+        with self._database() as database:
+            database.executemany(
+                "UPDATE entries SET state = ?, owner = NULL WHERE id = ?",
+                [(SETTLED, number) for number in held],
+            )
 
     def take(self, entry: Entry) -> Entry:
         with self._guard:
@@ -373,6 +401,7 @@ class _FileAccount(AccountJournal):
         with self._guard:
             mark = self._own_mark()
             self._working.clear()
+            self._held.clear()
             if mark is not None:
                 mark.release(remove=True)
                 self._mark = None
@@ -416,6 +445,8 @@ class _FileAccount(AccountJournal):
                 tx_hash=tx_hash if isinstance(tx_hash, str) else None,
             ) from error
         live = False
+        if number in self._held:
+            state = SETTLED
         if state in _PENDING:
             if owner not in alive:
                 alive[owner] = self._is_alive(owner)
@@ -452,7 +483,7 @@ class _FileAccount(AccountJournal):
         """Our mark of life. One that came with a fork is the parent's: let go, not removed."""
         if self._mark is not None and self._pid != os.getpid():
             self._mark.release()
-            self._mark, self._working = None, set()
+            self._mark, self._working, self._held = None, set(), set()
         return self._mark
 
     def _is_alive(self, owner: str | None) -> bool:

@@ -10,7 +10,7 @@ use is left out of ``Page.items`` and told in ``Page.skipped``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -68,7 +68,7 @@ def fetch_orders(
         return found.order_hash, found
 
     book = _List(context, f"/{kind.name}s", "orders", "orderbook", query, read)
-    return book.page(_paging(context, page, page_size), frozenset())
+    return book.page(_paging(context, page, page_size), ())
 
 
 def fetch_order(context: Context, kind: type[S], order_id: str) -> PublishedOrder[S]:
@@ -95,7 +95,19 @@ def fetch_deals(
         return found.dealid, found
 
     deals = _List(context, "/deals", "deals", "deals", query, read)
-    return deals.page(_paging(context, page, page_size), frozenset())
+    return deals.page(_paging(context, page, page_size), ())
+
+
+# The ids on the pages before one, in sets that differ in size: each page can be asked for its next
+# again and again, and a walk of n pages does not copy n²/2 ids.
+_Seen = tuple[frozenset[str], ...]
+
+
+def _joined(seen: _Seen, new: Set[str]) -> _Seen:
+    """``seen`` and ``new``: a set is joined with those that are no larger, so each id seldom."""
+    while seen and len(seen[-1]) <= len(new):
+        new, seen = new | seen[-1], seen[:-1]
+    return (*seen, frozenset(new))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ class _List(Generic[T]):
     query: Query
     read: Callable[[object], tuple[str, T]]  # the id of a record, and what it says
 
-    def page(self, paging: Mapping[str, int], seen: frozenset[str]) -> Page[T]:
+    def page(self, paging: Mapping[str, int], seen: _Seen) -> Page[T]:
         """One page; ``seen`` are the ids on those before it.
 
         A list moves while it is read, so an item may be listed again on the next page: it is left
@@ -129,15 +141,15 @@ class _List(Generic[T]):
                 log.warning("an unusable order on the marketplace: %s", key)
             else:
                 items[key] = item
-        known = seen | items.keys() | skipped.keys()
-        if listed and known == seen:
+        new = {key for key in (*items, *skipped) if not any(key in part for part in seen)}
+        if listed and not new:
             raise wrong("it repeats its pages: read the list again", retryable=True)
         following = _following(answer, paging) if listed else None
         return Page(
-            [item for key, item in items.items() if key not in seen],
+            [item for key, item in items.items() if key in new],
             count,
-            None if following is None else lambda: self.page(following, known),
-            [error for key, error in skipped.items() if key not in seen],
+            None if following is None else lambda: self.page(following, _joined(seen, new)),
+            [error for key, error in skipped.items() if key in new],
         )
 
 

@@ -7,10 +7,10 @@ network: whether the wallet owns the resource, and what is left of an order.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ..errors import StateError
+from ..errors import IExecError, StateError
 from ..protocol import detached, orders
 from ..protocol.contracts import EVENTS, HUB, Method
 from ..protocol.detached import SignedRequest, SigningRequest
@@ -125,12 +125,12 @@ class Orders(Matching):
         **own: object,
     ) -> O:
         create: Callable[..., O] = getattr(orders, f"create_{kind.name}")
-        chain, known = self._context.chain, self._context.addresses
-        order = create(
-            rules=chain.rules, tag_as_given=tag_as_given, **known(kind, own), **known(kind, fields)
-        )
-        given = parse_tag(fields.get("tag") or (), chain.rules)
-        if missing_bits(given, order.tag):
+        chain = self._context.chain
+        given = self._context.addresses(kind, {**fields, **own})
+        order = create(rules=chain.rules, tag_as_given=tag_as_given, **given)
+        if chain.rules.forced_tag and missing_bits(
+            parse_tag(fields.get("tag") or (), chain.rules), order.tag
+        ):
             names = ",".join(tag_names(order.tag, chain.rules))
             log.info("tag %s: %s demands it of every order", names, chain.name)
         return order
@@ -184,6 +184,29 @@ class Orders(Matching):
         order = self._context.record(Requestorder, requestorder)
         self._check(order, wanted(check_request, preflight_check))
         return orders.sign_order(order, self._context.signer, self._context.domain)
+
+    def sign_many(
+        self, kind: str, given: Iterable[orders.Order | Loose], *, jobs: int = 1
+    ) -> Generator[SignedOrder | IExecError, None, None]:
+        """Sign any number of orders of one ``kind`` (``"requestorder"``), in their order.
+
+        Each of ``given`` is a record, or a dictionary of what ``create_…order`` takes. An order
+        that is refused gives its error in its place, and the rest goes on. No more than some
+        hundreds are held at a time. Nobody is asked about ownership or secrets. ``jobs`` processes
+        share the work, where the signer holds its key; a script that asks for them needs the usual
+        ``if __name__ == "__main__":``. Closing the generator ends them.
+        """
+        from .signing import sign_many
+
+        return sign_many(self._context, kind, given, jobs)
+
+    def sign_lines(
+        self, kind: str, lines: Iterable[str | bytes], *, jobs: int = 1
+    ) -> Generator[str | IExecError, None, None]:
+        """As :meth:`sign_many`, from JSON text to JSON text: a line for each order."""
+        from .signing import sign_lines
+
+        return sign_lines(self._context, kind, lines, jobs)
 
     # -- sign elsewhere -----------------------------------------------------------------------
 

@@ -7,7 +7,10 @@ network's rules. V6 checks requests alone, and calls it ``check_request``; its n
 
 from __future__ import annotations
 
-from ..errors import ObjectNotFoundError, StateError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import ObjectNotFoundError, SmsCallError, StateError
 from ..protocol import params
 from ..protocol.contracts import REGISTRY, RESOURCE
 from ..protocol.matching import OrderSet, deal_tag
@@ -28,23 +31,37 @@ def wanted(check_request: bool, preflight_check: bool | None) -> bool:
 def check_order(context: Context, order: Order) -> None:
     """Raise where nobody could work with this order: StateError, ObjectNotFoundError.
 
-    Raises ConfigurationError where the network has no SMS, ValidationError for params that workers
+    Their ``details["check"]`` says what was checked: ``app``, ``dataset`` or ``request``. Raises
+    ConfigurationError where the network has no SMS, ValidationError for params that workers
     would not understand.
     """
-    if isinstance(order, Apporder):
-        _check_app(context, order.app)
-    elif isinstance(order, Datasetorder):
-        _check_dataset(context, order.dataset, order.tag)
-    elif isinstance(order, Requestorder):
-        check_request(context, order)
+    with _named(order.resource):
+        if isinstance(order, Apporder):
+            _check_app(context, order.app)
+        elif isinstance(order, Datasetorder):
+            _check_dataset(context, order.dataset, order.tag)
+        elif isinstance(order, Requestorder):
+            check_request(context, order)
 
 
 def check_match(context: Context, orders: OrderSet) -> None:
     """The same for the orders of a match: what counts for the dataset is the tag of the deal."""
     app, dataset, _, request = orders
     tag = deal_tag(app, dataset, request, context.chain.rules)
-    _check_dataset(context, dataset.dataset, tag)
-    check_request(context, request)
+    with _named("dataset"):
+        _check_dataset(context, dataset.dataset, tag)
+    with _named("request"):
+        check_request(context, request)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say in an error which check it is of."""
+    try:
+        yield
+    except (StateError, SmsCallError, ObjectNotFoundError) as error:
+        error.details["check"] = what
+        raise
 
 
 def _check_app(context: Context, app: str) -> None:

@@ -162,7 +162,8 @@ class Transactions:
         be resumed, and raises where that must not be.
 
         ``Web3ProviderSendError``: nothing was sent. ``OutcomeUnknownError``: perhaps it was.
-        ``Web3ProviderCallError`` with ``tx_hash``: mined, but failed or without an expected event.
+        ``Web3ProviderCallError`` with ``tx_hash``: mined, but failed, or without an expected event:
+        then the same call looks again and sends nothing.
         """
         self._check_intent(intent)
         self._check_chain()
@@ -196,7 +197,9 @@ class Transactions:
             )
 
     def _check_chain(self) -> None:
-        found = self._rpc.chain_id()
+        self._require_chain(self._rpc.chain_id())
+
+    def _require_chain(self, found: int) -> None:
         if found != self._chain.id:
             raise ConfigurationError(
                 f"the node {self._rpc.label} is on chain {found}, expected {self._chain.id} "
@@ -277,16 +280,22 @@ class Transactions:
 
     def _next_nonce(self, account: AccountJournal) -> int:
         """The node's count, past what is on its way; or what the user's own source says."""
+        from ..net.rpc import quantity
+
         address = self._signer.address
         if self._count is not None:
+            self._require_chain(quantity(self._rpc.request("eth_chainId"), "eth_chainId"))
             given = self._count(address, "pending")
             if not _is_natural(given) or given > _MAX_NONCE:
                 raise ConfigurationError(f"getTransactionCount gave {given!r}, not a nonce")
             return given
-        from ..net.rpc import quantity
-
-        count = self._rpc.request("eth_getTransactionCount", (address, "pending"))
-        nonce = quantity(count, "eth_getTransactionCount")
+        asked = [("eth_chainId", ()), ("eth_getTransactionCount", (address, "pending"))]
+        answers = self._rpc.batch(asked)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        self._require_chain(quantity(answers[0], "eth_chainId"))  # it may have changed meanwhile
+        nonce = quantity(answers[1], "eth_getTransactionCount")
         if nonce > _MAX_NONCE:
             raise Web3ProviderCallError(
                 f"{self._rpc.label} gives the nonce {nonce:#x}, which cannot be right: check it"
@@ -448,6 +457,8 @@ class Transactions:
                 receipt = self._own_receipt(entry, entry.raw, resumed, timeout)
             tx_hash = str(entry.tx_hash)
             failed = int(receipt["status"], 16) == 0
+            # Before it counts as done: a node that cuts the receipt must not make us send again.
+            events = [] if failed else find_events(expected, receipt, tx_hash)
             if finish is not None and not failed:
                 finish(tx_hash, entry.note or {})
             account.update(entry, state=states.FAILED if failed else states.SETTLED)
@@ -464,7 +475,7 @@ class Transactions:
         return Sent(
             tx_hash=tx_hash,
             receipt=receipt,
-            events=find_events(expected, receipt, tx_hash),
+            events=events,
             resumed=resumed,
             note=entry.note,
         )

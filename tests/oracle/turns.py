@@ -1,4 +1,4 @@
-"""Two command lines that take turns in one folder: ``iexec`` 6.0.1 and ``iexec-lite``."""
+"""Two command lines that take turns in one folder: ``iexec`` (6 or 9) and ``iexec-lite``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 import shlex
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,21 @@ LIMIT = 120  # seconds for one command
 
 # Where the documents of a command that only reads may differ: what is done to that of V6 before
 # the two are compared to the letter, and why.
-MENDED: dict[str, tuple[str, Callable[[Any], object]]] = {
+MENDED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "task show": (
         "contributors are an array, as the documents say (cli.md B6)",
-        lambda v6: v6["task"].update(contributors=[*v6["task"]["contributors"].values()]),
+        lambda v6: {
+            **v6,
+            "task": {**v6["task"], "contributors": [*v6["task"]["contributors"].values()]},
+        },
+    ),
+    "info": (
+        "V6 tells the version of a package inside itself; here it is that of the chain's contracts",
+        lambda v6: {**v6, "pocoVersion": "5"},
     ),
     "storage check": (
         "the key that V6 misspells is there with its right name too (cli.md §8.12)",
-        lambda v6: v6.update(isInitialized=v6["isInitilized"]),
+        lambda v6: {"isInitialized": v6["isInitilized"], **v6},
     ),
 }
 
@@ -74,19 +82,28 @@ class Cli:
 class Team:
     """Both in one folder: ``first`` begins, ``second`` goes on with what is there."""
 
-    def __init__(self, folder: Path, env: dict[str, str], *, first: str = "iexec") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: dict[str, str],
+        *,
+        first: str = "iexec",
+        commands: str = "iexec/dist/cli/cmd",
+    ) -> None:
         self.folder = folder
-        self.js = Cli("iexec", _javascript, env, folder)
+        self.js = Cli("iexec", partial(_javascript, commands), env, folder)
         self.py = Cli("iexec-lite", _python, env, folder)
         both = [self.js, self.py]
         self.first, self.second = both if first == self.js.name else reversed(both)
 
     def same(self, line: str) -> Any:
         """What both answer to a command that changes nothing."""
-        ours, v6 = self.py(line), self.js(line)
+        with ThreadPoolExecutor(2) as pool:
+            ours, v6 = pool.map(lambda cli: cli(line), (self.py, self.js))
         for command, (_, change) in MENDED.items():
             if line.startswith(command):
-                change(v6)
+                assert json.dumps(ours) != json.dumps(v6), f"{line}: nothing to mend"
+                v6 = change(v6)
         assert json.dumps(ours) == json.dumps(v6), line
         return ours
 
@@ -99,24 +116,16 @@ class Team:
         change(content)
         (self.folder / name).write_text(json.dumps(content, indent=2), "utf-8")
 
-    def upload(self, path: str) -> str:
-        """Put a file where the sandbox's workers find it; its multiaddress."""
-        gateway = self.read("chain.json")["chains"]["sandbox"]["ipfsGateway"]
-        data = Path(path).read_bytes()
-        request = urllib.request.Request(f"{gateway}/ipfs/", data=data, method="POST")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return f"/ipfs/{json.load(answer)['cid']}"
-
 
 def _python(words: list[str]) -> list[str]:
     return [sys.executable, "-m", "iexec_lite", *words]
 
 
-def _javascript(words: list[str]) -> list[str]:
+def _javascript(folder: str, words: list[str]) -> list[str]:
     node, packages = node_program(), npm_folder()
     assert node
     assert packages
-    commands = packages / "iexec" / "dist" / "cli" / "cmd"
+    commands = packages / folder
     decrypts = {"decrypt", "--decrypt"} & set(words)
     # The script of the group itself: iexec.js would only start a second node with it.
     script, rest = commands / f"iexec-{words[0]}.js", words[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from iexec_lite.errors import (
 )
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.contracts import EVENTS, HUB
-from iexec_lite.protocol.orders import NULL_BYTES32
+from iexec_lite.protocol.orders import NULL_BYTES32, Requestorder
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 
@@ -325,3 +326,18 @@ def test_params_that_are_no_json(sandbox: Sandbox, client: Client, unsigned: Any
     made = buyer.order.match_orders(**bundle, check_request=False)
     assert buyer.deal.show(made.dealid).params == text
     assert made.dealid == orders.deal_id(buyer.order.hash_requestorder(order.to_dict()), 0)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_signed_in_a_row(sandbox: Sandbox, client: Client, signed: Any, jobs: int) -> None:
+    """Orders that were signed with many others are matched by the contracts like any other."""
+    four = signed(sandbox)
+    buyer = client(sandbox, "requester").order
+    asked = Requestorder.from_dict(four["requestorder"])
+    (record,) = buyer.sign_many("requestorder", [asked], jobs=jobs)
+    (text,) = buyer.sign_lines("requestorder", [json.dumps(asked.to_dict())], jobs=jobs)
+    four["requestorder"] = record if jobs == 1 else json.loads(str(text))
+    assert buyer.match_orders(**four, check_request=False).volume == 3
+    for sign in (buyer.sign_many, buyer.sign_lines):
+        with pytest.raises(ValidationError, match="kind must be one of"):
+            sign("order", [], jobs=jobs)

@@ -1,6 +1,6 @@
 """Every code block of the README and of docs/, run as a newcomer would: each in an empty folder.
 
-The guide, whose blocks build on one another, has a test of its own.
+The guide and the tutorials, whose blocks build on one another, have tests of their own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INSTALL, TEST, *REST = README
 PAGES = {
     path.stem: blocks(path.read_text("utf-8"))
     for path in sorted((ROOT / "docs").glob("*.md"))
-    if path.stem != "guide"
+    if path.stem not in ("guide", "tutorials")
 }
 BLOCKS = {
     f"{page}-{block[0]}-{number}": block

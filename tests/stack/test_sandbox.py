@@ -36,7 +36,7 @@ from iexec_lite.sandbox.progress import Progress
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sandbox.worker import Worker
 from iexec_lite.sdk.files import FileLock
-from iexec_lite.sdk.journal import MemoryJournal
+from iexec_lite.sdk.journal import FileJournal, MemoryJournal
 from iexec_lite.sdk.request import STORAGE_TOKENS
 from iexec_lite.sdk.transactions import Intent, Transactions
 
@@ -672,6 +672,17 @@ def test_the_chain_goes_on_after_a_stop(home: Path, secrets: Any) -> None:
         assert iexec.account.check_balance(address).stake == 0
     assert not has_token()
     assert offers() == []
+
+
+def test_a_fresh_chain_has_no_past(home: Path) -> None:
+    """The same bytes, sent on the old chain and on the new one."""
+    sent = []
+    for more in ([], ["--fresh"]):
+        raw("up", "--port", str(free_port()), *more)
+        with IExec("sandbox", accounts.signer("requester"), journal=FileJournal()) as iexec:
+            sent.append(iexec.wallet.send_eth(1, accounts.addresses()["admin"]))
+        raw("down")
+    assert sent[0] == sent[1]
 
 
 def test_the_background_worker_works(home: Path, buy: Any) -> None:

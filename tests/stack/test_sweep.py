@@ -19,6 +19,7 @@ from iexec_lite.eth.crypto import random_bytes
 from iexec_lite.net.rpc import Rpc, quantity
 from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.deploy import prepare, record
+from iexec_lite.sandbox.kinds import kind_of
 from iexec_lite.sandbox.node import Node
 from iexec_lite.sandbox.packages import Kit
 from iexec_lite.sandbox.stack import Sandbox
@@ -79,7 +80,7 @@ class London(Node):
 
 @pytest.fixture
 def london(kit: Kit) -> Iterator[IExec]:
-    node = London(kit.anvil, "token")
+    node = London(kit.anvil, kind_of("token"))
     node.start()
     try:
         chain = record(node, prepare(node, kit))

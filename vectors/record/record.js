@@ -51,7 +51,7 @@ async function main(wanted) {
     const files = manifest[suite.name].files;
     console.log(suite.name, Object.entries(files).map(([file, { count }]) => `${file} ${count}`).join(', '));
   }
-  const sorted = Object.fromEntries(Object.keys(manifest).sort().filter((name) => names.includes(name)).map((name) => [name, manifest[name]]));
+  const sorted = Object.fromEntries(Object.keys(manifest).sort().filter((name) => names.includes(name) || manifest[name].record.startsWith('written')).map((name) => [name, manifest[name]]));
   fs.writeFileSync(manifestPath, `${JSON.stringify(sorted, null, 2)}\n`);
 }
 

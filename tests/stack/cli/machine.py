@@ -21,6 +21,7 @@ from iexec_lite import Chain
 from . import coverage
 
 ROOT = Path(__file__).resolve().parents[3]
+TERMINAL = {"NO_COLOR": "1", "TERM": "dumb"}
 LIMIT = 120  # seconds for one command
 
 
@@ -90,7 +91,7 @@ class Machine:
 
     def terminal(self, *words: str, folder: Path, env: Mapping[str, str] = {}) -> Terminal:
         """A command at a pseudo-terminal."""
-        return Terminal(self, words, folder, {**self._environment(), **env})
+        return Terminal(self, words, folder, {**self._environment(), **TERMINAL, **env})
 
     def chain(self) -> Chain:
         """What ``--chain sandbox`` stands for."""
@@ -112,7 +113,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "iexec_lite", *words],
             cwd=folder,
-            env={"NO_COLOR": "1", "TERM": "dumb", **env},
+            env=env,
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -365,11 +365,11 @@ def test_questions(machine: Machine, shop: Any, client: Any) -> None:
     assert status == 0
     offer = (
         "? Do you want to publish the following apporder?\n"
-        f"  app:                {app}\n"
-        "  price:              0.002 RLC per task\n"
-        "  volume:             1000000\n"
-        "  tag:                gpu\n"
-        f"  only for requester: {PEOPLE['requester']}\n"
+        f"  app:               {app}\n"
+        "  appprice:          0.002 RLC\n"
+        "  volume:            1000000\n"
+        "  tag:               gpu\n"
+        f"  requesterrestrict: {PEOPLE['requester']}\n"
         " (Y/n) "
     )
     assert offer in seen

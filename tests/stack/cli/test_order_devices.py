@@ -158,7 +158,7 @@ def test_export_offline(
     assert document == {"ok": True, "apporder": {"file": str(file), "address": owner}}
     content = json.loads(file.read_text())
     assert content["address"] == owner
-    question = f'"{file}" already exists, replace it with new one?'
+    question = f'"{file.name}" already exists, replace it with new one?'
     (fault,) = machine.failure(*words, folder=online, path=guard)["fail"]
     assert fault == f"apporder: {question} There is nobody to ask: --force says yes"
     with machine.terminal(*words, folder=online) as terminal:

@@ -109,12 +109,12 @@ def test_a_purchase_that_was_cut_off_is_made_once(
     """Ctrl-C after the send: the same command, though it would sign another request, resumes."""
     folder = project("requester")
     goods.keep(folder, app=goods.sign("app"), workerpool=goods.sign("workerpool"))
-    words = ["order", "fill", "--params", "once", SKIP, "--force"]
+    words = ["order", "fill", "--params", "once", SKIP]
     with seller(machine, "requester") as iexec:
         rpc, me = iexec._context.rpc, iexec.wallet.get_address()
         rpc.request("evm_setAutomine", (False,))
         try:
-            with machine.terminal(*words, folder=folder) as terminal:
+            with machine.terminal(*words, "--force", folder=folder) as terminal:
                 terminal.read("sent 0x")
                 terminal.interrupt()
                 status, _ = terminal.end()
@@ -123,7 +123,7 @@ def test_a_purchase_that_was_cut_off_is_made_once(
             rpc.request("evm_mine")
         assert status == 1
         count = rpc.request("eth_getTransactionCount", (me, "latest"))
-        done = machine.run(*words, folder=folder)
+        done = machine.run(*words, folder=folder)  # nobody is asked again
         assert done.returncode == 0, done.stderr
         assert "resuming transaction 0x" in done.stderr
         assert rpc.request("eth_getTransactionCount", (me, "latest")) == count
@@ -133,10 +133,10 @@ def test_the_request_is_checked(machine: Machine, goods: Goods, project: Any) ->
     """Nobody pays for a task whose result could not be stored."""
     folder = project("beneficiary")
     goods.keep(folder, app=goods.sign("app"), workerpool=goods.sign("workerpool"))
-    text = machine.message("order", "fill", "--force", folder=folder)
+    text = machine.message("order", "fill", folder=folder)  # before any question
     assert text.startswith("Request requirements check failed: Requester storage token is not set")
     assert text.endswith("use --skip-request-check to skip request requirement check)")
-    assert machine.message("order", "fill", SKIP, "--force", folder=folder).startswith(
+    assert machine.message("order", "fill", SKIP, folder=folder).startswith(
         "Cost per task (200000000) is greater than requester account stake (0). "
     )
 

@@ -333,6 +333,6 @@ def test_storage_refused(machine: Machine, project: Any, tmp_path: Path) -> None
     words = ["--chain", "sandbox", "--keystoredir", "local"]
     message = machine.message("storage", "check", *words, folder=empty)
     assert message == "Missing option --user <address> or wallet"
-    other = ["--chain", "arbitrum-mainnet"]
+    other = ["--chain", "bellecour"]
     message = machine.message("storage", "check", "--user", "0x12", *other, folder=folder)
     assert message.startswith("user: 0x12 is not a valid ethereum address")

@@ -364,7 +364,7 @@ def idle(shop: Shop) -> Iterator[list[str]]:
 
 def test_a_task_that_fails(machine: Machine, shop: Shop, idle: list[str], golden: Golden) -> None:
     with machine.terminal(*idle, folder=shop.folder) as session:
-        session.read("Deal submitted with dealid")
+        session.read("1 not begun")
         shop.timeout()
         status, seen = session.end()
     assert status == 1
@@ -404,7 +404,10 @@ def test_whoever_stops_to_watch_keeps_the_deal(
     assert status == 1
     error = json.loads(seen)["error"]
     [deal] = shop.deals()
-    assert error["message"].startswith(f"Interrupted. Deal {deal['dealid']} was made and goes on")
+    assert error["message"] == (
+        "Interrupted: the deal goes on, only the watching ended; watch it again with: "
+        f"iexec-lite deal show {deal['dealid']} --watch"
+    )
     assert error["details"]["deals"][0]["dealid"] == deal["dealid"]
     assert error["txHash"] == error["details"]["deals"][0]["txHash"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import assets, parser, templates
+from iexec_lite.cli import assets, parser
 from iexec_lite.protocol.orders import ORDER_KINDS
 
 ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -34,6 +34,7 @@ def test_templates_are_those_of_v6(run: Any, project: Path, wallet: Path) -> Non
     Path("iexec.json").write_text(json.dumps(mine))
     for kind in (*KINDS, "category"):
         words = [] if kind == "category" else ["--keystoredir", "ks"]
+        words += ["--chain", "bellecour"] if kind in ("app", "dataset") else []
         document = run(kind, "init", *words, "--raw").json
         assert list(document) == ["ok", kind]
         assert document[kind] == json.loads(Path("iexec.json").read_text("utf-8"))[kind]
@@ -67,7 +68,7 @@ def test_templates_are_those_of_v6(run: Any, project: Path, wallet: Path) -> Non
 
 def test_the_tee_template(run: Any, project: Path) -> None:
     Path("iexec.json").write_text("{}")
-    made = run("app", "init", "--tee", "--raw").json["app"]
+    made = run("app", "init", "--tee", "--chain", "bellecour", "--raw").json["app"]
     members = ["owner", "name", "type", "multiaddr", "checksum", "mrenclave"]
     assert (list(made), made["owner"]) == (members, ZERO)
     assert made["mrenclave"] == {
@@ -77,7 +78,38 @@ def test_the_tee_template(run: Any, project: Path) -> None:
         "heapSize": 1073741824,
         "fingerprint": "eca3ace86f1e8a5c47123c8fd271319e9eb25356803d36666dc620f30365c0c1",
     }
-    assert list(made["mrenclave"]) == list(templates.TEE_APP["mrenclave"])  # type: ignore[call-overload]
+    members = ["provider", "version", "entrypoint", "heapSize", "fingerprint"]
+    assert list(made["mrenclave"]) == members
+
+
+def test_templates_of_today(run: Any, project: Path) -> None:
+    """A new project works on today's networks: an app without measurement, orders for TDX."""
+    Path("iexec.json").write_text("{}")
+    app = {
+        "owner": ZERO,
+        "name": "hello-world",
+        "type": "DOCKER",
+        "multiaddr": "iexechub/python-hello-world:8.0.4",
+        "checksum": "0xb0b664b7a6d249f81c067a9262b1763144eeb3ca63e553567f71673442ce9e84",
+    }
+    buy = {**BUY, "tag": "0x" + "0" * 63 + "9"}
+    for words in ((), ("--tee",), ("--chain", "42161")):
+        assert run("app", "init", "--raw", *words).json["app"] == app
+    assert run("dataset", "init", "--raw").json["ok"] is True
+    orders = run("order", "init", "--raw").json
+    assert [orders[f"{kind}order"]["tag"] for kind in KINDS] == [["tee", "tdx"]] * 3
+    assert orders["requestorder"]["tag"] == ["tee", "tdx"]
+    content = json.loads(Path("iexec.json").read_text("utf-8"))
+    assert (content["app"], content["buyConf"]) == (app, buy)
+    assert content["dapps"] == [
+        {
+            "name": "Recommended-dapp-for-MyDataset",
+            "addresses": {"421614": ZERO},
+            "buyConf": buy,
+        }
+    ]
+    old = run("app", "init", "--raw", "--chain", "bellecour").json["app"]
+    assert old["name"] == "python-hello-world"
 
 
 def test_what_is_replaced_is_told(run: Any, project: Path) -> None:

@@ -13,30 +13,33 @@ from iexec_lite.cli import orderbook, orders
 from iexec_lite.errors import ConfigurationError, IExecError, ValidationError
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol.authorization import RESULT_PROXY, new_challenge
+from iexec_lite.protocol.chains import CHAINS
 from iexec_lite.protocol.detached import SigningRequest, order_request
 from iexec_lite.protocol.orders import create_apporder, create_requestorder, domain
-from iexec_lite.protocol.rules import V6
 
 ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
 APP = "0x607F4C5BB672230e8672085532f7e901544a7375"
+CHAIN = CHAINS["bellecour"]
 HUB = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
 
 
 def test_describe() -> None:
     order = create_apporder(app=APP, appprice="1.5 RLC", tag="gpu", requesterrestrict=ADDRESS)
-    assert orders.describe(order, V6) == {
+    assert orders.describe(order, CHAIN) == {
         "app": APP,
         "appprice": "1.5 RLC",
         "volume": "1",
         "tag": "gpu",
         "requesterrestrict": ADDRESS,
     }
-    assert orders.describe(order.salted(bytes(32)), V6) == orders.describe(order, V6)
+    assert orders.describe(order.salted(bytes(32)), CHAIN) == orders.describe(order, CHAIN)
     given = {"app": APP, "category": 3, "requester": ADDRESS, "params": "x", "trust": 2}
-    shown = orders.describe(create_requestorder(**given, result_proxy="https://x.y"), V6)
+    shown = orders.describe(create_requestorder(**given, result_proxy="https://x.y"), CHAIN)
     assert (shown["category"], shown["trust"], shown["tag"]) == ("3", "2", "none")
     assert "callback" not in shown
     assert '"iexec_args":"x"' in shown["params"]
+    for chain, price in ((CHAINS["enterprise"], "1.5 eRLC"), (None, "1.5 RLC")):
+        assert orders.describe(order, chain)["appprice"] == price
 
 
 def test_chosen() -> None:

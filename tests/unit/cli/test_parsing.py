@@ -102,6 +102,9 @@ def test_aliases(run) -> None:
         ),
         (["--tag", "tee", "0x" + "ab" * 20], ["--tag", "tee", "0x" + "ab" * 20]),
         (["--tag", "--x"], ["--tag", "--x"]),
+        # What is no amount is told as one, with its unit.
+        *(([no, "RLC"], [f"{no} RLC"]) for no in ("1e3", "0x10", "-5", "1,5", "\u0663", "+1")),
+        (["--price", "-1", "gwei"], ["--price", "-1 gwei"]),
         (["--price"], ["--price"]),
         (["--", "5", "RLC"], ["--", "5", "RLC"]),
         (["show", "RLC"], ["show", "RLC"]),
@@ -112,6 +115,12 @@ def test_amounts_and_lists_are_joined(words: list[str], joined: list[str]) -> No
     command.amounts |= {"amount", "--price"}
     command.lists |= {"--tag"}
     assert command._joined(words) == joined
+
+
+@pytest.mark.parametrize("amount", ["1e3 RLC", "-5 RLC", "-5", "1,5 RLC", "0x10", "\u0663 RLC"])
+def test_what_is_no_amount(run, wallet: Path, amount: str) -> None:
+    done = run("account", "deposit", *amount.split(), "--keystoredir", "ks", "--chain", "bellecour")
+    assert f"{amount} is not a valid amount" in done.err
 
 
 def test_options_and_arguments_mix(run) -> None:
@@ -250,6 +259,10 @@ def test_shared_options_stand_anywhere(run) -> None:
         (EOFError(), "Operation aborted by user."),
         (OSError(28, "No space left on device", "x.json"), "x.json: No space left on device"),
         (OSError("odd"), "odd"),
+        (
+            ModuleNotFoundError("No module", name="urllib3"),
+            "the Python module urllib3 is missing: install what iexec_lite needs",
+        ),
         (KeyError(SECRET), "internal error (KeyError): please report it"),
         (RecursionError(), "internal error (RecursionError): please report it"),
     ],
@@ -266,7 +279,8 @@ def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, mes
     assert done.json["error"]["message"].startswith(message)
     plain = run("init", "--skip-wallet")
     assert plain.err.count("\n") == 1
-    assert plain.err.startswith(f'✖ Command "iexec-lite init" failed: {message}')
+    name = "ConfigurationError: " if isinstance(error, ModuleNotFoundError) else ""
+    assert plain.err.startswith(f'✖ Command "iexec-lite init" failed: {name}{message}')
     assert SECRET not in plain.err + done.err
     monkeypatch.setenv("DEBUG", "iexec*")
     assert "Traceback (most recent call last)" in run("init", "--skip-wallet").err
@@ -324,6 +338,30 @@ def test_help_loads_nothing(project: Path, line: str, status: int) -> None:
     layers = {name.split(".")[1] for name in own}
     assert layers <= {"cli", "errors", "sdk"}
     assert not {n for n in own if n.startswith("iexec_lite.sdk.")} - {"iexec_lite.sdk.files"}
+
+
+def test_help_of_every_command_loads_nothing(project: Path) -> None:
+    lines = ["--help", *(f"{line} --help" for line in (*parser.GROUPS, *COMMANDS))]
+    code = (
+        "import sys\nfrom iexec_lite.cli import main\n"
+        "status = sum(main(line.split()) for line in sys.argv[1:])\n"
+        "print()\nprint(status, *sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *lines],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    status, *found = done.stdout.splitlines()[-1].split()
+    assert status == "0"
+    assert done.stdout.count("usage: iexec-lite") == len(lines)
+    assert not set(found) & (THIRD_PARTY | COSTLY)
+    own = {name for name in found if name.startswith("iexec_lite.")}
+    allowed = ("iexec_lite.cli", "iexec_lite.errors", "iexec_lite.sdk.files")
+    assert {n for n in own if not n.startswith(allowed)} <= {"iexec_lite.sdk"}
 
 
 def loaded_by_the_curve() -> set[str]:
@@ -408,3 +446,15 @@ def test_a_reader_that_left(project: Path) -> None:
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_an_address_is_no_amount() -> None:
+    """Today's SDK wants the unit of an approval at the end."""
+    approve, spender = parser.load("account").commands["approve"], "0x" + "7f" * 20
+    for words, found in (
+        (["1", spender, "RLC"], ("1", spender, "RLC")),
+        (["1", "RLC", spender], ("1 RLC", spender, None)),
+        (["1", spender[2:], "nRLC"], ("1", spender[2:], "nRLC")),
+    ):
+        options = approve.parse(words)
+        assert (options.amount, options.spender, options.unit) == found

@@ -53,6 +53,19 @@ def test_init_with_a_wallet(run, cheap, project: Path) -> None:
     assert "privateKey" not in done.out
 
 
+def test_init_on_a_chain(run, project: Path) -> None:
+    """By name or id; the sandbox that runs is one too."""
+    for given, name in (("bellecour", "bellecour"), ("42161", "arbitrum-mainnet")):
+        run("init", "--skip-wallet", "--chain", given, "--force")
+        assert json.loads((project / "chain.json").read_bytes())["default"] == name
+    kept = (project / "chain.json").read_bytes()
+    done = run("init", "--unencrypted", "--chain", "nowhere", "--force")
+    assert (done.status, 'Missing "nowhere" chain' in done.err) == (1, True)
+    assert "sandbox up" in run("init", "--unencrypted", "--chain", "sandbox", "--force").err
+    assert (project / "chain.json").read_bytes() == kept
+    assert names(project) == ["chain.json", "iexec.json"]
+
+
 def test_init_without_a_password_writes_nothing(run, project: Path) -> None:
     for more in ([], ["--raw"]):
         done = run("init", "--keystoredir", "ks", *more)

@@ -28,6 +28,12 @@ def test_duration(seconds: float, words: str) -> None:
     assert text.duration(seconds) == words
 
 
+def test_stamps_of_others() -> None:
+    for value in ("1970-01-01T00:01:40Z", "1970-01-01T00:01:40", "1970-01-01T01:01:40.5+01:00"):
+        assert text.stamp(value, 40) == "1970-01-01 00:01:40 UTC (in 1 minute)"
+    assert text.stamp("yesterday", 40) == "yesterday"
+
+
 def test_moment() -> None:
     assert text.moment(1_700_000_000, 1_700_000_090) == "2023-11-14 22:13:20 UTC (1 minute ago)"
     assert text.moment(1_700_000_000, 1_699_990_000) == "2023-11-14 22:13:20 UTC (in 2 hours)"

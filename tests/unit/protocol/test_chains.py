@@ -13,7 +13,6 @@ from iexec_lite.eth.codec import address_to_bytes, to_hex
 from iexec_lite.protocol import chains
 from iexec_lite.protocol.chains import (
     CHAINS,
-    V6_KEYS,
     Chain,
     ChainFile,
     Providers,
@@ -537,6 +536,7 @@ def test_extra_records() -> None:
     sandbox = resolve(65535).with_overrides(name="sandbox", host="http://127.0.0.1:1", rules=V9)
     extra = {"sandbox": sandbox}
     assert ChainFile(default="sandbox", chains={}).select(extra=extra).chain == sandbox
+    assert ChainFile(chains={}).select("65535", extra=extra).chain == sandbox
     entry = ChainFile(chains={"sandbox": {"sms": "http://127.0.0.1:2"}})
     assert entry.select("sandbox", extra=extra).chain == sandbox.with_overrides(
         sms="http://127.0.0.1:2"
@@ -544,11 +544,11 @@ def test_extra_records() -> None:
 
 
 @pytest.mark.parametrize("chain", [each for each in CHAINS.values() if each.host], ids=str)
-def test_an_entry_says_what_v6_can_know(chain: Chain) -> None:
-    """Read back over an unknown network, it gives the record again but for what V6 has no key."""
-    entry = chain_entry(chain)
-    assert set(entry) <= set(V6_KEYS)
-    assert {*V6_KEYS} - set(entry) <= {"bridge", "enterprise"}
+def test_an_entry_says_what_its_sdk_can_know(chain: Chain) -> None:
+    """Read back over an unknown network, it gives the record again but for what has no key."""
+    entry, keys = chain_entry(chain), chain.rules.chain_keys
+    assert set(entry) <= set(keys)
+    assert {*keys} - set(entry) <= {"bridge", "enterprise", "compass", "pocoSubgraph"}
     file = ChainFile.from_dict({"chains": {chain.name: entry}})
     found = file.select(chain.name).chain
     assert found.with_overrides(use_gas=chain.use_gas) == chain
@@ -730,3 +730,33 @@ def test_values_too_long_for_a_message(value: dict[str, object]) -> None:
     circular.append(circular)
     with pytest.raises(ValidationError, match="final value was: `list`"):
         ChainFile.from_dict({"chains": {"a": {"host": circular}}})
+
+
+def test_what_v6_alone_knows_is_ignored_on_todays_networks() -> None:
+    """A chain.json of V6 goes on to work, and says nothing about a network of today."""
+    entry = {
+        "host": "http://127.0.0.1:1",
+        "resultProxy": "http://127.0.0.1:2",
+        "native": True,
+        "useGas": False,
+        "flavour": "enterprise",
+        "bridge": {"contract": "0x" + "11" * 20, "bridgedChainName": "nowhere"},
+        "enterprise": {"enterpriseSwapChainName": "nowhere"},
+        "ipfsNode": "http://127.0.0.1:3",
+    }
+    file = ChainFile.from_dict({"chains": {"arbitrum-mainnet": entry, "bellecour": entry}})
+    for name in ("arbitrum-mainnet", "42161"):
+        found = file.select(name)
+        record = CHAINS["arbitrum-mainnet"]
+        assert found.chain == record.with_overrides(
+            host="http://127.0.0.1:1", ipfs_node="http://127.0.0.1:3"
+        )
+        assert found.ignored == (
+            *("resultProxy", "native", "useGas", "flavour", "bridge", "enterprise"),
+        )
+    del entry["bridge"], entry["enterprise"]
+    private = {"id": "65535", "rules": "v9", **entry}  # whoever writes "rules" means the rest
+    lone = ChainFile.from_dict({"chains": {"own": private}}).select("own")
+    assert (lone.chain.native, lone.chain.gas_price, lone.ignored) == (True, 0, ())
+    v6 = ChainFile.from_dict({"chains": {"bellecour": entry}}).select("bellecour")
+    assert (v6.ignored, v6.chain.result_proxy) == ((), "http://127.0.0.1:2")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from iexec_lite.cli.templates import APP as APP_TEMPLATE
+from iexec_lite.cli.templates import TEE_APP
 from iexec_lite.errors import SandboxError
 from iexec_lite.sandbox import runner
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, Ran, environment, run
@@ -167,9 +169,13 @@ def test_mapping(tmp_path: Path) -> None:
 
 
 def test_the_sample_app_needs_no_mapping() -> None:
+    """It stands for what ``app init`` fills in too; another version of that is another app."""
     found = AppMap().find(APP, SAMPLE_IMAGE)
     assert found is not None
     assert Path(found.argv[1]).is_file()
+    for template in (APP_TEMPLATE, TEE_APP):
+        assert AppMap().find(APP, str(template["multiaddr"])) == found
+        assert AppMap().find(APP, f"{template['multiaddr']}1") is None
 
 
 @pytest.mark.parametrize("entry", ["echo hi", [], [1], ["a\0"], {"command": "x"}, None])

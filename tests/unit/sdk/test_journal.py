@@ -192,6 +192,26 @@ def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
     assert taken.live
 
 
+def test_what_nobody_has_seen_is_not_done(tmp_path):
+    """With ``hold`` a settled entry is done for this process, and left for the next until seen."""
+    first, second = FileJournal(tmp_path, hold=True), FileJournal(tmp_path)
+    account, other = first.account(1, WHO), second.account(1, WHO)
+    entry = account.update(add(account), state=SETTLED)
+    assert (entry.state, entry.live, account.pending()) == (SETTLED, False, [])
+    [seen] = other.pending()
+    assert (seen.id, seen.live, other.left(seen.key)) == (entry.id, True, None)
+    first.close()  # it ends without a word
+    left = other.left(seen.key)
+    assert left is not None
+    third = FileJournal(tmp_path, hold=True)
+    again = third.account(1, WHO)
+    again.update(again.take(left), state=SETTLED)
+    third.confirm()
+    assert other.pending() == []
+    third.close()
+    second.close()
+
+
 def test_an_entry_of_a_killed_process_is_left(tmp_path):
     code = (
         "import sys, time\n"

@@ -54,6 +54,7 @@ class Service(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self.types: dict[tuple[str, str], str] = {}  # of content
         self.asked: list[tuple[str, str, str | None, str | None, bytes]] = []
         server = self
 
@@ -79,6 +80,8 @@ class Service(ThreadingHTTPServer):
                     return
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                if (self.command, self.path) in server.types:
+                    self.send_header("Content-Type", server.types[self.command, self.path])
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(content)
@@ -273,6 +276,20 @@ def test_the_sms_refuses(
         iexec.storage.push_storage_token("s3cr3t")
     assert "s3cr3t" not in f"{caught.value!r} {caught.value.to_dict()}"
     assert service.methods() == ["HEAD", "POST"]  # never repeated
+
+
+def test_a_page_of_somebody_in_between_is_no_answer(service: Service) -> None:
+    """A network that wants a login answers 200 to everything: nothing is set, or known to be."""
+    service.types["HEAD", TOKEN_PATH] = service.types["POST", TOKEN_PATH] = "text/html"
+    service.answers["HEAD", TOKEN_PATH] = 200, b""
+    with client(service) as iexec:
+        with pytest.raises(SmsCallError, match="unexpected status: 200"):
+            iexec.storage.check_storage_token_exists(ME)
+        service.answers["HEAD", TOKEN_PATH] = 404, b""
+        service.answers["POST", TOKEN_PATH] = 200, b"<html>log in</html>"
+        with pytest.raises(SmsCallError, match="not known whether the secret is set"):
+            iexec.storage.push_storage_token("s3cr3t")
+        assert iexec.storage.check_storage_token_exists(ME) is False
 
 
 @pytest.mark.parametrize(

@@ -238,10 +238,22 @@ def test_few_round_trips(sender, node):
     assert node.methods == [
         "eth_chainId",
         *("eth_getBlockByNumber", "eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_estimateGas"),
-        "eth_getTransactionCount",
+        *("eth_chainId", "eth_getTransactionCount"),  # the id again, just before it is signed
         "eth_sendRawTransaction",
         "eth_getTransactionReceipt",
     ]
+
+
+@pytest.mark.parametrize("own_nonces", [False, True])
+def test_another_chain_midway_signs_nothing(sender, node, own_nonces):
+    """The node is exchanged for another while the client lives."""
+    options = {"get_transaction_count": lambda *_: len(node.raws)} if own_nonces else {}
+    transactions = sender(**options)
+    transactions.send(intent(), TO)
+    node.chain_id = 1
+    with pytest.raises(ConfigurationError, match=r"on chain 1, expected 4242.*nothing was signed"):
+        transactions.send(intent(), TO)
+    assert len(transactions.account.entries()) == len(node.raws) == 1
 
 
 def test_the_journal_is_written_before_the_send(sender, node, journal):
@@ -1039,6 +1051,11 @@ def test_a_missing_event(sender, node, expect, text):
     with pytest.raises(Web3ProviderCallError, match=f"^{text}$") as caught:
         transactions.send(intent(), TO, expect=[expect])
     assert caught.value.tx_hash in node.mined
+    # Perhaps the node cut the receipt: the same call looks again, and sends nothing.
+    assert states(transactions) == [UNKNOWN]
+    node.mined[caught.value.tx_hash]["logs"] = [transfer(CHAIN.hub)]
+    again = transactions.send(intent(), TO, expect=[expect])
+    assert (again.resumed, again.tx_hash, len(node.raws)) == (True, caught.value.tx_hash, 1)
     assert states(transactions) == [SETTLED]
 
 
@@ -1063,7 +1080,7 @@ def test_death_between_journal_and_send(sender, node, clock, tmp_path):
         "from iexec_lite.sdk.transactions import Intent, Transactions\n"
         "class Rpc:\n"
         "    def chain_id(self): return 4242\n"
-        "    def request(self, *_): return '0x0'\n"
+        "    def batch(self, _): return [hex(4242), '0x0']\n"
         "    def send_raw(self, raw):\n"
         "        print('dying', flush=True); os._exit(9)\n"
         f"signer = KeySigner.from_key({KEY!r})\n"

@@ -1,0 +1,264 @@
+"""``order sign --stdin``: lines in and out, cut off and resumed, refused lines, closed pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iexec_lite.cli import order_stream
+from iexec_lite.sdk import signing
+
+from .conftest import KEY
+
+WORDS = ("order", "sign", "--stdin", "--request", "--chain", "bellecour")
+APP = "0x" + "12" * 20
+ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
+
+
+@pytest.fixture(autouse=True)
+def plain(project: Path) -> None:
+    (project / "wallet.json").write_text(json.dumps({"privateKey": KEY.hex()}))
+
+
+def line(number: int) -> bytes:
+    return json.dumps({"app": APP, "category": 0, "params": f"{number}"}).encode() + b"\n"
+
+
+def start(*words: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "iexec_lite", *WORDS, *words]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def sign(lines: Iterable[bytes], *words: str) -> tuple[int, list[Any], str]:
+    """Exit status, the documents of standard output, and what a person is told."""
+    with start(*words) as process:
+        out, err = process.communicate(b"".join(lines), timeout=100)
+    return process.returncode, [json.loads(each) for each in out.splitlines()], err.decode()
+
+
+def numbers(documents: Iterable[Any]) -> list[object]:
+    return [
+        f"refused {each['line']}" if "error" in each else json.loads(each["params"])["iexec_args"]
+        for each in documents
+    ]
+
+
+def written(file: Path) -> list[Any]:
+    return [json.loads(each) for each in file.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_lines_in_lines_out(jobs: str) -> None:
+    status, found, err = sign(map(line, range(300)), "--jobs", jobs)
+    assert (status, numbers(found)) == (0, [str(number) for number in range(300)])
+    assert err == "ℹ 300 signed\n"
+    assert {each["requester"] for each in found} == {ADDRESS}
+    assert list(found[0])[-2:] == ["salt", "sign"]
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert sign([]) == (0, [], "ℹ 0 signed\n")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_refused_lines_keep_their_place(jobs: str) -> None:
+    """Not JSON, no order, far too long, not UTF-8, empty; and no line feed at the end."""
+    huge = b'{"app": "' + b"x" * 3_000_000 + b'"}\n'
+    bad = [b"nonsense\n", b"[]\n", huge, b'"\xff"\n', b"\n"]
+    lines = [order_stream.BOM + line(0), *bad, line(6).strip()]
+    status, found, err = sign(lines, "--jobs", jobs)
+    assert status == 1
+    assert numbers(found) == ["0", *(f"refused {number}" for number in range(2, 7)), "6"]
+    assert "longer than 131072 bytes" in found[3]["error"]["message"]
+    assert "✖ 5 refused:\n  - line 2: this is not JSON" in err
+    assert len(err) < 1000
+
+
+def test_many_refused_lines_are_told_in_short() -> None:
+    status, found, err = sign([b"x\n"] * 30)
+    assert (status, len(found)) == (1, 30)
+    assert err.count("\n  - ") == 11
+    assert err.endswith("- and 20 more\n")
+
+
+def test_the_bound_of_a_line_is_the_librarys() -> None:
+    assert order_stream.MAX_LINE == signing.MAX_LINE
+
+
+def test_stop_on_error_then_resume(project: Path) -> None:
+    file = project / "out.jsonl"
+    words = ("--output", str(file))
+    lines = [line(0), line(1), b"x\n", line(3)]
+    status, out, err = sign(lines, *words, "--stop-on-error", "--raw")
+    error = json.loads(err)["error"]["message"]
+    assert (status, out) == (1, [])
+    assert error.startswith("stopped at line 3: this is not JSON")
+    assert error.endswith("(--resume goes on from there)")
+    first = written(file)
+    assert numbers(first) == ["0", "1"]
+    lines[2] = line(2)
+    status, out, err = sign(lines, *words, "--resume", "--raw")
+    assert (status, out, err) == (0, [{"ok": True, "signed": 2, "refused": 0, "before": 2}], "")
+    assert written(file)[:2] == first  # nothing was signed twice
+    assert numbers(written(file)) == ["0", "1", "2", "3"]
+    assert sign(lines, *words, "--resume") == (0, [], "ℹ 0 signed, 4 before\n")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_killed_and_resumed(project: Path, jobs: str) -> None:
+    """A kill in the middle of the work loses nothing, and nothing is signed twice."""
+    file, words = project / "out.jsonl", ("--jobs", jobs, "--output", "out.jsonl")
+    lines = [line(number) for number in range(1500)]
+    with start(*words) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"".join(lines[:700]))
+        process.stdin.flush()
+        while not file.exists() or file.stat().st_size < 200_000:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    before = file.read_bytes()
+    complete = before[: before.rindex(b"\n") + 1]
+    file.write_bytes(before + b'{"app": "0x12')  # half a line, as a full disk leaves it
+    status, _, err = sign(lines, *words, "--resume")
+    assert status == 0, err
+    assert file.read_bytes().startswith(complete)
+    assert numbers(written(file)) == [str(number) for number in range(1500)]
+    done = complete.count(b"\n")
+    assert err == f"ℹ {1500 - done} signed, {done} before\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c(project: Path, jobs: str) -> None:
+    file = project / "out.jsonl"
+    with start("--jobs", jobs, "--output", "out.jsonl") as process:
+        assert process.stdin is not None
+        process.stdin.write(b"".join(map(line, range(600))))
+        process.stdin.flush()
+        while not file.exists() or not file.stat().st_size:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, b"")
+    found = written(file)  # whole lines only
+    assert numbers(found) == [str(number) for number in range(len(found))]
+    text = "Interrupted (--resume goes on from there)"
+    assert err.decode() == f'✖ Command "iexec-lite order sign" failed: {text}\n'
+
+
+def test_the_reader_goes_away() -> None:
+    with start("--jobs", "2") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"".join(map(line, range(500))))  # more than it reads ahead
+        process.stdin.flush()
+        json.loads(process.stdout.readline())
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            for number in range(2000):
+                os.write(process.stdin.fileno(), line(number))
+        assert process.wait(60) == 1
+        assert process.stderr.read() == b""
+
+
+def test_each_line_is_answered_at_once() -> None:
+    """A program can talk to it: one order, one answer."""
+    with start() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(3):
+            process.stdin.write(line(number))
+            process.stdin.flush()
+            assert numbers([json.loads(process.stdout.readline())]) == [str(number)]
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="only POSIX tells what a process used")
+def test_memory_does_not_grow_with_the_orders() -> None:
+    """Thirty times the orders, the same memory (in kilobytes; a list would take 3 MB more)."""
+
+    def peak(count: int) -> int:
+        with start() as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for number in range(count):
+                process.stdin.write(line(number))
+                process.stdin.flush()
+                process.stdout.readline()
+            process.stdin.close()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        assert status == 0
+        return usage.ru_maxrss if sys.platform != "darwin" else usage.ru_maxrss // 1024
+
+    assert peak(3000) < peak(100) + 1500
+
+
+def test_another_input_is_not_resumed(project: Path) -> None:
+    words = ("--output", "out.jsonl")
+    lines = [line(0), b"x\n", line(2)]
+    assert sign(lines, *words)[0] == 1
+    before = (project / "out.jsonl").read_bytes()
+    for other, why in (
+        ([line(0), b"x\n", line(3)], "line 3 of the output is not what line 3 of the input gives"),
+        ([line(0), b"x\n", b"x\n"], "line 3 of the output is not what"),
+        ([line(0)], "3 lines are done, but 1 were given"),
+    ):
+        status, _, err = sign(other, *words, "--resume")
+        assert status == 1
+        assert why in err
+    (project / "out.jsonl").write_bytes(b"a letter\n")
+    assert "is not what line 1 of the input gives" in sign(lines, *words, "--resume")[2]
+    assert (project / "out.jsonl").read_bytes() == b"a letter\n"
+    (project / "out.jsonl").write_bytes(before)
+    assert sign(lines, *words, "--resume")[0] == 0
+
+
+def test_a_file_that_exists_is_kept(project: Path) -> None:
+    file = project / "out.jsonl"
+    file.write_text("precious")
+    status, _, err = sign([line(0)], "--output", "out.jsonl")
+    assert status == 1
+    assert "--force" in err
+    assert file.read_text() == "precious"
+    assert sign([line(0)], "--output", "out.jsonl", "--force")[0] == 0
+    assert numbers(written(file)) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--app",), "say of which one kind the orders are: --app, --dataset"),
+        (("--resume",), "--resume goes on with a file: name it with --output"),
+        (("--raw",), "standard output is not for orders: give --output"),
+        (("--password-file", "-"), "standard input holds the orders"),
+        (("--jobs", "0"), "jobs must be a whole number from 1 to 256"),
+        (("--jobs", "two"), "invalid int value"),
+        (("--output", "no/such/folder"), "No such file"),
+    ],
+)
+def test_what_cannot_begin(words: tuple[str, ...], message: str) -> None:
+    status, out, err = sign([line(0)], *words)
+    assert (status, out) == (1, [])
+    assert message in err
+
+
+@pytest.mark.parametrize("words", [("--jobs", "2"), ("--output", "x"), ("--resume",)])
+def test_options_of_a_stream_go_with_it(run: Any, words: tuple[str, ...]) -> None:
+    done = run("order", "sign", "--request", "--chain", "bellecour", *words)
+    assert done.status == 1
+    assert f"{words[0]} goes with --stdin" in done.err
