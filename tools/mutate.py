@@ -213,19 +213,19 @@ class Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(name, self.loader.path, loader=self.loader)
 
 
-def survives(module: str, source: str, tests: Sequence[str]) -> bool:
+def survives(module: str, source: str, tests: Sequence[str], log: str = os.devnull) -> bool:
     """Whether all tests pass with a changed module; run in a fork, so that nothing of it stays."""
     child = os.fork()
     if child == 0:
         try:
-            _child(module, source, tests)
+            _child(module, source, tests, log)
         finally:
             os._exit(1)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _child(module: str, source: str, tests: Sequence[str]) -> NoReturn:
-    quiet = os.open(os.devnull, os.O_WRONLY)
+def _child(module: str, source: str, tests: Sequence[str], log: str) -> NoReturn:
+    quiet = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE + 1))
@@ -274,8 +274,9 @@ def run(names: list[str], sample: int, out: Path, seed: str, seconds: float) -> 
         if time.monotonic() > end:
             break
         tests = tests_of(module)
-        if module not in sound and not survives(module, unchanged(module), tests[:1]):
-            raise SystemExit(f"{module} as it is does not pass {tests[0]}: nothing can be told")
+        log = str(out.with_suffix(".log"))
+        if module not in sound and not survives(module, unchanged(module), tests[:1], log):
+            raise SystemExit(f"{module} as it is does not pass {tests[0]}: see {log}")
         sound.add(module)
         known[key] = "survived" if survives(module, made(module, number), tests) else "killed"
         totals = Counter(known.values())
@@ -297,8 +298,7 @@ def main() -> int:
     os.chdir(ROOT)
     os.nice(10)
     for name in (
-        "pytest",
-        "hypothesis",
+        "pytest",  # not hypothesis: pytest warns where a plugin was there before it
         "coincurve",
         "eth_keys",
         "eth_hash.auto",
