@@ -8,7 +8,7 @@ know asks the record; a test for the generation anywhere else is a defect. Spec:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from . import templates
@@ -112,7 +112,7 @@ class Rules:
     market_strict_flags: bool
     market_owner_search: bool
     market_bulk_filter: bool
-    templates: Templates
+    templates: Templates = field(hash=False)
     chain_keys: tuple[str, ...]
     retired_chain_keys: tuple[str, ...]
 

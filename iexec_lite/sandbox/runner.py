@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ..errors import SandboxError
 from ..eth.codec import address_to_bytes
+from ..protocol import templates
 from .folders import read_json
 from .runtime import PAST, Runtime
 
@@ -31,9 +32,10 @@ __all__ = ["SAMPLE_IMAGE", "AppError", "AppMap", "Command", "Ran", "environment"
 # Where the sample app claims to come from: the multiaddr to deploy it with.
 SAMPLE_IMAGE = "docker.io/iexec-lite/sandbox-sample:1.0.0"
 # And what `app init` of the command lines (V6's too) fills in, so that it runs as it is.
-_TEMPLATES = (
-    "docker.io/iexechub/python-hello-world:1.0.0",
-    "nexus.iex.ec/tee-python-hello-world:6.2.0",
+_TEMPLATES = tuple(
+    str(app["multiaddr"])
+    for each in (templates.V6, templates.TODAY)
+    for app in (each.app, each.tee_app)
 )
 SAMPLE = Path(__file__).parent / "sample_app" / "app.py"
 

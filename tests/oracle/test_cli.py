@@ -183,6 +183,7 @@ def test_templates(oracle: Any, env: dict[str, str], tmp_path: Path) -> None:
         team.first("init --skip-wallet")
         team.py(f"wallet import {to_hex(accounts.secret('requester'))} --unencrypted")
         team.py("sandbox status --chain-json")
+        team.edit("chain.json", lambda content: content.update(default="sandbox"))  # one of V6
         team.edit("iexec.json", lambda content: content.update(author="Zoë", mine=[1.5, None]))
         documents = [
             team.first(f"{words} init {more}")

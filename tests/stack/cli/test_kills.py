@@ -11,6 +11,7 @@ A write that fails instead is a clear error, after which the same command does i
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import random
@@ -116,6 +117,7 @@ class Victim:
     done: Callable[[], object]  # raises where it is not done exactly once
     whole: tuple[str, ...] = ()  # JSON files that may never be half
     told: str = ""  # what its result says
+    already: str = ""  # how a service refuses what it did
 
 
 @dataclass
@@ -164,14 +166,15 @@ class Killing:
         if how == "kill":
             assert done.returncode == -signal.SIGKILL, (where, done.stderr)
         elif done.returncode:
-            assert "failed: " in done.stderr, where
+            assert "✖ " in done.stderr, where
             assert "internal error" not in done.stderr, (where, done.stderr)
         for file in victim.whole:
             if (victim.folder / file).exists():
                 json.loads((victim.folder / file).read_text())
         if done.returncode and not (victim.told and victim.told in done.stdout):
             again = self.machine.run(*victim.words, folder=victim.folder)
-            assert again.returncode == 0, (where, again.stderr)
+            refused = victim.already and victim.already in again.stderr
+            assert again.returncode == 0 or refused, (where, again.stderr)
         try:
             victim.done()
         except AssertionError as error:
@@ -180,7 +183,7 @@ class Killing:
 
 
 def keep(name: str, points: int, met: list[str]) -> None:
-    assert met
+    assert met or not points
     record.keep(name, {"points": points, "met": len(met), "at": dict(Counter(met))})
     print(f"\n{name} at {len(met)} of {points} points")
 
@@ -224,14 +227,15 @@ def test_account_deposit(
     killing: Killing, project: Project, client: Callable[[str], IExec]
 ) -> None:
     folder, account = project("requester"), client("requester").account
+    amounts = itertools.count(5)  # what one died over after it was told is no other's
 
     def make(number: str) -> Victim:
-        before = account.check_balance(PEOPLE["requester"]).stake
+        amount, before = next(amounts), account.check_balance(PEOPLE["requester"]).stake
 
         def done() -> None:
-            assert account.check_balance(PEOPLE["requester"]).stake == before + 5
+            assert account.check_balance(PEOPLE["requester"]).stake == before + amount
 
-        return Victim(["account", "deposit", "5"], folder, done, told="Deposited 5 nRLC")
+        return Victim(["account", "deposit", str(amount)], folder, done, told="Deposited ")
 
     killing.all("account deposit", make)
 
@@ -299,7 +303,8 @@ def test_order_publish(killing: Killing, seller: Path, client: Callable[[str], I
             assert provider.orderbook.fetch_app_orderbook(app=app).count == listed + 1
 
         words = ["order", "publish", "--app", "--force"]
-        return Victim(words, seller, done, told="published with orderHash")
+        already = "order already published"
+        return Victim(words, seller, done, told="published with orderHash", already=already)
 
     killing.all("order publish", make)
 
@@ -341,7 +346,7 @@ def test_task_download(killing: Killing, shop: Shop) -> None:
             assert whole[0] == whole[-1]
             assert whole[0].startswith(b"PK")
 
-        words = ["task", "show", task["taskid"], "--download", str(file)]
+        words = ["task", "show", task["taskid"], "--download", str(file), "--force"]
         return Victim(words, shop.folder, done, told=f"{number}.zip")
 
     killing.all("task show --download", make)

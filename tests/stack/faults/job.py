@@ -194,8 +194,13 @@ class Job:
             order = self._signed(client, kind)
             order_hash = getattr(client.order, f"hash_{kind}order")(order)
             options = {"check_request": False} if kind == "request" else {}
-            if not self._shown(client, kind, order_hash):
+            if self._shown(client, kind, order_hash):
+                return
+            try:
                 getattr(client.order, f"publish_{kind}order")(order, **options)
+            except MarketCallError as error:  # an earlier one came late
+                if error.details.get("error") != "order already published":
+                    raise
 
     def _shown(self, client: IExec, kind: str, order_hash: str) -> bool:
         try:

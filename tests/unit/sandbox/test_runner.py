@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from iexec_lite.cli.templates import APP as APP_TEMPLATE
-from iexec_lite.cli.templates import TEE_APP
 from iexec_lite.errors import SandboxError
+from iexec_lite.protocol.templates import TODAY, V6
 from iexec_lite.sandbox import runner
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE, AppMap, Command, Ran, environment, run
 
@@ -173,7 +172,7 @@ def test_the_sample_app_needs_no_mapping() -> None:
     found = AppMap().find(APP, SAMPLE_IMAGE)
     assert found is not None
     assert Path(found.argv[1]).is_file()
-    for template in (APP_TEMPLATE, TEE_APP):
+    for template in (V6.app, V6.tee_app, TODAY.app):
         assert AppMap().find(APP, str(template["multiaddr"])) == found
         assert AppMap().find(APP, f"{template['multiaddr']}1") is None
 
