@@ -64,6 +64,15 @@ def test_every_place_is_searched(
     assert [text.split(" in ")[0] for text in leaks.told(guard, [])] == ["key of requester"]
 
 
+@pytest.mark.shows_secrets("they are planted here")
+def test_only_commands_that_are_asked_for_keys_show_them(guard: leaks.Guard) -> None:
+    for word, told in (("--unencrypted", 0), ("--encrypted", 1)):
+        code = f"print({WORD[:9]!r} + {WORD[9:]!r})  # iexec_lite"
+        words = [sys.executable, "-c", code, word]
+        subprocess.run(words, check=True, capture_output=True)
+        assert len(leaks.told(guard, [])) == told
+
+
 @pytest.mark.parametrize(
     "hidden",
     [
