@@ -391,9 +391,17 @@ class _FileAccount(AccountJournal):
             )
 
     def entries(self) -> list[Entry]:
+        alive: dict[str | None, bool] = {}
+        found = self._all(alive)
+        if any(entry.pending and not entry.live for entry in found):
+            # Whoever died while we looked may have written the end before: what is read now, with
+            # those known to be dead, is the last that they wrote.
+            found = self._all(alive)
+        return found
+
+    def _all(self, alive: dict[str | None, bool]) -> list[Entry]:
         with self._database() as database:
             rows = database.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY id").fetchall()  # noqa: S608
-        alive: dict[str | None, bool] = {}
         return [self._entry(row, alive) for row in rows]
 
     def close(self) -> None:

@@ -194,3 +194,12 @@ def test_the_contracts_know_the_signature(machine: Machine, client: Any, project
     call = HUB.verifySignature.encode(provider.wallet.get_address(), order_hash, signed["sign"])
     answer = provider._context.rpc.call(str(chain.hub), call)
     assert HUB.verifySignature.decode(answer) is True
+
+
+def test_init(machine: Machine, tmp_path: Path) -> None:
+    shown = machine.shown("init", "--unencrypted", folder=tmp_path)
+    assert shown.endswith("iExec project is ready\n")
+    address = json.loads((tmp_path / "wallet.json").read_text("utf-8"))["address"]
+    assert f"Your wallet address is {address}" in shown
+    refused = machine.message("init", "--chain", "nowhere", "--skip-wallet", folder=tmp_path)
+    assert "nowhere" in refused

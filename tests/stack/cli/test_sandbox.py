@@ -144,6 +144,8 @@ def test_demo(machine: Machine, tmp_path: Path) -> None:
     assert "Hello, Alice!" in document["result"]
     told = machine.shown("sandbox", "demo", "--flavour", "native", folder=tmp_path)
     assert "Hello, Alice!" in told
+    today = machine.raw("sandbox", "demo", "--generation", "6", folder=tmp_path)
+    assert "Hello, Alice!" in today["result"]
     assert "invalid choice" in machine.message(
         "sandbox", "demo", "--flavour", "vanilla", folder=tmp_path
     )

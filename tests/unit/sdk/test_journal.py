@@ -164,6 +164,27 @@ def test_entries_survive_and_become_left(tmp_path):
     second.close()
 
 
+def test_an_owner_that_ends_while_it_is_looked_at_has_left_nothing(tmp_path, monkeypatch):
+    """Its entry was read as sent; it settles and dies before anybody asks whether it lives."""
+    first, second = FileJournal(tmp_path, hold=True), FileJournal(tmp_path)
+    entry = add(first.account(134, WHO), tx_hash="0xab")
+    account = second.account(134, WHO)
+    asked = account._is_alive
+
+    def ends_first(owner):
+        if not ended:
+            ended.append(owner)
+            first.account(134, WHO).update(entry, state=SETTLED)
+            first.confirm()
+            first.close()
+        return asked(owner)
+
+    ended: list[object] = []
+    monkeypatch.setattr(account, "_is_alive", ends_first)
+    assert account.left("k") is None
+    assert ended
+
+
 def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
     """The process that gave up still lives: another one must resume, not send again."""
     code = (
