@@ -7,7 +7,7 @@ Spec: cli.md §4.2; today.md §4.1, §4.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["CATEGORY", "DATASET", "TODAY", "V6", "WORKERPOOL", "Template", "Templates"]
 
@@ -37,8 +37,8 @@ class Templates:
     the app that goes with a dataset, ``dapp_chain`` the id of the network where it is.
     """
 
-    app: Template
-    tee_app: Template
+    app: Template = field(hash=False)  # a dict has no hash; what is equal has one all the same
+    tee_app: Template = field(hash=False)
     tag: tuple[str, ...]
     tag_mask: str
     dapp: str

@@ -133,6 +133,33 @@ def send_violations(package: Path) -> list[str]:
     return bad
 
 
+# Modules that write files by themselves: no secrets, or 0600 as their own tests see.
+WRITERS = {
+    *("sdk/files.py", "protocol/streams.py", "protocol/zips.py", "protocol/archive.py"),
+    "cli/order_stream.py",  # signed orders, which are for everybody
+}
+
+
+def write_violations(package: Path) -> list[str]:
+    """Files opened for writing anywhere but in ``sdk/files.py`` (0600, whole or not at all)."""
+    bad = []
+    for path, tree in modules(package).items():
+        if path in WRITERS or path.startswith("sandbox/"):
+            continue
+        for node in (n for n in ast.walk(tree) if isinstance(n, ast.Call)):
+            name = (
+                node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+            )
+            modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            modes += [k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)]
+            writes = any(
+                isinstance(m, str) and re.fullmatch("[rwxab+t]*[wxa+][bt+]*", m) for m in modes
+            )
+            if name in ("write_text", "write_bytes") or (name in ("open", "fdopen") and writes):
+                bad.append(f"{path}:{node.lineno}: {ast.unparse(node)[:60]}")
+    return bad
+
+
 GENERATION = re.compile(
     r"\bgeneration\b|rules\.name|(\bis|==|!=|\bin) (not )?\(?(rules\.)?V[69]\b|\bV[69] (is|==|!=)"
 )
@@ -197,6 +224,9 @@ def append(package: Path, path: str, text: str) -> None:
         (send_violations, "sandbox/deploy.py", "def f(rpc):\n    rpc.send_raw(b'')"),
         (send_violations, "sdk/deal.py", "X = 'eth_sendTransaction'"),
         (send_violations, "sdk/deal.py", "def f(signer, x):\n    signer.send_transaction(x)"),
+        (write_violations, "sdk/wallet.py", "def f(p, key):\n    p.write_text(key)"),
+        (write_violations, "cli/wallets.py", "def f(p):\n    return open(p, 'w')"),
+        (write_violations, "cli/wallet.py", "def f(p):\n    return p.open(mode='xb')"),
         (generation_violations, "sdk/deal.py", "def f(rules):\n    return 1 if rules.name else 2"),
         (generation_violations, "sdk/deal.py", "def f(rules):\n    return rules is V9"),
         (generation_violations, "cli/order.py", "def f(c):\n    return [x for x in c if x == V6]"),

@@ -130,6 +130,32 @@ function plain(type, value) {
   return typeof value === 'boolean' || typeof value === 'string' ? value : value.toString();
 }
 
+/** The types that the SDK itself asks a signer to sign an order of this kind by, seen once. */
+const structs = new Map();
+async function structOf(kind) {
+  if (!structs.has(kind)) {
+    const { EnhancedWallet } = sdk.common('utils/signers');
+    const plain = EnhancedWallet.prototype._signTypedData;
+    EnhancedWallet.prototype._signTypedData = function seen(domain, types, value) {
+      structs.set(kind, types);
+      return plain.call(this, domain, types, value);
+    };
+    try {
+      const one = api({ chainId: 134, hub: utils.getAddress(`0x${'3e'.repeat(20)}`), proxy: 'https://p.example' });
+      const [app, requester] = [utils.getAddress(`0x${'ab'.repeat(20)}`), utils.computeAddress(NOBODY)];
+      const input = { app, dataset: app, workerpool: app, category: 0, requester };
+      const names = { apporder: ['app'], datasetorder: ['dataset'], workerpoolorder: ['workerpool', 'category'], requestorder: ['app', 'category', 'requester'] }[kind];
+      await one.sign(kind, await one.create(kind, Object.fromEntries(names.map((name) => [name, input[name]]))));
+    } finally {
+      EnhancedWallet.prototype._signTypedData = plain;
+    }
+  }
+  return structs.get(kind);
+}
+
+/** A digest, and what ethers signs it to. */
+const signedDigest = (key, digest) => [digest, utils.joinSignature(new utils.SigningKey(key).signDigest(digest))];
+
 function paramsOf({ params, tee, callback, proxy, strict = false }) {
   return createObjParams({
     params,
@@ -168,6 +194,11 @@ const OPS = {
   hash: (ask) => api(ask).hash(ask.kind, ask.order),
   recoverOrder: ({ kind, chainId, hub, members, order }) =>
     utils.verifyTypedData({ name: 'iExecODB', version: '5.0.0', chainId, verifyingContract: hub }, { [TYPES[kind]]: members }, order, order.sign),
+  orderDigest: async ({ kind, chainId, hub, order, key }) => {
+    const domain = { name: 'iExecODB', version: '5.0.0', chainId, verifyingContract: hub };
+    return signedDigest(key, utils._TypedDataEncoder.hash(domain, await structOf(kind), order));
+  },
+  dealId: ({ hash, first }) => utils.keccak256(utils.defaultAbiCoder.encode(['bytes32', 'uint256'], [hash, first])),
   taskId: ({ dealid, index }) => computeTaskId(dealid, index),
 
   // params, tags, amounts, multiaddresses
@@ -202,6 +233,7 @@ const OPS = {
     const cipher = require('crypto').createDecipheriv('aes-256-cbc', bytes(key), file.subarray(0, 16));
     return base64(Buffer.concat([cipher.update(file.subarray(16)), cipher.final()]));
   },
+  keccak: ({ data }) => utils.keccak256(bytes(data)),
   checksum: ({ data }) => sha256Sum(bytes(data)),
   decryptResult: async ({ archive, key }) => base64(await sdk.utils.decryptResult(bytes(archive), key)),
 
@@ -216,6 +248,8 @@ const OPS = {
     signature: await new ethers.Wallet(key)._signTypedData(domain, types, message),
     document: json(utils._TypedDataEncoder.getPayload(domain, types, message)),
   }),
+  typedDigest: ({ key, domain, types, message }) => signedDigest(key, utils._TypedDataEncoder.hash(domain, types, message)),
+  messageDigest: ({ key, message }) => signedDigest(key, utils.hashMessage(utils.arrayify(message))),
   verifyTyped: ({ domain, types, message, signature }) => utils.verifyTypedData(domain, types, message, signature),
 
   // ABI and transactions

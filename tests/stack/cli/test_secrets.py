@@ -162,6 +162,7 @@ def test_no_secret_leaves(watch: Watch, tmp_path: Path) -> None:
     assert list((home / "journal").iterdir()), "the journal was searched"
 
 
+@pytest.mark.shows_secrets("they are planted here")
 def test_guard_sees_what_is_told(watch: Watch) -> None:
     watch.run("account deposit 5 --keystoredir ks", start=LEAKING)
     assert watch.found == ["key in account deposit 5 --keystoredir ks"]
@@ -190,6 +191,7 @@ def test_guard_sees_what_is_written(watch: Watch) -> None:
     assert f"{kept} can be read by others" in watch.found
 
 
+@pytest.mark.shows_secrets("they are planted here")
 def test_guard_sees_what_is_started(watch: Watch) -> None:
     starting = WATCHED + f"import subprocess; subprocess.run(['true', '{TOKEN[::-1]}'])\n"
     watch.run("app --help", start=starting)

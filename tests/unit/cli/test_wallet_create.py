@@ -112,6 +112,7 @@ def test_create_in_clear(run, project: Path) -> None:
     assert not (project / "ignored").exists()
 
 
+@pytest.mark.shows_secrets("the document of an unencrypted wallet is the wallet, as in V6")
 @pytest.mark.parametrize("key", [KEY, KEY[2:], KEY.upper().replace("0X", "0x"), f" {KEY} "])
 def test_import(run, project: Path, key: str) -> None:
     document = run("wallet", "import", key, "--unencrypted", "--raw").json

@@ -50,6 +50,7 @@ def test_any_address(run, balances) -> None:
     assert "wrong checksum" in error["message"]
 
 
+@pytest.mark.shows_secrets("--show-private-key is for that")
 def test_private_key(run, balances, wallet: Path) -> None:
     words = ["wallet", "show", "--keystoredir", "ks", "--show-private-key", "--password", "x"]
     document = run(*words, "--raw").json

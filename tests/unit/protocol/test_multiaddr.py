@@ -204,3 +204,34 @@ def test_reading_is_bounded() -> None:
     one = bytes.fromhex("a5038020") + b"\xff" * 4096
     assert to_text(one).startswith("/p2p/")
     assert to_text(one * 100) == (one * 100).decode("utf-8", "replace")
+
+
+# Alphabets as the multibase specification has them; the padded forms end in "=".
+BASES = {
+    "0": "01",
+    "7": "01234567",
+    "f": "0123456789abcdef",
+    "v": "0123456789abcdefghijklmnopqrstuv",
+    "t": "0123456789abcdefghijklmnopqrstuv",
+    "b": "abcdefghijklmnopqrstuvwxyz234567",
+    "c": "abcdefghijklmnopqrstuvwxyz234567",
+    "h": "ybndrfg8ejkmcpqxot1uwisza345h769",
+    "m": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    "u": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_base_of_a_cid(base: str) -> None:
+    """One hash, in each base that cuts bits into characters, is stored as the same bytes."""
+    digest = b"\x12\x20" + bytes(range(32))
+    alphabet = BASES[base]
+    width = len(alphabet).bit_length() - 1
+    bits = "".join(f"{byte:08b}" for byte in b"\x01\x70" + digest)
+    bits += "0" * (-len(bits) % width)
+    text = base + "".join(
+        alphabet[int(bits[at : at + width], 2)] for at in range(0, len(bits), width)
+    )
+    if base in "tc":
+        text += "=" * (-(len(text) - 1) % 8)
+    assert to_bytes(f"/p2p/{text}") == to_bytes(f"/p2p/{base58_encode(digest)}")

@@ -63,6 +63,42 @@ def test_modes(tmp_path, umask):
 
 
 @posix
+@pytest.mark.parametrize("exist_ok", [True, False])
+def test_private_files_are_never_open_for_a_moment(tmp_path, umask, monkeypatch, exist_ok):
+    """Looked at after every call of the system, with a umask that forbids nothing."""
+    umask(0)
+    seen: list[int] = []
+
+    def watched(call):
+        def look(*args, **options):
+            result = call(*args, **options)
+            seen.extend(mode(path) for path in (tmp_path / "s").glob("*"))
+            return result
+
+        return look
+
+    for name in ("open", "close", "link", "replace", "rename", "fsync", "mkdir", "unlink"):
+        monkeypatch.setattr(files.os, name, watched(getattr(os, name)))
+    folder = private_dir(tmp_path / "s")
+    atomic_write(folder / "secret", b"x", mode=PRIVATE, exist_ok=exist_ok)
+    assert len(seen) > 3
+    assert set(seen) == {0o600}
+    monkeypatch.setattr(files, "PRIVATE", 0o644)
+    atomic_write(folder / "public", b"x", mode=0o644)
+    assert set(seen) == {0o600, 0o644}, "a file that is open to others would be seen"
+
+
+def test_a_new_file_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Contents, then the name, then the folder: whenever the power goes, old or new."""
+    done: list[str] = []
+    sync, move = os.fsync, os.replace
+    monkeypatch.setattr(files.os, "fsync", lambda fd: (done.append("sync"), sync(fd)))
+    monkeypatch.setattr(files.os, "replace", lambda *a: (done.append("name"), move(*a)))
+    atomic_write(tmp_path / "a", b"new")
+    assert done == (["sync", "name", "sync"] if os.name == "posix" else ["sync", "name"])
+
+
+@posix
 def test_a_file_that_was_made_private_stays_so(tmp_path, umask):
     target = tmp_path / "a"
     atomic_write(target, b"x")
