@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from iexec_lite.errors import IExecError
 
+from ..seed import draw
 from . import campaign, decoders, mutate
 
 CASES = int(os.environ.get("IEXEC_LITE_CASES", "1500"))
@@ -35,9 +36,7 @@ def _cheap() -> Iterator[None]:
 
 @pytest.fixture
 def seed() -> str:
-    found = os.environ.get("IEXEC_LITE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
-    print(f"IEXEC_LITE_SEED={found}")
-    return found
+    return draw()
 
 
 def deep_enough(decoder: decoders.Decoder, seen: Counter[str]) -> bool:

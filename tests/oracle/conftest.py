@@ -30,6 +30,8 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.kinds import kind_named
 from iexec_lite.sandbox.stack import Sandbox
 
+from ..seed import draw
+
 ROOT = Path(__file__).resolve().parents[2]
 WANT = "left out for want of node"
 FLAG = "--security-revert=CVE-2023-46809"  # lets node 20 and 22 open results with PKCS#1 v1.5
@@ -369,6 +371,4 @@ class Make:
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Make:
     """Random values for this test; the seed is in the captured output of a failure."""
-    base = os.environ.get("IEXEC_LITE_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
-    print(f"IEXEC_LITE_SEED={base}")
-    return Make(f"{base} {request.node.name}")
+    return Make(f"{draw()} {request.node.name}")

@@ -128,7 +128,7 @@ def test_mutated_documents_hash_or_are_refused() -> None:
 
     run()
     assert seen["hashed"] + seen["refused"] >= 400
-    assert seen["hashed"] > 10, seen
+    assert seen["hashed"] > 0, seen
     assert seen["values reached"] > 100, seen
 
 

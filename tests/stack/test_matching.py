@@ -6,7 +6,6 @@ would do, without doing it. ``IEXEC_LITE_SEED`` repeats a random run; a failing 
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -33,6 +32,8 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.stack import Sandbox
 from iexec_lite.sdk.facts import match_facts
 from iexec_lite.sdk.records import PublishedOrder
+
+from ..seed import draw
 
 PRICE = 1000
 VOLUME = 5
@@ -820,10 +821,7 @@ class Mutator:
 
 
 def differential(market: Market, count: int, seed: str = "") -> None:
-    drawn = f"{random.SystemRandom().getrandbits(32):08x}"
-    seed = seed or os.environ.get("IEXEC_LITE_SEED") or drawn
-    print(f"IEXEC_LITE_SEED={seed}")
-    rng = random.Random(seed)
+    rng = random.Random(seed or draw())
     mutator, rpc = Mutator(market, rng), market.sandbox.node.rpc
     verdicts, seen, really = [], set(), 0
     for _ in range(count):
