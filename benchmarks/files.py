@@ -196,9 +196,10 @@ def keystore_rows(folder: Path, scripts: bool) -> list[Row]:
     """A whole process that unlocks a keystore file of the usual strength."""
     from iexec_lite.eth import keystore
     from iexec_lite.eth.crypto import PrivateKey
+    from iexec_lite.sdk.files import create_private
 
     path = folder / "keystore.json"
-    path.write_text(json.dumps(keystore.encrypt(PrivateKey(bytes([7]) * 32), "password")))
+    create_private(path, json.dumps(keystore.encrypt(PrivateKey(bytes([7]) * 32), "password")))
     codes = {
         "ours": "import sys; from iexec_lite import KeySigner; "
         "KeySigner.from_keystore(sys.argv[1], 'password')",

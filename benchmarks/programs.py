@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from iexec_lite.sdk.files import create_private
+
 from .measure import ROOT, Contestant, Row, Take, process, python
 from .peers import node_program, npm_folder
 from .signing import CHAIN, KEY
@@ -75,7 +77,7 @@ def rows(folder: Path, url: str) -> list[Row]:
     ours = (sys.executable, "-m", "iexec_lite")
     project = folder / "project"
     project.mkdir()
-    (project / "wallet.json").write_text(json.dumps({"privateKey": KEY}))
+    create_private(project / "wallet.json", json.dumps({"privateKey": KEY}))
     chain = {"id": str(CHAIN), "host": url}
     chains = {"default": "bellecour", "chains": {"bellecour": chain}}
     (project / "chain.json").write_text(json.dumps(chains))

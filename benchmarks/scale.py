@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.protocol.contracts import EVENTS
+from iexec_lite.sdk.files import create_private
 
 from .measure import Effort, process
 from .network import client_of, show
@@ -20,7 +21,7 @@ Measure = Callable[[int], tuple[float, float]]  # seconds, and peak megabytes of
 
 def _orders(folder: Path) -> Measure:
     """``order sign --stdin`` in a process of its own."""
-    (folder / "wallet.json").write_text(f'{{"privateKey": "{KEY}"}}')
+    create_private(folder / "wallet.json", f'{{"privateKey": "{KEY}"}}')
     words = ("order", "sign", "--stdin", "--app", "--chain", "bellecour", "--quiet")
 
     def take(count: int) -> tuple[float, float]:

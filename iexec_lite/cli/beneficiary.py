@@ -62,7 +62,7 @@ def read_key(
     else:
         path = _existing(place / key_names(address)[0] for address in addresses)
     try:
-        return path, files.read_text(path, max_bytes=MAX_KEY)
+        return path, files.read_text(path, max_bytes=MAX_KEY, secret=True)
     except IExecError as error:
         raise ConfigurationError(
             f'Failed to load {name} from "{path}": {error.message}', cause=error

@@ -249,7 +249,7 @@ def push_secret(options: argparse.Namespace) -> output.Result:
         raise ConfigurationError(
             f'No secret file {path}: give --secret-path FILE, or run "iexec-lite dataset encrypt"'
         )
-    secret = files.read_text(path, max_bytes=MAX_SECRET_FILE).strip()
+    secret = files.read_text(path, max_bytes=MAX_SECRET_FILE, secret=True).strip()
     wallet = wallets.require(options)
     with project.connect(selection, options, wallet) as client:
         if client.dataset.check_dataset_secret_exists(address):  # before a password is asked for

@@ -122,7 +122,7 @@ def _given(options: argparse.Namespace) -> str | None:
 def read_secret(name: str, option: str) -> str:
     """The first line of a file, ``-`` for standard input, which is read line by line."""
     if name != "-":
-        line = files.read_text(name, max_bytes=MAX_SECRET_FILE).split("\n", 1)[0]
+        line = files.read_text(name, max_bytes=MAX_SECRET_FILE, secret=True).split("\n", 1)[0]
     else:
         try:
             line = sys.stdin.readline() if sys.stdin is not None else ""

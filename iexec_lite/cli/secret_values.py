@@ -45,7 +45,7 @@ def read(options: argparse.Namespace) -> str:
 
 def _file(name: str) -> str:
     if name != "-":
-        return files.read_text(name, max_bytes=MAX_FILE)
+        return files.read_text(name, max_bytes=MAX_FILE, secret=True)
     try:
         text = "" if sys.stdin is None else sys.stdin.read(MAX_FILE + 1)
     except UnicodeDecodeError:  # which would show a part of it

@@ -380,7 +380,7 @@ def _read(path: Path) -> dict[str, object]:
     """The JSON object of a wallet file. Errors do not quote it."""
     from ..eth.codec import load_json
 
-    text = files.read_text(path, max_bytes=MAX_WALLET)
+    text = files.read_text(path, max_bytes=MAX_WALLET, secret=True)
     try:
         document = load_json(text)
     except ValueError:

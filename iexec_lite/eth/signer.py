@@ -153,9 +153,13 @@ def secret_of(signer: KeySigner) -> bytes:
 
 def _read(path: str | PathLike[str]) -> bytes:
     """The keystore file, bounded. The only file this layer ever opens."""
+    from .secret_file import open_secret
+
     try:
-        with open(path, "rb") as file:
+        with open_secret(path) as file:
             return file.read(_MAX_FILE)
+    except ValidationError as error:
+        raise KeystoreError(error.message, cause=error) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or "not a usable path"
         raise KeystoreError(f"cannot read the keystore file: {reason}", cause=error) from error

@@ -15,9 +15,9 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from ..errors import ConfigurationError, StateError, ValidationError
 
@@ -199,10 +199,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def read_bytes(path: StrPath, max_bytes: int = MAX_TEXT) -> bytes:
-    """All of a file, if it has at most ``max_bytes``."""
+def read_bytes(path: StrPath, max_bytes: int = MAX_TEXT, *, secret: bool = False) -> bytes:
+    """All of a file, if it has at most ``max_bytes``.
+
+    ``secret``: it must be one that nobody else made or may change (``eth/secret_file.py``).
+    """
     try:
-        with open(path, "rb") as file:
+        with _open(path, secret) as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
         _fail("read", Path(path), error)
@@ -211,12 +214,20 @@ def read_bytes(path: StrPath, max_bytes: int = MAX_TEXT) -> bytes:
     return content
 
 
-def read_text(path: StrPath, max_bytes: int = MAX_TEXT) -> str:
-    """All of a UTF-8 file, if it has at most ``max_bytes``; a byte order mark is dropped."""
+def read_text(path: StrPath, max_bytes: int = MAX_TEXT, *, secret: bool = False) -> str:
+    """``read_bytes`` of a UTF-8 file; a byte order mark is dropped."""
     try:
-        return read_bytes(path, max_bytes).decode("utf-8-sig")
+        return read_bytes(path, max_bytes, secret=secret).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValidationError(f"{path} is not UTF-8 text", cause=error) from error
+
+
+def _open(path: StrPath, secret: bool) -> AbstractContextManager[BinaryIO]:
+    if not secret:
+        return open(path, "rb")
+    from ..eth.secret_file import open_secret
+
+    return open_secret(path)
 
 
 def _fail(action: str, path: Path, error: OSError) -> NoReturn:

@@ -106,7 +106,7 @@ def test_a_leaking_test_fails(tmp_path: Path) -> None:
     tests = tmp_path / "tests"
     tests.mkdir()
     root = Path(leaks.__file__).parent
-    for name in ("conftest.py", "leaks.py"):
+    for name in ("conftest.py", "leaks.py", "seed.py"):
         (tests / name).write_text((root / name).read_text("utf-8"), "utf-8")
     (tests / "test_x.py").write_text(
         "import logging\nfrom iexec_lite.sandbox import accounts\n"

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,9 @@ class Terminal(PseudoTerminal):
 
     def interrupt(self) -> None:
         """Press Ctrl-C until it ends: one may come just before the wait for an answer begins."""
+        end = time.monotonic() + LIMIT
         while self.process.poll() is None:
+            assert time.monotonic() < end, f"{self._words} cannot be interrupted"
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)

@@ -18,6 +18,7 @@ import pytest
 import iexec_lite
 from iexec_lite.cli import main
 from iexec_lite.eth import keystore
+from iexec_lite.sdk.files import create_private
 
 ROOT = Path(iexec_lite.__file__).resolve().parents[1]
 KEY = bytes.fromhex("564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407")
@@ -98,7 +99,7 @@ def wallet(project: Path) -> Path:
     folder.mkdir(mode=0o700)
     content = keystore.encrypt(KEY, "x", n=2)
     name = "UTC--2021-12-09T17-16-32.596000000Z--7bd4783FDCAD405A28052a0d1f11236A741da593"
-    (folder / name).write_text(json.dumps(content, indent=2))
+    create_private(folder / name, json.dumps(content, indent=2))
     return folder / name
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from iexec_lite.cli import order_stream
 from iexec_lite.sdk import signing
+from iexec_lite.sdk.files import create_private
 
 from .conftest import KEY
 
@@ -27,7 +28,7 @@ ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
 
 @pytest.fixture(autouse=True)
 def plain(project: Path) -> None:
-    (project / "wallet.json").write_text(json.dumps({"privateKey": KEY.hex()}))
+    create_private(project / "wallet.json", json.dumps({"privateKey": KEY.hex()}))
 
 
 def line(number: int) -> bytes:
