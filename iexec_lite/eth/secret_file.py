@@ -38,7 +38,8 @@ def _check(path: str | os.PathLike[str], fd: int) -> None:
     found, user = os.fstat(fd), os.geteuid()
     if not stat.S_ISREG(found.st_mode):  # a pipe or a terminal has no other readers
         return
-    if not {found.st_uid, os.lstat(path).st_uid} <= {user, 0} and user != 0:
+    owners = {found.st_uid, os.lstat(path).st_uid}
+    if user != 0 and not owners <= {user, 0}:
         raise ValidationError(
             f"{os.fspath(path)} belongs to another user: refused for a secret; make a copy that is "
             "your own"
