@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.node import node_program, npm_folder
+
 from . import files, network, programs, report, scale, signing
 from .measure import EFFORTS, Effort, Measured, Row, measure
 from .nodes import Fake
-from .peers import Script, node_program, npm_folder
+from .peers import Script
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

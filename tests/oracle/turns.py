@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .conftest import flags, node_program, npm_folder
+from ..node import flags, node_program, npm_folder
 
 LIMIT = 120  # seconds for one command
 
