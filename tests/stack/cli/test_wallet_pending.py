@@ -155,7 +155,6 @@ def test_cancel(
         (["speed-up", NOTHING, "--gas-price", "much"], "much is not a valid amount"),
         (["speed-up", NOTHING, "--confirms", "0"], "confirms must be greater than"),
         (["pending", "--wallet-file", "none"], "No wallet file none found in"),
-        (["pending", "--chain", "none"], ""),
     ],
 )
 def test_refused(machine: Machine, folder: Path, words: list[str], why: str) -> None:
