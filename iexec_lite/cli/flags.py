@@ -24,6 +24,7 @@ __all__ = [
     "add_list_option",
     "add_node",
     "add_preflight",
+    "add_price",
     "add_transaction",
     "amount",
     "nrlc",
@@ -51,10 +52,7 @@ def add_node(parser: argparse.ArgumentParser) -> None:
 
 def add_transaction(parser: CommandParser) -> None:
     """``--gas-price``, ``--confirms``, ``--new``: of commands that send a transaction."""
-    add_amount_option(parser, "--gas-price", "price of gas, in wei or with a unit (1.1 gwei)")
-    parser.add_argument(
-        "--confirms", metavar="N", help="blocks to wait for (default: 1, the one that holds it)"
-    )
+    add_price(parser)
     parser.add_argument(
         "--new",
         action="store_true",
@@ -62,8 +60,16 @@ def add_transaction(parser: CommandParser) -> None:
     )
 
 
+def add_price(parser: CommandParser) -> None:
+    """``--gas-price``, ``--confirms``: of commands that send in the place of another."""
+    add_amount_option(parser, "--gas-price", "price of gas, in wei or with a unit (1.1 gwei)")
+    parser.add_argument(
+        "--confirms", metavar="N", help="blocks to wait for (default: 1, the one that holds it)"
+    )
+
+
 def send_options(options: argparse.Namespace) -> dict[str, int]:
-    """What :func:`add_transaction` declared, as options of ``IExec``."""
+    """What :func:`add_price` declared, as options of ``IExec``."""
     from ..protocol.units import parse_eth
 
     found: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """``iexec-lite wallet``: keys, balances and test money (cli.md §8.2).
 
-What moves money is in ``transfers.py``.
+What moves money is in ``transfers.py``, what is on its way in ``pending.py``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import ConfigurationError
-from . import flags, output, project, prompts, transfers, wallets
+from . import flags, output, pending, project, prompts, transfers, wallets
 from .parser import Group
 
 __all__ = ["register"]
@@ -67,6 +67,7 @@ def register(group: Group) -> None:
         flags.add_node(parser)
         flags.add_ignored_force(parser)
     transfers.register(group)
+    pending.register(group)
 
 
 def create_wallet(options: argparse.Namespace) -> output.Result:

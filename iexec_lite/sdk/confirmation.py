@@ -9,7 +9,7 @@ Nothing here signs or repeats anything new. Facts: chain.md §10, sandbox.md §7
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
@@ -73,6 +73,7 @@ def wait_for_receipt(
     timeout: float | None,
     patience: float,
     resend: Callable[[], None],
+    others: Callable[[], Sequence[str]],
     sleep: Callable[[float], None],
     clock: Callable[[], float],
 ) -> dict[str, Any]:
@@ -80,14 +81,19 @@ def wait_for_receipt(
 
     ``OutcomeUnknownError`` after ``timeout`` seconds without, or ``patience`` seconds without a
     good answer; ``Web3ProviderCallError`` with detail ``replaced`` where another transaction took
-    the nonce. ``resend`` offers the same bytes again and raises nothing.
+    the nonce. ``resend`` offers the same bytes again and raises nothing. ``others`` gives the
+    hashes of what may be mined in the place of ``tx_hash``; then the receipt is of that one.
     """
     started = last_answer = last_sent = clock()
     pause, taken, mined = _FIRST_PAUSE, 0, False
     taken_since = started
+    watched = tx_hash
     while True:
         try:
-            found, deep, used = _ask(rpc, tx_hash, sender, confirms, pause >= _NONCE_CHECK_FROM)
+            found, deep, used = _ask(rpc, watched, sender, confirms, pause >= _NONCE_CHECK_FROM)
+            gone = found is None and used is not None and used > nonce
+            rest = [each for each in others() if each != watched] if gone else []
+            other = _mined(rpc, rest)
         except (TransportError, Web3ProviderError) as error:
             log.debug("waiting for %s: %s", tx_hash, error.code)
             if clock() - last_answer >= patience:
@@ -102,7 +108,10 @@ def wait_for_receipt(
                 resend()
                 last_sent = clock()
             mined = found is not None
-            taken = taken + 1 if found is None and used is not None and used > nonce else 0
+            if other is not None:
+                log.info("%s was mined in the place of %s", other, tx_hash)
+                watched, gone, mined = other, False, True
+            taken = taken + 1 if gone else 0
             if taken == 1:
                 taken_since = clock()
             if taken >= _NONCE_CHECKS and clock() - taken_since >= _REPLACED_AFTER:
@@ -140,6 +149,17 @@ def _ask(
         head = quantity(answers[1], "eth_blockNumber")
         deep = head - quantity(found["blockNumber"], "blockNumber") + 1 >= confirms
     return found, deep, used
+
+
+def _mined(rpc: Rpc, hashes: Sequence[str]) -> str | None:
+    """Which of these is mined, if one is."""
+    answers = rpc.batch([("eth_getTransactionReceipt", (tx_hash,)) for tx_hash in hashes])
+    for tx_hash, answer in zip(hashes, answers, strict=True):
+        if isinstance(answer, Exception):
+            raise answer
+        if receipt_of(answer, tx_hash) is not None:
+            return tx_hash
+    return None
 
 
 def _unknown(tx_hash: str, why: str, cause: BaseException | None = None) -> OutcomeUnknownError:

@@ -163,13 +163,16 @@ class _FileAccount(AccountJournal):
         hold = self._hold and state == SETTLED
         if hold:
             state = None
+            if entry.id not in self._working:  # another process sent it in the place of ours
+                self.take(entry)
             with self._guard:
                 self._held.add(entry.id)
         with self._database() as database:
             database.execute(
-                "UPDATE entries SET state = coalesce(?, state), tx_hash = coalesce(?, tx_hash),"
-                " note = coalesce(?, note) WHERE id = ?",
-                (check_state(state), tx_hash, _dump(note), entry.id),
+                "UPDATE entries SET state = CASE WHEN ?1 IS NULL OR (state IN (?5, ?6)"
+                " AND ?1 NOT IN (?5, ?6)) THEN state ELSE ?1 END,"
+                " tx_hash = coalesce(?2, tx_hash), note = coalesce(?3, note) WHERE id = ?4",
+                (check_state(state), tx_hash, _dump(note), entry.id, SETTLED, FAILED),
             )
         changed = self._read(entry.id)
         if not changed.pending and not hold:
@@ -197,6 +200,8 @@ class _FileAccount(AccountJournal):
 
     def leave(self, entry: Entry) -> None:
         with self._guard:
+            if entry.id in self._held:
+                return
             self._working.discard(entry.id)
             owner = self._own_name()
         # Other processes see it as left while this one lives. Where that cannot be written down,

@@ -27,6 +27,7 @@ __all__ = [
     "KEEP",
     "LOCK_TIMEOUT",
     "PENDING",
+    "REPLACES",
     "SENT",
     "SETTLED",
     "UNKNOWN",
@@ -46,6 +47,7 @@ PENDING = (INTENDED, SENT, UNKNOWN)
 _STATES = (*PENDING, SETTLED, FAILED)
 
 LOCK_TIMEOUT = 120.0  # seconds to wait while another sends with the same account
+REPLACES = "replaces"  # member of an intent: hash of the first transaction with this nonce
 KEEP = 1000  # finished entries kept for people to look at
 
 
@@ -71,6 +73,11 @@ class Entry:
     def pending(self) -> bool:
         """Whether it may still happen, or has happened without our knowing."""
         return self.state in PENDING
+
+    @property
+    def line(self) -> tuple[int, str]:
+        """What an entry shares with those that were sent in its place: one of them is mined."""
+        return self.nonce, str(self.intent.get(REPLACES) or self.tx_hash or self.id)
 
 
 class AccountJournal(ABC):
@@ -102,7 +109,10 @@ class AccountJournal(ABC):
         tx_hash: str | None = None,
         note: Mapping[str, object] | None = None,
     ) -> Entry:
-        """Change what is given; the entry as it is then. Finished entries are no longer live."""
+        """Change what is given; the entry as it is then. Finished entries are no longer live.
+
+        What is finished does not become pending again: somebody else may have seen its end first.
+        """
 
     @abstractmethod
     def take(self, entry: Entry) -> Entry:
@@ -121,9 +131,23 @@ class AccountJournal(ABC):
         return [entry for entry in self.entries() if entry.pending]
 
     def left(self, key: str) -> Entry | None:
-        """The oldest entry of this intent that is pending and that nobody works on."""
-        found = (entry for entry in self.pending() if entry.key == key and not entry.live)
-        return next(found, None)
+        """The oldest entry of this intent that is pending and that nobody works on.
+
+        Of an entry and what was sent in its place the oldest counts: who sent it gets the result,
+        whichever is mined.
+        """
+        entries = self.entries()
+        seen = {entry.line for entry in entries if entry.state == SETTLED}
+        for entry in entries:
+            if entry.key == key and entry.pending and entry.line not in seen:
+                if not entry.live:
+                    return entry
+                seen.add(entry.line)
+        return None
+
+    def family(self, entry: Entry) -> list[Entry]:
+        """``entry`` and all that were signed with its nonce for its sake, oldest first."""
+        return [each for each in self.entries() if each.line == entry.line and each.raw is not None]
 
 
 class Journal(ABC):
@@ -222,7 +246,10 @@ class _MemoryAccount(AccountJournal):
 
     def _change(self, entry: Entry, **changes: Any) -> Entry:
         with self._guard:
-            changed = replace(self._entries[entry.id], **changes)
+            known = self._entries[entry.id]
+            if not known.pending and changes.get("state") in PENDING:
+                del changes["state"]
+            changed = replace(known, **changes)
             if not changed.pending:
                 changed = replace(changed, live=False)
             self._entries[entry.id] = changed

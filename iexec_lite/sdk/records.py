@@ -35,6 +35,7 @@ __all__ = [
     "MatchResult",
     "Network",
     "OwnershipTransfer",
+    "PendingTransaction",
     "PublishedOrder",
     "Resource",
     "ResourceShare",
@@ -156,6 +157,26 @@ class Sweep(Record):
         """The V6 JSON: what there is."""
         found = Record.to_dict(self)
         return found if self.errors else {key: found[key] for key in found if key != "errors"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingTransaction(Record):
+    """What the journal holds as pending: ``operation`` with its ``arguments``, since ``created``.
+
+    ``tx_hash`` is None where a wallet was asked and gave none. ``state``: ``intended`` (perhaps
+    sent), ``sent`` or ``unknown`` (given up on). ``replaces``: the first transaction with this
+    nonce, in whose place it was sent. ``live``: a call waits for it; else the same call, made
+    again, finds its result, also if it is mined already. ``created``: seconds since 1970.
+    """
+
+    tx_hash: str | None
+    nonce: int = field(metadata=NUMBER)
+    operation: str
+    arguments: Mapping[str, object] = field(metadata=NUMBER)
+    state: str
+    created: int = field(metadata=NUMBER)
+    live: bool
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -45,6 +46,7 @@ from .intent import (
     expected_events,
     find_events,
 )
+from .lines import cancelled, is_cancellation, mined_entry, rule_out, waiting
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
@@ -64,7 +66,7 @@ _MAX_NONCE = 2**53  # far above any account's, far below what sqlite holds
 _ARRIVAL_PAUSES = (0.2, 0.6)  # seconds: nodes behind one name may lag behind each other
 
 
-class _NonceTaken(Exception):  # noqa: N818 - a signal between two methods, never seen outside
+class NonceTaken(Exception):  # noqa: N818 - a signal between two methods, never seen outside
     """A node refused the first send of some bytes because their nonce was used."""
 
 
@@ -100,9 +102,9 @@ class Transactions:
         self.confirms = confirms
         self.timeout = timeout
         self.patience = patience
-        self._rpc = rpc
-        self._chain = chain
-        self._signer = signer
+        self.rpc = rpc
+        self.chain = chain
+        self.signer = signer
         self._journal = journal
         # The price a chain prescribes beats the user's (chain.md §1.3).
         self._gas_price = gas_price if chain.gas_price is None else chain.gas_price
@@ -115,24 +117,30 @@ class Transactions:
     @property
     def account(self) -> AccountJournal:
         """The journal of this signer on this chain."""
-        return self._journal.account(self._chain.id, self._signer.address)
+        return self._journal.account(self.chain.id, self.signer.address)
 
     def unfinished(self, intent: Intent) -> Entry | None:
         """The entry that an identical ``send`` would resume, if there is one; see its ``note``."""
         return self.account.left(intent.key)
 
     def quote(
-        self, to: str | None, data: bytes = b"", *, value: int = 0, gas: int | None = None
+        self,
+        to: str | None,
+        data: bytes = b"",
+        *,
+        value: int = 0,
+        gas: int | None = None,
+        gas_price: int | None = None,
     ) -> Quote:
         """Gas and fees of a transaction now; ``Web3ProviderSendError`` where it would revert."""
-        self._check_chain()
+        self.check_chain()
         return quote(
-            self._rpc,
-            self._signer.address,
+            self.rpc,
+            self.signer.address,
             to,
             data,
             value,
-            gas_price=self._gas_price,
+            gas_price=self._gas_price if gas_price is None else gas_price,
             gas=gas,
         )
 
@@ -166,7 +174,7 @@ class Transactions:
         then the same call looks again and sends nothing.
         """
         self._check_intent(intent)
-        self._check_chain()
+        self.check_chain()
         account = self.account
         entry = None if new else self._take_left(account, intent, accept)
         resumed = entry is not None
@@ -189,21 +197,23 @@ class Transactions:
     # --- before --------------------------------------------------------------------------------
 
     def _check_intent(self, intent: Intent) -> None:
-        address = self._signer.address
-        if intent.chain_id != self._chain.id or intent.sender.lower() != address.lower():
+        address = self.signer.address
+        if intent.chain_id != self.chain.id or intent.sender.lower() != address.lower():
             raise ValidationError(
                 f"the intent is of {intent.sender} on chain {intent.chain_id}, "
-                f"but the signer is {address} on chain {self._chain.id}"
+                f"but the signer is {address} on chain {self.chain.id}"
             )
 
-    def _check_chain(self) -> None:
-        self._require_chain(self._rpc.chain_id())
+    def check_chain(self) -> None:
+        """``ConfigurationError`` where the node is on another chain than the record's."""
+        self.require_chain(self.rpc.chain_id())
 
-    def _require_chain(self, found: int) -> None:
-        if found != self._chain.id:
+    def require_chain(self, found: int) -> None:
+        """``ConfigurationError`` unless ``found`` is the chain of the record."""
+        if found != self.chain.id:
             raise ConfigurationError(
-                f"the node {self._rpc.label} is on chain {found}, expected {self._chain.id} "
-                f"({self._chain.name}): nothing was signed"
+                f"the node {self.rpc.label} is on chain {found}, expected {self.chain.id} "
+                f"({self.chain.name}): nothing was signed"
             )
 
     def _take_left(
@@ -244,14 +254,14 @@ class Transactions:
                 to=None if to is None else address_to_bytes(to, name="to"),
                 value=value,
                 data=data,
-                chain_id=self._chain.id,
+                chain_id=self.chain.id,
                 gas_price=costs.gas_price,
                 max_fee_per_gas=costs.max_fee_per_gas,
                 max_priority_fee_per_gas=costs.max_priority_fee_per_gas,
             )
-            if not isinstance(self._signer, TransactionSigner):
+            if not isinstance(self.signer, TransactionSigner):
                 return self._entrust(account, intent, transaction, note)
-            signed = self._sign(self._signer, transaction)
+            signed = self.sign(self.signer, transaction)
             tx_hash = to_hex(signed.hash)
             entry = account.add(
                 intent.key,
@@ -263,18 +273,18 @@ class Transactions:
             )
             try:
                 if self._is_old(account, entry):
-                    raise _NonceTaken
-                self._broadcast(tx_hash, signed.raw, in_doubt=False)
+                    raise NonceTaken
+                self.broadcast(tx_hash, signed.raw, in_doubt=False)
                 return account.update(entry, state=states.SENT)
-            except _NonceTaken:
+            except NonceTaken:
                 account.update(entry, state=states.FAILED)
                 self._sleep(_NONCE_PAUSE * 2**attempt)
             except BaseException as error:
-                self._give_up(account, entry, error)
+                self.give_up(account, entry, error)
                 raise
         raise Web3ProviderSendError(
             f"nonce has already been used, {attempts} times over: another program sends with "
-            f"{self._signer.address}",
+            f"{self.signer.address}",
             retryable=True,
         )
 
@@ -282,23 +292,23 @@ class Transactions:
         """The node's count, past what is on its way; or what the user's own source says."""
         from ..net.rpc import quantity
 
-        address = self._signer.address
+        address = self.signer.address
         if self._count is not None:
-            self._require_chain(quantity(self._rpc.request("eth_chainId"), "eth_chainId"))
+            self.require_chain(quantity(self.rpc.request("eth_chainId"), "eth_chainId"))
             given = self._count(address, "pending")
             if not _is_natural(given) or given > _MAX_NONCE:
                 raise ConfigurationError(f"getTransactionCount gave {given!r}, not a nonce")
             return given
         asked = [("eth_chainId", ()), ("eth_getTransactionCount", (address, "pending"))]
-        answers = self._rpc.batch(asked)
+        answers = self.rpc.batch(asked)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        self._require_chain(quantity(answers[0], "eth_chainId"))  # it may have changed meanwhile
+        self.require_chain(quantity(answers[0], "eth_chainId"))  # it may have changed meanwhile
         nonce = quantity(answers[1], "eth_getTransactionCount")
         if nonce > _MAX_NONCE:
             raise Web3ProviderCallError(
-                f"{self._rpc.label} gives the nonce {nonce:#x}, which cannot be right: check it"
+                f"{self.rpc.label} gives the nonce {nonce:#x}, which cannot be right: check it"
             )
         for entry in sorted(account.pending(), key=lambda item: item.nonce):
             # A left entry that no node knows may never be sent: its nonce is free, and whichever
@@ -318,9 +328,10 @@ class Transactions:
         )
 
     def _is_known(self, tx_hash: str | None) -> bool:
-        return tx_hash is not None and is_known(self._rpc, tx_hash)
+        return tx_hash is not None and is_known(self.rpc, tx_hash)
 
-    def _sign(self, signer: TransactionSigner, transaction: Transaction) -> SignedTransaction:
+    def sign(self, signer: TransactionSigner, transaction: Transaction) -> SignedTransaction:
+        """The transaction, signed; ``SignatureError`` where the signer signed another."""
         signed = signer.sign_transaction(transaction)
         if not isinstance(signer, KeySigner):
             expected = address_to_bytes(signer.address)
@@ -336,7 +347,7 @@ class Transactions:
         note: Mapping[str, object] | None,
     ) -> Entry:
         """Have the signer send it: written down, asked once, then looked for on chain."""
-        signer = self._signer
+        signer = self.signer
         if not isinstance(signer, SendingSigner):
             raise ConfigurationError(
                 "this signer cannot sign transactions, nor send them: use a key, a keystore "
@@ -344,7 +355,7 @@ class Transactions:
             )
         from ..net.rpc import quantity
 
-        head = self._rpc.request("eth_blockNumber")
+        head = self.rpc.request("eth_blockNumber")
         asked = Asked(
             sender=intent.sender,
             nonce=transaction.nonce,
@@ -363,14 +374,14 @@ class Transactions:
                 if _is_certain(error):
                     raise
                 log.debug("the answer of the signer is lost: %s", type(error).__name__)
-                tx_hash = Search(self._rpc, account, entry, self._sleep).locate(error)
+                tx_hash = Search(self.rpc, account, entry, self._sleep).locate(error)
             log.info("sent %s", tx_hash)
             return account.update(entry, state=states.SENT, tx_hash=tx_hash)
         except BaseException as error:
-            self._give_up(account, replace(entry, tx_hash=tx_hash), error)
+            self.give_up(account, replace(entry, tx_hash=tx_hash), error)
             raise
 
-    def _broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:
+    def broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:
         """Offer the same bytes until a node has them; ``in_doubt``: one may have them already.
 
         ``Web3ProviderSendError``: refused for certain. ``OutcomeUnknownError``: cannot tell.
@@ -378,7 +389,7 @@ class Transactions:
         failure: Web3ProviderError | TransportError | None = None
         for attempt in range(_SEND_ATTEMPTS):
             try:
-                self._rpc.send_raw(raw)
+                self.rpc.send_raw(raw)
             except (TransportError, Web3ProviderError) as error:
                 failure = error
             else:
@@ -395,7 +406,7 @@ class Transactions:
             if arrived:
                 return
             if taken and not in_doubt and arrived is False:
-                raise _NonceTaken from failure
+                raise NonceTaken from failure
             if kind == "nonce_too_low":
                 return  # mined, or replaced: waiting will tell
             if not in_doubt and kind in _REFUSALS:
@@ -415,7 +426,7 @@ class Transactions:
         """Whether a node has it, asked again after ``pauses``; None where nobody can tell."""
         for pause in (*pauses, None):
             try:
-                if is_known(self._rpc, tx_hash):
+                if is_known(self.rpc, tx_hash):
                     return True
             except (TransportError, Web3ProviderError):
                 return None
@@ -423,15 +434,17 @@ class Transactions:
                 self._sleep(pause)
         return False
 
-    def _give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
+    def give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
         """Write down how it ended for us. Anything but a certain refusal leaves it unknown."""
-        certain = _is_certain(error) or (
-            isinstance(error, Web3ProviderCallError) and "replaced" in error.details
-        )
+        replaced = isinstance(error, Web3ProviderCallError) and "replaced" in error.details
+        certain = replaced or _is_certain(error)
         if not certain and isinstance(error, IExecError) and error.tx_hash is None:
             error.tx_hash = entry.tx_hash  # it was signed, and money may have moved
         try:
             account.update(entry, state=states.FAILED if certain else states.UNKNOWN)
+            for other in account.family(entry) if replaced else ():
+                if other.pending:
+                    account.update(other, state=states.FAILED)
         except StateError as problem:  # what happened counts more; the entry says "perhaps sent"
             log.warning("%s", problem.message)
         finally:
@@ -453,24 +466,27 @@ class Transactions:
         try:
             if entry.raw is None:
                 entry, receipt = self._entrusted_receipt(account, entry, timeout)
+                mined = entry
             else:
-                receipt = self._own_receipt(entry, entry.raw, resumed, timeout)
-            tx_hash = str(entry.tx_hash)
+                receipt = self.own_receipt(account, entry, resumed, timeout)
+                mined = mined_entry(account, entry, receipt)
+                if is_cancellation(mined):
+                    account.update(mined, state=states.SETTLED)
+                    rule_out(account, mined)
+                    raise cancelled(entry, mined)
+            tx_hash = str(mined.tx_hash)
             failed = int(receipt["status"], 16) == 0
             # Before it counts as done: a node that cuts the receipt must not make us send again.
             events = [] if failed else find_events(expected, receipt, tx_hash)
             if finish is not None and not failed:
                 finish(tx_hash, entry.note or {})
-            account.update(entry, state=states.FAILED if failed else states.SETTLED)
-            for other in account.pending():
-                # ruled out now; not what a wallet has, which may come under another nonce
-                if other.nonce == entry.nonce and not other.live and other.raw is not None:
-                    account.update(other, state=states.FAILED)
+            account.update(mined, state=states.FAILED if failed else states.SETTLED)
+            rule_out(account, mined)
         except BaseException as error:
-            self._give_up(account, entry, error)
+            self.give_up(account, entry, error)
             raise
         if failed:
-            raise self._failed(entry, tx_hash, receipt)
+            raise self.failure(mined, tx_hash, receipt)
         log.info("confirmed %s", tx_hash)
         return Sent(
             tx_hash=tx_hash,
@@ -480,20 +496,40 @@ class Transactions:
             note=entry.note,
         )
 
-    def _own_receipt(
-        self, entry: Entry, raw: bytes, resumed: bool, timeout: float | None
+    def own_receipt(
+        self, account: AccountJournal, entry: Entry, resumed: bool, timeout: float | None
     ) -> dict[str, Any]:
-        """The receipt of bytes that we have: they may be offered again."""
+        """The receipt of bytes that we have, or of what was sent in their place.
+
+        They may be offered again: of several the last, for which the most is paid.
+        """
+
+        def hashes() -> list[str]:
+            return [str(each.tx_hash) for each in account.family(entry)]
+
+        def last() -> Entry:
+            return (waiting(account, entry) or [entry])[-1]
+
+        def resend() -> None:
+            with suppress(StateError):  # a journal that cannot be read now does not end the wait
+                self._offer(last().raw or b"")
+
         tx_hash = str(entry.tx_hash)
-        if resumed and not self._has_arrived(tx_hash):
-            self._broadcast(tx_hash, raw, in_doubt=True)
-        return self._wait(tx_hash, entry.nonce, timeout, lambda: self._offer(raw))
+        if resumed:
+            offered, known = last(), [each for each in hashes() if self._has_arrived(each)]
+            if not known:
+                self.broadcast(str(offered.tx_hash), offered.raw or b"", in_doubt=True)
+            elif offered.tx_hash not in known:
+                self._offer(offered.raw or b"")
+            if known and tx_hash not in known:
+                tx_hash = known[-1]
+        return self._wait(tx_hash, entry.nonce, timeout, resend, others=hashes)
 
     def _entrusted_receipt(
         self, account: AccountJournal, entry: Entry, timeout: float | None
     ) -> tuple[Entry, dict[str, Any]]:
         """The receipt of what the signer sent, which must be what it was asked for."""
-        search = Search(self._rpc, account, entry, self._sleep)
+        search = Search(self.rpc, account, entry, self._sleep)
         if entry.tx_hash is None:
             entry = account.update(entry, state=states.SENT, tx_hash=search.locate())
         while True:
@@ -511,28 +547,34 @@ class Transactions:
             return entry, receipt
 
     def _wait(
-        self, tx_hash: str, nonce: int, timeout: float | None, resend: Callable[[], None]
+        self,
+        tx_hash: str,
+        nonce: int,
+        timeout: float | None,
+        resend: Callable[[], None],
+        others: Callable[[], Sequence[str]] = tuple,
     ) -> dict[str, Any]:
         return wait_for_receipt(
-            self._rpc,
+            self.rpc,
             tx_hash,
             nonce,
-            self._signer.address,
+            self.signer.address,
             confirms=self.confirms,
             timeout=timeout,
             patience=self.patience,
             resend=resend,
+            others=others,
             sleep=self._sleep,
             clock=self._clock,
         )
 
     def _offer(self, raw: bytes) -> None:
         try:
-            self._rpc.send_raw(raw)
+            self.rpc.send_raw(raw)
         except (TransportError, Web3ProviderError) as error:
             log.debug("offered again: %s", getattr(error, "kind", error.code))
 
-    def _failed(
+    def failure(
         self, entry: Entry, tx_hash: str, receipt: Mapping[str, Any]
     ) -> Web3ProviderCallError:
         """A mined transaction with status 0, and why, as far as a replay tells."""
@@ -542,7 +584,7 @@ class Transactions:
         text = "transaction failed"
         cause: Web3ProviderError | None = None
         try:
-            self._rpc.request("eth_call", (fields, receipt["blockNumber"]))
+            self.rpc.request("eth_call", (fields, receipt["blockNumber"]))
         except RpcError as error:
             cause, reason = error, reason_of(error)
             text += f": {reason}" if reason else ""
@@ -554,7 +596,7 @@ class Transactions:
 
     def _sent_fields(self, entry: Entry) -> dict[str, str]:
         """What was sent, to be replayed."""
-        address = self._signer.address
+        address = self.signer.address
         if entry.raw is None:
             asked = Asked.of(entry)
             return call_fields(address, asked.to, asked.data, asked.value)

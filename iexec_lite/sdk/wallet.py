@@ -14,11 +14,12 @@ from ..errors import (
 )
 from ..protocol import units
 from ..protocol.contracts import TOKEN
+from ..protocol.values import parse_bytes32
 from .bridge import to_mainchain, to_sidechain, wait
 from .context import Context
 from .enterprise import is_authorized, require_kyc, unwrap, wrap
 from .funds import require_funds
-from .records import Balances, BridgeTransfer, FaucetAnswer, Sweep
+from .records import Balances, BridgeTransfer, FaucetAnswer, PendingTransaction, Sweep
 
 if TYPE_CHECKING:
     from ..protocol.chains import Chain
@@ -206,6 +207,52 @@ class Wallet:
         return context.send(
             *intent, receiver, value=wei - costs.max_cost, quote=costs, new=new
         ).tx_hash
+
+    # -- what is on its way ---------------------------------------------------------------------
+
+    def pending_transactions(self) -> list[PendingTransaction]:
+        """What the journal of this account on this chain holds as pending, oldest first.
+
+        Only what was sent with the same journal: of this process, or in the same folder.
+        """
+        from .lines import pending
+
+        return pending(self._context.transactions.account)
+
+    def speed_up_transaction(
+        self, tx_hash: str, *, gas_price: int | str | None = None, timeout: float | None = None
+    ) -> str:
+        """Send a pending transaction again at a higher price. Returns the hash of what was mined.
+
+        The nonce is the same, so one of the two is mined and never both; the call that waits for
+        the first returns the result of either, and so does the same call made again. ``gas_price``
+        in wei or with a unit, by default what the node suggests and at least 12.5 % more than
+        before. StateError where it is not pending in the journal.
+        """
+        return self._replace(tx_hash, False, gas_price, timeout)
+
+    def cancel_transaction(
+        self, tx_hash: str, *, gas_price: int | str | None = None, timeout: float | None = None
+    ) -> str:
+        """Take the nonce of a pending transaction, so that it never happens. Returns the tx hash.
+
+        What is sent instead pays nothing to oneself, at a higher price of gas (see
+        :meth:`speed_up_transaction`). StateError with ``tx_hash`` where another was mined first:
+        too late. The call that waits for the transaction fails; made again, it begins anew.
+        """
+        return self._replace(tx_hash, True, gas_price, timeout)
+
+    def _replace(
+        self, tx_hash: str, cancel: bool, gas_price: int | str | None, timeout: float | None
+    ) -> str:
+        from .replacement import Replacement
+
+        context = self._context
+        wanted = parse_bytes32(tx_hash, "tx_hash")
+        price = None if gas_price is None else _amount(units.parse_eth(gas_price), "gas_price")
+        context.node  # noqa: B018  # the chain id is compared before anything is signed
+        replacement = Replacement(context.transactions, wanted, cancel=cancel, gas_price=price)
+        return replacement.send(timeout)
 
     # -- the bridge -----------------------------------------------------------------------------
 

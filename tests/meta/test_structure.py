@@ -341,7 +341,7 @@ PUBLIC = {
     "PlannedOrder", "PublishedOrder", "RequestPlan", "RunPlan", "RunResult",
     "Resource", "Results", "RpcSigner", "Task", "TaskUpdate", "Transfer",
     "DatasetBulk", "OwnershipTransfer", "ReplicateInfo", "ReplicateLogs", "StatusChange",
-    "TaskInfo",
+    "PendingTransaction", "TaskInfo",
 }  # fmt: skip
 
 

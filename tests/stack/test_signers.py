@@ -153,7 +153,7 @@ def sender(wallet: Wallet) -> Callable[..., Transactions]:
 
 
 def intent(transactions: Transactions, operation: str = "test") -> Intent:
-    chain = transactions._rpc.chain_id()
+    chain = transactions.rpc.chain_id()
     return Intent(chain_id=chain, sender=OWN.address, operation=operation)
 
 

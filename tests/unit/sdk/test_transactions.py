@@ -697,7 +697,7 @@ def test_a_refusal_of_the_second_node_is_not_certain(sender, node):
     node.faults["eth_sendRawTransaction"] = [CUT, *[error("insufficient funds")] * 3]
     node.faults["eth_getTransactionReceipt"] = [DEAF] * 99
     transactions = sender()
-    transactions._rpc = rpc
+    transactions.rpc = rpc
     with pytest.raises(OutcomeUnknownError):
         transactions.send(intent(), TO)
     assert states(transactions) == [UNKNOWN]
