@@ -96,9 +96,11 @@ def narrate(options: argparse.Namespace) -> None:
                 info(record.getMessage(), options)
 
     log = logging.getLogger("iexec_lite")
-    log.handlers[:] = [h for h in log.handlers if type(h).__name__ != "Narrator"]
-    if not options.raw:
-        log.addHandler(Narrator())
+    log.handlers[:] = [h for h in log.handlers if h.name != "narrator"]
+    # Without a handler, warnings would go to stderr as they are.
+    handler = logging.NullHandler() if options.raw else Narrator()
+    handler.name = "narrator"
+    log.addHandler(handler)
     log.setLevel(logging.DEBUG if "iexec" in os.environ.get("DEBUG", "") else logging.INFO)
 
 

@@ -244,6 +244,7 @@ def _run(words: list[str], command: list[str], *, raw: bool) -> int:
             raise UsageError(f"{_unknown(word)} (see {' '.join(command)} --help)")
         command.append(word)
     options = parser.parse([*flags, *rest])
+    output.narrate(options)
     result: output.Result = options.handler(options)
     status = output.show(result, raw=options.raw)
     if getattr(options, "journals", ()):

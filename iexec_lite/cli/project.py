@@ -208,7 +208,6 @@ def connect(
         more["enterprise_swap_conf"] = {"hub_address": twin.hub}
     urls, quorum = node_urls(str(chain.host), selection.providers)
     say_chain(chain, options)
-    output.narrate(options)
     plain = options.allow_plain_http
     if signer is None:
         return IExec(urls, chain=chain, quorum=quorum, allow_plain_http=plain, **more)

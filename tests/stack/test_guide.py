@@ -70,6 +70,7 @@ def key_of(words: list[str]) -> dict[str, str]:
     return {"PRIVATE_KEY": to_hex(accounts.secret(names[0]))} if names else {}
 
 
+@pytest.mark.shows_secrets("the first block shows a key of the sandbox, which is public")
 def test_the_programs(home: dict[str, str], tmp_path: Path) -> None:
     given: dict[str, str] = {}
     told = []

@@ -497,8 +497,9 @@ def offers(mall: Mall) -> Mall:
 
 
 PROGRAM = """
-import os, signal, sys
+import json, os, signal, sys
 from iexec_lite import Chain, IExec
+from iexec_lite.sandbox import accounts
 from iexec_lite.sdk import transactions
 from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.net.rpc import Rpc
@@ -507,21 +508,20 @@ def die(*_, **__):
     print("dying", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
-where, folder, chain, key, app = sys.argv[1:]
+where, folder, chain, app = sys.argv[1:]
 if where == "before":
     Rpc.send_raw = die
 else:
     transactions.wait_for_receipt = die
-IExec(Chain.from_dict(__import__("json").loads(chain)), key, journal=FileJournal(folder)).app.run(
-    app, params="once")
+chain, key = Chain.from_dict(json.loads(chain)), accounts.secret("requester")
+IExec(chain, key, journal=FileJournal(folder)).app.run(app, params="once")
 """
 
 
 def killed(mall: Mall, journal: Path, where: str) -> None:
     """A run in a process that is killed before or after it sends its transaction."""
     chain = json.dumps(mall.sandbox.chain.to_dict())
-    key = "0x" + accounts.secret("requester").hex()
-    words = [where, str(journal), chain, key, mall.goods["app"]]
+    words = [where, str(journal), chain, mall.goods["app"]]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

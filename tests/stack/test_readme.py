@@ -67,6 +67,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     assert down.returncode == 0, down.stderr
 
 
+@pytest.mark.shows_secrets("the keys of the sandbox are public; the text has one")
 @pytest.mark.parametrize("name", BLOCKS)
 def test_block(name: str, environment: dict[str, str], tmp_path: Path) -> None:
     language, _, body = BLOCKS[name]

@@ -71,6 +71,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     subprocess.run(["iexec-lite", "sandbox", "down"], env=env, capture_output=True, check=False)
 
 
+@pytest.mark.shows_secrets("the password that the text chooses, for play money")
 def test_the_tutorials(terminal: Terminal) -> None:
     told: dict[str, str] = {}
     for language, role, body in BLOCK.findall(PAGE):

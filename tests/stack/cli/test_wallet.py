@@ -11,6 +11,7 @@ import pytest
 
 from iexec_lite import IExec
 from iexec_lite.sandbox import accounts
+from iexec_lite.sdk.files import create_private
 
 from .machine import Machine
 
@@ -49,7 +50,7 @@ def sent(client: Client, tx_hash: str) -> dict[str, Any]:
 def test_keys(machine: Machine, project: Any, golden: Any) -> None:
     """Made, brought along, chosen among several, and shown."""
     folder, me = project("worker-2"), PEOPLE["worker-2"]
-    (folder / "pw").write_text("hunter2\n")
+    create_private(folder / "pw", "hunter2\n")
     ks = ["--keystoredir", "ks", "--password-file", "pw"]
     shown = machine.shown("wallet", "create", *ks, "--chain", "sandbox", folder=folder)
     golden("wallet-create", shown.replace(max(shown.split(), key=len), "<file>"))
