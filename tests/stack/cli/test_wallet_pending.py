@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ import pytest
 
 from iexec_lite import IExec
 from iexec_lite.sandbox import accounts
+from iexec_lite.sandbox.service import STATE
 
 from .machine import Machine
 
@@ -29,13 +33,16 @@ def folder(project: Any) -> Path:
 
 
 @pytest.fixture
-def rpc(client: Client) -> Iterator[Any]:
-    """The node, which mines when it is told to."""
+def rpc(machine: Machine, client: Client) -> Iterator[Any]:
+    """The node, which mines when it is told to: the heart of the sandbox stands still."""
     found = client("admin")._context.rpc
+    state = json.loads(Path(machine.env["IEXEC_LITE_HOME"], "sandbox", STATE).read_text())
+    os.kill(state["pid"], signal.SIGSTOP)
     found.request("evm_setAutomine", (False,))
     yield found
     found.request("evm_setAutomine", (True,))
     found.request("evm_mine")
+    os.kill(state["pid"], signal.SIGCONT)
 
 
 def sent(machine: Machine, rpc: Any, folder: Path, to: str, wei: int) -> str:
