@@ -513,7 +513,7 @@ if where == "before":
     Rpc.send_raw = die
 else:
     transactions.wait_for_receipt = die
-chain, key = Chain.from_dict(json.loads(chain)), accounts.secret("requester")
+chain, key = Chain.from_dict(json.loads(chain)), accounts.signer("requester")
 IExec(chain, key, journal=FileJournal(folder)).app.run(app, params="once")
 """
 
