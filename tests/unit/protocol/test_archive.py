@@ -523,9 +523,10 @@ class Failing(io.BytesIO):
 def test_a_failing_disk_is_no_damaged_archive(tmp_path: Path) -> None:
     file = Failing(zip_of({"a": os.urandom(300_000)}))
     directory = file.getvalue().index(b"PK\x01\x02")
-    file.places = range(directory, directory + 1)
-    with pytest.raises(OSError, match="disk on fire"):
-        archive.list_archive(file)
+    for places in (range(directory, directory + 1), range(directory, len(file.getvalue()))):
+        file.places = places
+        with pytest.raises(OSError, match="disk on fire"):
+            archive.list_archive(file)
     file.places = range(0)
     with zips.Archive(file) as opened:
         file.places = range(100, directory)

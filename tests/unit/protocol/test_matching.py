@@ -141,11 +141,23 @@ def test_volume_is_the_least_that_remains(order: str, fact: str) -> None:
         assert (report.volume, report.total) == (0, 0)
 
 
+def test_one_task_left_is_enough() -> None:
+    report = check(facts=with_facts(FACTS, "app", consumed=4))
+    assert report.ok
+    assert report.volume == 1
+
+
 def test_stake_is_rounded_down_per_task() -> None:
     orders = with_order(ORDERS, "workerpoolorder", workerpoolprice=7)
     report = check(orders)
     assert (report.workerpool_stake_per_task, report.workerpool_stake) == (2, 10)
     assert check(orders, replace(FACTS, workerpool_stake_ratio=100)).workerpool_stake == 35
+
+
+def test_without_a_dataset_the_tag_is_of_the_other_two() -> None:
+    orders = with_order(with_order(ORDERS, "apporder", tag=tag(0x8)), "requestorder", tag=tag(0x2))
+    found = matching.deal_tag(orders.apporder, None, orders.requestorder, V6)
+    assert found == tag(0xA)
 
 
 def test_deal_tag_is_the_union() -> None:

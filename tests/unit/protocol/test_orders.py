@@ -625,6 +625,8 @@ def test_salt_is_random_and_order_stays(signer: KeySigner) -> None:
 def test_salt_has_32_bytes(length: int, signer: KeySigner) -> None:
     with pytest.raises(ValidationError, match="salt must be 32 bytes"):
         orders.sign_order(Apporder(app=RES), signer, orders.domain(134, HUB), salt=b"\x00" * length)
+    with pytest.raises(ValidationError, match="salt must be 32 bytes"):
+        Apporder(app=RES).salted(b"\x00" * length)
 
 
 def test_request_order_is_its_requesters_to_sign(signer: KeySigner) -> None:
