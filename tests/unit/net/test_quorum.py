@@ -196,6 +196,10 @@ def test_an_impossible_quorum(quorum):
         QuorumRpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], quorum=quorum)
 
 
+def test_a_quorum_of_one_takes_the_first_answer():
+    assert rpc(*same("eth_blockNumber", "0x1", "0x2"), quorum=1).request("eth_blockNumber") == "0x1"
+
+
 def test_the_same_node_twice_is_one_witness():
     with pytest.raises(ConfigurationError, match="quorum of 2"):
         QuorumRpc(["http://127.0.0.1:1/"] * 2, quorum=2)
