@@ -139,6 +139,13 @@ def test_agreed_errors_are_errors():
         node.request("eth_call", [{}, "0x1"])
 
 
+def test_errors_that_differ_are_no_answer():
+    reverted = {"code": 3, "message": "execution reverted", "data": "0x"}
+    other = {"code": 3, "message": "execution reverted", "data": "0x08c379a0"}
+    with pytest.raises(Web3ProviderCallError, match="the nodes disagree on eth_call"):
+        rpc(*same("eth_call", reverted, other)).request("eth_call", [{}, "0x1"])
+
+
 def test_a_signed_transaction_goes_to_all():
     good = to_hex(keccak(b"raw"))
     node = rpc(

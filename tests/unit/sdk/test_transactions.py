@@ -33,7 +33,7 @@ from iexec_lite.net.http import Response
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
-from iexec_lite.sdk.fees import Quote
+from iexec_lite.sdk.fees import Quote, call_fields
 from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.journal import (
     FAILED,
@@ -435,6 +435,12 @@ def test_certain_refusals(sender, node, message, text):
     # The nonce is free again, and the same intent is a new one.
     assert not transactions.send(intent(), TO).resumed
     assert node.sent[0].transaction.nonce == 0
+
+
+def test_a_creation_is_to_nobody():
+    call = {"from": WHO, "data": "0x01", "value": "0x5"}
+    assert call_fields(WHO, None, b"\x01", 5) == call
+    assert call_fields(WHO, TO, b"\x01", 5) == {**call, "to": TO}
 
 
 class Foreign:
