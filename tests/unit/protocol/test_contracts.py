@@ -591,7 +591,7 @@ def test_find_takes_only_this_event_of_this_emitter() -> None:
     upper = ["0x" + topic[2:].upper() for topic in topics_of(mine)]
     logs: list[dict[str, object]] = [
         {**mine, "address": ZERO},
-        {**mine, "removed": True},
+        log(EVENTS.Transfer, address(1), address(2), data=word(8), removed=True),
         {**mine, "topics": []},
         {**mine, "topics": None},
         {**mine, "address": None},
