@@ -672,13 +672,13 @@ class Results:
         """``killed``, ``survived``, ``cold`` (to be tried so), ``same`` (no change) or nothing."""
         return str(self.known.get(mutant.key, {}).get("found", ""))
 
-    def add(self, mutant: Mutant, end: End) -> None:
+    def add(self, mutant: Mutant, end: End, *, imported: bool = False) -> None:
         """``by``: the test that failed; of one that lives, why no test could, if that is so."""
         found = end.said if end.said in ("same", "cold") else "survived"
         by = "" if end.said == found else end.said
         if end.status:
             found, by = "killed", end.said or "time or memory"
-        entry = {"mutant": mutant.key, "found": found, "by": by}
+        entry = {"mutant": mutant.key, "found": found, "by": by, "imported": imported}
         self.known[mutant.key] = entry
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -752,7 +752,7 @@ def _cold(cold: Cold, wanted: list[Mutant], results: Results, effort: Effort) ->
         if mutant.number < 0:
             _same(mutant, end)
             continue
-        results.add(mutant, end)
+        results.add(mutant, end, imported=True)
         if end.status and "::" in end.said:
             cold.kills[mutant.module][end.said.partition("::")[0]] += 1
 

@@ -168,6 +168,8 @@ def test_the_page_says_the_same_figures() -> None:
         part = kept()[name]
         tried = part["mutants"] - part["not_run"] - part["held"]
         assert f"{part['killed']} of {tried}" in page
+    tried, killed = kept()["whole"]["imported"]
+    assert f"of {tried} of tables and defaults {killed}" in page
 
 
 @pytest.mark.parametrize(
@@ -203,11 +205,12 @@ def test_a_run_becomes_figures(tmp_path: Path) -> None:
     found = mutate.mutants("eth/f.py", SOURCE)
     results = mutate.Results(tmp_path / "out.jsonl")
     for at, each in enumerate(found):
-        results.add(each, mutate.End(at % 3, "not run" if at == 0 else ""))
+        results.add(each, mutate.End(at % 3, "not run" if at == 0 else ""), imported=at < 3)
     reasons = {"eth/f.py": {found[3].what: "kept from the last time"}}
     known = mutate.Results(results.path).known
     part = report.figures(found, known, reasons, whole=False)
     lived = found[3::3]
+    assert part["imported"] == [3, 2]
     assert part["modules"] == {
         "eth/f.py": [len(found), len(found) - len(lived) - 1, 1],
     }
