@@ -204,11 +204,13 @@ def extract_archive(
 def open_zip(source: Source) -> Iterator[zipfile.ZipFile]:
     """An archive with a directory of bounded size, its entries not yet checked."""
     with open_source(source) as file:
+        bounded = _Bounded(file)
         try:
-            opened = zipfile.ZipFile(cast("IO[bytes]", _Bounded(file)))
+            opened = zipfile.ZipFile(cast("IO[bytes]", bounded))
         except (*_DAMAGE, OSError) as error:
-            if isinstance(error, OSError) and error.errno != errno.EINVAL:
-                raise  # the disk's fault; EINVAL is a seek before the beginning
+            fault = bounded.fault or error  # zipfile takes some failed reads for no zip at all
+            if isinstance(fault, OSError) and fault.errno != errno.EINVAL:
+                raise fault from None  # the disk's fault; EINVAL is a seek before the beginning
             raise DecodingError(f"not a zip archive: {error}", cause=error) from error
         with opened:
             yield opened
@@ -250,6 +252,7 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self.fault: OSError | None = None
         self.seek = file.seek
         self.tell = file.tell
         self.seekable = file.seekable
@@ -261,7 +264,11 @@ class _Bounded:
             self.seek(at)
         if size > MAX_DIRECTORY:
             raise zipfile.BadZipFile("directory too large")
-        return self._file.read(size)
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self.fault = error
+            raise
 
 
 def _checked(

@@ -475,3 +475,11 @@ def test_an_address_is_no_amount() -> None:
     ):
         options = approve.parse(words)
         assert (options.amount, options.spender, options.unit) == found
+
+
+def test_the_words_are_those_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["iexec-lite", "wallet", "--raw", "bogus"])
+    assert parser.main() == 1
+    assert json.loads(capsys.readouterr().err)["command"] == "iexec-lite wallet"

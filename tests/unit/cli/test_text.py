@@ -43,7 +43,7 @@ def test_moment() -> None:
 @pytest.mark.parametrize(
     ("count", "words"),
     [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"),
-     (10**15, "1000.0 TB")],
+     (5 * 10**9, "5.0 GB"), (10**15, "1000.0 TB")],
 )  # fmt: skip
 def test_size(count: int, words: str) -> None:
     assert text.size(count) == words

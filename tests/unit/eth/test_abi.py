@@ -116,6 +116,19 @@ def test_deepest_type_works() -> None:
     assert abi.decode([text], abi.encode([text], [value])) == (value,)
 
 
+@pytest.mark.parametrize("text", [7, b"bool", None])
+def test_what_is_no_text_is_no_type(text: object) -> None:
+    with pytest.raises(ValidationError, match="must be str"):
+        abi.parse_type(text)  # type: ignore[arg-type]
+
+
+def test_a_long_text_is_cut_in_the_error() -> None:
+    with pytest.raises(ValidationError) as caught:
+        abi.parse_type("uint256" + "[x" * 1000)
+    assert "…'" in caught.value.message
+    assert len(caught.value.message) < 300
+
+
 # --- declarations ---------------------------------------------------------------------------------
 
 
@@ -207,6 +220,9 @@ def test_json_abi() -> None:
         }
     )
     assert event.topic == keccak(b"E(uint8)")
+    silent = abi.event_from_json({"type": "event", "name": "E", "anonymous": True, "inputs": []})
+    assert silent.anonymous
+    assert not event.anonymous
     error = abi.error_from_json({"type": "error", "name": "Oops", "inputs": [tuple_entry]})
     assert error.signature == "Oops((address,uint256)[2][])"
 
@@ -217,10 +233,14 @@ def test_json_abi() -> None:
         None,
         {},
         {"type": "constructor", "inputs": []},
+        {"type": "event", "name": "f", "inputs": []},
         {"type": "function", "name": "f()"},
         {"type": "function", "name": "f", "inputs": "uint256"},
+        {"type": "function", "name": "f", "inputs": 5},
         {"type": "function", "name": "f", "inputs": [7]},
         {"type": "function", "name": "f", "inputs": [{"type": 7}]},
+        {"type": "function", "name": "f", "inputs": [{"type": "bool", "name": 7}]},
+        {"type": "function", "name": "f", "inputs": [{"type": "bool", "indexed": 1}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple"}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple[x]", "components": []}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple[]", "components": []}]},
@@ -229,6 +249,18 @@ def test_json_abi() -> None:
 def test_bad_json_abi_is_refused(entry: object) -> None:
     with pytest.raises(ValidationError):
         abi.function_from_json(entry)  # type: ignore[arg-type]
+
+
+def test_an_entry_without_a_type_is_a_function() -> None:
+    assert abi.function_from_json({"name": "f", "inputs": []}).signature == "f()"
+
+
+def test_json_abi_is_as_deep_as_text() -> None:
+    entry: dict[str, object] = {"type": "uint256"}
+    for _ in range(31):
+        entry = {"type": "tuple", "components": [entry]}
+    function = abi.function_from_json({"name": "f", "inputs": [entry]})
+    assert function.signature == "f(" + "(" * 31 + "uint256" + ")" * 32
 
 
 def test_deep_json_abi_is_refused() -> None:
@@ -438,6 +470,7 @@ def test_secrets_do_not_reach_messages() -> None:
         ("uint8", words(256), "uint8: bits beyond its 8 are set"),
         ("int8", words(128), "int8: bits beyond"),
         ("int8", words(2**255), "int8: bits beyond"),
+        ("int8", words(-129), "int8: bits beyond"),
         ("bool", words(2), "bool: neither 0 nor 1"),
         ("address", words(1 << 160), "address: bits beyond"),
         ("bytes3", words(b"abcd"), "bytes3: bytes beyond"),
@@ -449,6 +482,7 @@ def test_secrets_do_not_reach_messages() -> None:
         ("bytes", words(0x20, 2**255), "needs 2**64 or more bytes"),
         ("string", words(0x20, 2**64), "needs 2**64 or more bytes"),
         ("uint8[]", words(0x20, 3, 1, 2), "needs 96 bytes"),
+        ("uint8[]", words(0x20), "needs 32 bytes at offset 32"),
         ("uint8[]", words(0x20, 2**255), "needs 2**64 or more bytes"),
         ("uint8[]", words(0x20, 2, 1, 999), "[0][1]: uint8: bits beyond"),
         ("(bool x, uint8[2] y)", words(1, 2, 300), "[0].y[1]: uint8"),

@@ -380,6 +380,26 @@ def test_nothing_is_coerced(field: str, value: object, text: str) -> None:
     assert text in caught.value.message
 
 
+def test_bytes_are_bytes() -> None:
+    struct = eip712.compile_struct("A", {"A": fields("bytes data")})
+    assert struct.hash({"data": b"x"}) == struct.hash({"data": bytearray(b"x")})
+    with pytest.raises(ValidationError, match="data: bytes must be bytes, got str"):
+        struct.hash({"data": "0x78"})
+
+
+def test_structs_are_nested_up_to_a_bound() -> None:
+    """The bound of the ABI, and no end of the stack."""
+    types = {f"T{at}": fields(f"T{at + 1} next") for at in range(500)}
+    for depth in (31, 32, 500):
+        types[f"T{depth}"] = fields("bool end")
+        if depth == 31:
+            assert eip712.compile_struct("T0", types).encoded_type.endswith("T9(T10 next)")
+        else:
+            with pytest.raises(ValidationError, match="nested deeper than 32"):
+                eip712.compile_struct("T0", types)
+        types[f"T{depth}"] = fields(f"T{depth + 1} next")
+
+
 def test_nothing_missing_nothing_extra() -> None:
     struct = eip712.compile_struct("AppOrder", ORDERS)
     values = mapping("AppOrder")
@@ -476,6 +496,8 @@ def test_domain_json_numbers() -> None:
     assert BELLECOUR.to_dict()["chainId"] == 134
     big = eip712.Domain(chain_id=2**64)
     assert big.to_dict() == {"chainId": "18446744073709551616"}
+    assert eip712.Domain(chain_id=2**53 - 1).to_dict() == {"chainId": 2**53 - 1}
+    assert eip712.Domain(chain_id=2**53).to_dict() == {"chainId": str(2**53)}
     for chain_id in (134, "134", "0x86", "0X86"):
         assert eip712.Domain.from_dict({"chainId": chain_id}).chain_id == 134
 

@@ -234,6 +234,14 @@ def test_signature_refused(changes: dict[str, object], message: str) -> None:
         SignedTransaction(transaction=legacy(), **values)  # type: ignore[arg-type]
 
 
+def test_the_lower_half_ends_in_the_middle() -> None:
+    signed = legacy().sign(KEY)
+    middle = SignedTransaction(
+        transaction=legacy(), y_parity=signed.y_parity, r=signed.r, s=SECP256K1_N // 2
+    )
+    assert parse(middle.raw) == middle
+
+
 def test_another_signature_has_another_sender() -> None:
     signed = legacy().sign(KEY)
     other = SignedTransaction(

@@ -45,6 +45,13 @@ def chain_text(error: BaseException) -> str:
 # --- plain answers ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("status", "ok"), [(200, True), (299, True), (300, False), (404, False)])
+def test_what_is_success(serve, http, status, ok):
+    server = serve(lambda call: call.reply(status, b"x"))
+    assert http.request("GET", server.url).ok is ok
+    assert server.calls[0][2]["accept-encoding"] == "gzip, deflate"
+
+
 def test_answer_with_status_headers_and_body(serve, http):
     server = serve(lambda call: call.reply(404, b"no", {"X-One": "1"}))
     answer = http.request("PUT", server.url + "/a?b=c", body=b"data", headers={"X-Two": "2"})

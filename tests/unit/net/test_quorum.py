@@ -139,6 +139,13 @@ def test_agreed_errors_are_errors():
         node.request("eth_call", [{}, "0x1"])
 
 
+def test_errors_that_differ_are_no_answer():
+    reverted = {"code": 3, "message": "execution reverted", "data": "0x"}
+    other = {"code": 3, "message": "execution reverted", "data": "0x08c379a0"}
+    with pytest.raises(Web3ProviderCallError, match="the nodes disagree on eth_call"):
+        rpc(*same("eth_call", reverted, other)).request("eth_call", [{}, "0x1"])
+
+
 def test_a_signed_transaction_goes_to_all():
     good = to_hex(keccak(b"raw"))
     node = rpc(
@@ -194,6 +201,10 @@ def test_all_nodes_must_be_on_one_chain():
 def test_an_impossible_quorum(quorum):
     with pytest.raises(ConfigurationError, match="quorum"):
         QuorumRpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], quorum=quorum)
+
+
+def test_a_quorum_of_one_takes_the_first_answer():
+    assert rpc(*same("eth_blockNumber", "0x1", "0x2"), quorum=1).request("eth_blockNumber") == "0x1"
 
 
 def test_the_same_node_twice_is_one_witness():

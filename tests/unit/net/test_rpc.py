@@ -264,6 +264,24 @@ def test_batch_in_any_order_with_failed_items(serve):
     assert len(rpc.server.calls) == 1
 
 
+@pytest.mark.parametrize("number", [True, None, "1", 1.0])
+def test_items_of_a_batch_without_a_usable_id(serve, number):
+    def behave(call):
+        items = [echo(item) for item in json.loads(call.data)]
+        call.reply_json([{**items[0], "id": number}, *items[1:]])
+
+    with pytest.raises(Web3ProviderCallError, match=r"usable id|other ids"):
+        rpc_to(serve(behave)).batch(reads(3))
+
+
+def test_a_failure_told_in_a_text_is_that_of_the_status(serve):
+    rpc = rpc_to(serve(lambda call: call.reply_json({"error": "busy"}, 503)))
+    for ask in (lambda: rpc.request("eth_call"), lambda: rpc.batch(reads(2))):
+        with pytest.raises(Web3ProviderCallError, match="HTTP status 503") as caught:
+            ask()
+        assert caught.value.retryable
+
+
 def test_batches_are_capped(serve):
     sizes = []
 

@@ -83,7 +83,7 @@ def test_answers_that_are_no_object(serve: Any, http: Http, body: bytes) -> None
         WorkerpoolApi(http, server.url, 5).logs(TASK, "0x")
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 500, 503])
 def test_failures_of_servers(serve: Any, http: Http, status: int) -> None:
     server = serve(lambda call: call.reply(status))
     with pytest.raises(CompassCallError, match=rf"Compass at .* answered {status}") as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import os
 import stat
@@ -508,6 +509,32 @@ def test_nothing_is_left_of_a_failed_extraction(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "t"]
 
 
+class Failing(io.BytesIO):
+    """A file on a disk that fails at some places."""
+
+    places = range(0)
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() in self.places:
+            raise OSError(errno.EIO, "disk on fire")
+        return super().read(size)
+
+
+def test_a_failing_disk_is_no_damaged_archive(tmp_path: Path) -> None:
+    file = Failing(zip_of({"a": os.urandom(300_000)}))
+    directory = file.getvalue().index(b"PK\x01\x02")
+    for places in (range(directory, directory + 1), range(directory, len(file.getvalue()))):
+        file.places = places
+        with pytest.raises(OSError, match="disk on fire"):
+            archive.list_archive(file)
+    file.places = range(0)
+    with zips.Archive(file) as opened:
+        file.places = range(100, directory)
+        with pytest.raises(OSError, match="disk on fire"):
+            opened.extract(tmp_path / "new")
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_nothing_is_left_when_moving_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[str] = []
 
@@ -522,11 +549,37 @@ def test_nothing_is_left_when_moving_fails(tmp_path: Path, monkeypatch: pytest.M
         archive.extract_archive(zip_of({"a/b": b"", "c": b""}), tmp_path / "new")
     assert moved == ["a"]
     assert list(tmp_path.rglob("*")) == []
+    moved.clear()
+    with pytest.raises(OSError, match="disk on fire"):
+        archive.extract_archive(zip_of({"c": b"", "d": b""}), tmp_path / "new")
+    assert moved == ["c"]
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_the_longest_and_deepest_name() -> None:
+    parts = ["x" * 15] * 63
+    for last, fits in (("y" * 16, True), ("y" * 17, False), ("y/y", False)):
+        document = zip_of({"/".join([*parts, last]): b""})
+        if fits:
+            assert len(archive.list_archive(document)) == 1
+        else:
+            with pytest.raises(DecodingError, match="too long or too deep"):
+                archive.list_archive(document)
+
+
+def test_a_closed_archive_reads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zip_of({"a": b"1"}))
+    with zips.Archive(tmp_path / "a.zip") as opened:
+        assert opened.read("a", 9) == b"1"
+    with pytest.raises(ValueError, match="closed"):
+        opened.read("a", 9)
 
 
 def test_ceilings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     document = zip_of({f"{i}": bytes(1000) for i in range(50)})
     assert len(archive.list_archive(document)) == 50
+    files = archive.extract_archive(document, tmp_path / "s", max_members=50, max_bytes=50_000)
+    assert len(files) == 50
     with pytest.raises(DecodingError, match="50 entries, at most 49"):
         archive.extract_archive(document, tmp_path / "t", max_members=49)
     with pytest.raises(DecodingError, match="unpacks to 50000 bytes, at most 49999"):

@@ -407,6 +407,10 @@ def test_file_of_v6() -> None:
         ),
         ({"chains": []}, ["chains must be a `object` type, but the final value was: `[]`."]),
         ({"chains": {}, "default": 3}, ["default must be a `string` type"]),
+        (
+            {"chains": {}, "allowExperimentalNetworks": "yes"},
+            ["allowExperimentalNetworks must be a `boolean` type"],
+        ),
         ({"chains": {}, "providers": {"foo": 1}}, ['Unknown key "foo" in providers in chain.json']),
         (
             {"chains": {}, "providers": {"infura": {"projectId": "x", "foo": 1}}},
@@ -491,6 +495,12 @@ def test_values_of_the_file_win() -> None:
         selected.require("sms")
 
 
+def test_an_empty_hub_keeps_the_known_one() -> None:
+    entry: dict[str, object] = {"id": "134", "hub": "", "sms": ""}
+    chain = ChainFile.from_dict({"chains": {"mine": entry}}).select("mine").chain
+    assert (chain.hub, chain.sms) == (HUB, None)
+
+
 def test_default_selection() -> None:
     chains_: dict[str, dict[str, object]] = {"goerli": {}, "viviani": {}}
     assert ChainFile(default="viviani", chains=chains_).select().chain.name == "viviani"
@@ -562,6 +572,18 @@ def test_an_entry_says_what_its_sdk_can_know(chain: Chain) -> None:
         assert getattr(own, name) == getattr(chain, name)
     assert (own.native, own.flavour) == (chain.native, chain.flavour)
     assert (own.gas_price == 0) == (chain.gas_price == 0)
+
+
+def test_an_entry_says_what_there_is_not() -> None:
+    """Empty texts, lest the file's reader puts a default there; not for keys V6 does not know."""
+    entry = chain_entry(resolve(65535))
+    assert (entry["id"], entry["host"], entry["hub"], entry["sms"]) == ("65535", "", "", "")
+    assert "pocoSubgraph" not in entry
+    assert chain_entry(resolve(134))["bridge"] == {
+        "bridgedChainName": "mainnet",
+        "bridgedChainId": "1",
+        "contract": resolve(134).bridge_contract,
+    }
 
 
 # --- bridges and twins ----------------------------------------------------------------------------

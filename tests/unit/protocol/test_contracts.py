@@ -551,6 +551,19 @@ def topics_of(entry: dict[str, object]) -> list[str]:
     return topics
 
 
+def test_a_list_is_a_list() -> None:
+    for value in (5, "0x11", None):
+        with pytest.raises(ValidationError, match="taskids"):
+            HUB.claimArray.encode(value)
+
+
+def test_of_long_indexed_values_a_log_has_the_hash() -> None:
+    spec = EventSpec("Named(string indexed name, uint8[] indexed list, uint8 indexed size)")
+    entry = log(spec, b"\x01" * 32, b"\x02" * 32, word(3))
+    assert spec.decode(entry) == {"name": "0x" + "01" * 32, "list": "0x" + "02" * 32, "size": 3}
+    assert repr(spec) == f"EventSpec({spec.text!r})"
+
+
 def test_decode_log() -> None:
     data = b"".join(bytes([n]) * 32 for n in range(1, 6)) + word(7)
     assert EVENTS.OrdersMatched.decode(log(EVENTS.OrdersMatched, data=data)) == {
@@ -578,7 +591,7 @@ def test_find_takes_only_this_event_of_this_emitter() -> None:
     upper = ["0x" + topic[2:].upper() for topic in topics_of(mine)]
     logs: list[dict[str, object]] = [
         {**mine, "address": ZERO},
-        {**mine, "removed": True},
+        log(EVENTS.Transfer, address(1), address(2), data=word(8), removed=True),
         {**mine, "topics": []},
         {**mine, "topics": None},
         {**mine, "address": None},

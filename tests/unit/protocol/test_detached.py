@@ -173,6 +173,12 @@ def test_an_order_of_another_hub_or_no_order() -> None:
         signed_order(message_request().sign(KEY), DOMAIN)
 
 
+@pytest.mark.parametrize("payload", ["text", None, {"types": {}}])
+def test_a_payload_is_typed_data_or_bytes(payload: Any) -> None:
+    with pytest.raises(ValidationError, match="payload: typed data, or the bytes of a message"):
+        SigningRequest(what="x", address=KEY.address, chain_id=134, payload=payload)
+
+
 def test_requests_compare_and_copy() -> None:
     request = challenge_request()
     assert copy.deepcopy(request) == request

@@ -141,11 +141,23 @@ def test_volume_is_the_least_that_remains(order: str, fact: str) -> None:
         assert (report.volume, report.total) == (0, 0)
 
 
+def test_one_task_left_is_enough() -> None:
+    report = check(facts=with_facts(FACTS, "app", consumed=4))
+    assert report.ok
+    assert report.volume == 1
+
+
 def test_stake_is_rounded_down_per_task() -> None:
     orders = with_order(ORDERS, "workerpoolorder", workerpoolprice=7)
     report = check(orders)
     assert (report.workerpool_stake_per_task, report.workerpool_stake) == (2, 10)
     assert check(orders, replace(FACTS, workerpool_stake_ratio=100)).workerpool_stake == 35
+
+
+def test_without_a_dataset_the_tag_is_of_the_other_two() -> None:
+    orders = with_order(with_order(ORDERS, "apporder", tag=tag(0x8)), "requestorder", tag=tag(0x2))
+    found = matching.deal_tag(orders.apporder, None, orders.requestorder, V6)
+    assert found == tag(0xA)
 
 
 def test_deal_tag_is_the_union() -> None:
@@ -427,6 +439,7 @@ def test_one_account_for_both() -> None:
         return check(facts=replace(facts, workerpool_stake=amount, requester_stake=amount))
 
     assert stake(725).ok
+    assert (stake(725).requester_shortfall, stake(725).workerpool_shortfall) == (0, 0)
     report = stake(724)
     assert reasons(report) == [
         (
@@ -467,6 +480,20 @@ def test_what_a_deposit_of_the_payer_mends() -> None:
     report = check(facts=replace(both, **poor))
     assert report.but_for_payment().ok
     assert report.requester_shortfall == 725
+
+
+def test_what_any_deposit_mends() -> None:
+    """All that is about money, whoever is to pay it, and nothing else."""
+    facts = replace(FACTS, workerpool_stake=0, requester_stake=0, category_exists=False)
+    report = check(facts=facts)
+    assert {code for code, _ in reasons(report)} == {"workerpool-stake", "requester-stake", "0x01"}
+    assert [code for code, _ in reasons(report.but_for_money())] == ["0x01"]
+
+
+def test_the_zero_address_cannot_pay() -> None:
+    orders = with_order(ORDERS, "requestorder", requester=NULL_ADDRESS)
+    found = reasons(check(orders, with_facts(FACTS, "request", owner=NULL_ADDRESS)))
+    assert ("requester", "requester is the zero address, which cannot pay") in found
 
 
 def test_nothing_to_pay_needs_no_stake() -> None:
@@ -591,7 +618,9 @@ def test_today_good(tags: dict[str, int]) -> None:
     ],
 )
 def test_today_refused(tags: dict[str, int], texts: list[str]) -> None:
-    assert [text for _, text in reasons(today(**tags))] == texts
+    found = reasons(today(**tags))
+    assert [text for _, text in found] == texts
+    assert all(code == "deal-tag" for code, text in found if "deal tag" in text)
 
 
 def test_v6_counts_every_bit_of_the_dataset() -> None:

@@ -235,3 +235,23 @@ def test_every_base_of_a_cid(base: str) -> None:
     if base in "tc":
         text += "=" * (-(len(text) - 1) % 8)
     assert to_bytes(f"/p2p/{text}") == to_bytes(f"/p2p/{base58_encode(digest)}")
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 300])
+def test_texts_of_any_length(length: int) -> None:
+    text = f"/dns/{'a' * length}/ws"
+    assert to_text(to_bytes(text)) == text
+    prefix = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    assert to_bytes(text) == b"\x35" + prefix + b"a" * length + b"\xdd\x03"
+
+
+def test_zones_are_dropped_where_they_are_zones() -> None:
+    assert to_text(to_bytes("/ip6/fe80::1%eth0/tcp/80")) == "/ip6/fe80::1/tcp/80"
+    assert to_bytes("/ip6/fe80::1%e-0/tcp/80") == b"/ip6/fe80::1%e-0/tcp/80"
+    assert to_bytes("/ip6/fe80::1%/tcp/80") == b"/ip6/fe80::1%/tcp/80"
+
+
+def test_a_digit_too_many_is_no_cid() -> None:
+    cid = "f0170" + "1220" + bytes(range(32)).hex()
+    assert to_text(to_bytes(f"/p2p/{cid}")) != f"/p2p/{cid}"  # stored as its hash
+    assert to_text(to_bytes(f"/p2p/{cid}0")) == f"/p2p/{cid}0"  # stored as it is

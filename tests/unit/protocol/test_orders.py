@@ -621,10 +621,19 @@ def test_salt_is_random_and_order_stays(signer: KeySigner) -> None:
     assert Apporder.from_dict(again) == order
 
 
+def test_what_is_not_said_of_an_order() -> None:
+    app, pool = Apporder(app=RES), orders.create_workerpoolorder(workerpool=RES, category=0)
+    assert (app.appprice, pool.workerpoolprice, pool.trust) == (0, 0, 0)
+    assert app.volume == pool.volume == 1
+    assert orders.create_datasetorder(dataset=RES).datasetprice == 0
+
+
 @pytest.mark.parametrize("length", [0, 31, 33])
 def test_salt_has_32_bytes(length: int, signer: KeySigner) -> None:
     with pytest.raises(ValidationError, match="salt must be 32 bytes"):
         orders.sign_order(Apporder(app=RES), signer, orders.domain(134, HUB), salt=b"\x00" * length)
+    with pytest.raises(ValidationError, match="salt must be 32 bytes"):
+        Apporder(app=RES).salted(b"\x00" * length)
 
 
 def test_request_order_is_its_requesters_to_sign(signer: KeySigner) -> None:

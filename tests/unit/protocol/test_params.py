@@ -363,6 +363,19 @@ def test_stringify(value: object, text: str) -> None:
     assert stringify(value) == text
 
 
+@pytest.mark.parametrize("kind", [dict, list])
+def test_stringify_nests_up_to_a_bound(kind: type) -> None:
+    def nested(levels: int) -> object:
+        value: object = 1
+        for _ in range(levels):
+            value = {"a": value} if kind is dict else [value]
+        return value
+
+    assert json.loads(stringify(nested(64))) == nested(64)
+    with pytest.raises(ValidationError, match="nested deeper than 64"):
+        stringify(nested(65))
+
+
 def test_stringify_refuses_what_has_no_json() -> None:
     deep: list[object] = []
     for _ in range(1000):

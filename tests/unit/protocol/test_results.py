@@ -40,6 +40,7 @@ def digest(computed: object, files: dict[str, str], *, callback: bool = False) -
         ("/iexec_out/r", TREE, FOLDER),
         ("/iexec_out/r/", TREE, FOLDER),
         ("/iexec_out/one", {"one/hello.txt": "Hello world\n"}, SINGLE),
+        ("/iexec_out/box", {"box/hello.txt": "Hello world\n"}, SINGLE),
         ("/iexec_out/none", TREE, None),
         ("/iexec_out", {}, None),
         ("/iexec_outside", {"side": "x"}, None),

@@ -25,6 +25,29 @@ def test_rules_are_plain_records(rules: Rules) -> None:
     assert set(rules.token_providers) <= set(rules.storage_providers)
 
 
+def test_what_a_chain_file_of_each_generation_may_say() -> None:
+    """The keys of chain.json that the SDK of the generation takes."""
+    old = "id host hub sms resultProxy ipfsGateway iexecGateway"
+    assert V6.chain_keys == (*old.split(), "native", "useGas", "flavour", "bridge", "enterprise")
+    new = "id host hub sms ipfsGateway iexecGateway compass pocoSubgraph"
+    assert V9.chain_keys == tuple(new.split())
+    assert V6.retired_chain_keys == ()
+    assert set(V9.retired_chain_keys) == set(V6.chain_keys) - set(V9.chain_keys)
+
+
+def test_what_the_generations_differ_in() -> None:
+    tee, tdx = 1, 8
+    assert (V6.forced_tag, V9.forced_tag) == (0, tee | tdx)
+    for flag in ("resource_views", "dataset_secret_check", "market_strict_flags"):
+        assert (getattr(V6, flag), getattr(V9, flag)) == (False, True)
+    for flag in ("market_owner_search", "market_bulk_filter", "input_files_comma_text"):
+        assert (getattr(V6, flag), getattr(V9, flag)) == (False, True)
+    for flag in ("storage_proxy", "app_mrenclave"):
+        assert (getattr(V6, flag), getattr(V9, flag)) == (True, False)
+    assert (V6.market_paging, V9.market_paging) == ("skip", "index")
+    assert (V6.token_providers, V9.token_providers) == (("ipfs", "dropbox"), ("dropbox",))
+
+
 GOOD_V6 = [
     *("http://example.com", "https://example.com", "ftp://example.com", "//example.com"),
     *("HTTPS://EXAMPLE.COM", "http://a.b", "http://a.b.", "http://1.2.3.4", "http://a-b.c_d.e"),

@@ -59,6 +59,10 @@ CLOSED = "http://127.0.0.1:1"
         (("arbitrum",), {}, ConfigurationError, "unknown network 'arbitrum'.* sandbox where"),
         ((CLOSED, "0x" + "0" * 64), {}, ValidationError, "private key"),
         (("bellecour",), {"hub_address": "0x12"}, ValidationError, "hub"),
+        ((CLOSED,), {"bridged_network_conf": 5}, ConfigurationError, "has the members rpc_url"),
+        ((CLOSED,), {"bridged_network_conf": {"url": "x"}}, ConfigurationError, "the members rpc"),
+        ((CLOSED,), {"enterprise_swap_conf": 5}, ConfigurationError, "enterprise_swap_conf is"),
+        ((CLOSED,), {"enterprise_swap_conf": {}}, ConfigurationError, "enterprise_swap_conf is"),
     ],
 )
 def test_refused_when_built(arguments, options, error, text) -> None:

@@ -60,6 +60,9 @@ def test_modes(tmp_path, umask):
         0o600,
         0o600,
     ]
+    umask(0o022)
+    atomic_write(tmp_path / "public", b"y")
+    assert mode(tmp_path / "public") == 0o644
 
 
 @posix

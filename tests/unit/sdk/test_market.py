@@ -595,6 +595,20 @@ def test_publishing_without_the_key(fake: Fake, client: Any) -> None:
     assert len(fake.asked) == asked
 
 
+def test_every_kind_is_published_and_taken_back(fake: Fake, iexec: IExec) -> None:
+    hub = iexec.order
+    for order, publish in (
+        (poolorder(), hub.publish_workerpoolorder),
+        (request(), lambda order: hub.publish_requestorder(order, check_request=False)),
+    ):
+        published = record(order)
+        fake.always({"ok": True, "published": published})
+        assert publish(order) == published["orderHash"]
+    fake.always({"ok": True, "unpublished": [HASH, HASH]})
+    assert hub.unpublish_all_requestorders() == [HASH, HASH]
+    assert fake.asked[-1][3] == {"target": "unpublish_all", "requester": ME}
+
+
 def test_a_challenge_signed_elsewhere_is_not_tried_twice(fake: Fake, iexec: IExec) -> None:
     fake.answer = lambda *_: fake.refuse(403, "invalid authorization")
     signed = iexec.order.publish_challenge().sign(SIGNER)

@@ -33,7 +33,7 @@ from iexec_lite.net.http import Response
 from iexec_lite.net.rpc import Rpc
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
-from iexec_lite.sdk.fees import Quote
+from iexec_lite.sdk.fees import Quote, call_fields
 from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.journal import (
     FAILED,
@@ -435,6 +435,38 @@ def test_certain_refusals(sender, node, message, text):
     # The nonce is free again, and the same intent is a new one.
     assert not transactions.send(intent(), TO).resumed
     assert node.sent[0].transaction.nonce == 0
+
+
+def test_a_creation_is_to_nobody():
+    call = {"from": WHO, "data": "0x01", "value": "0x5"}
+    assert call_fields(WHO, None, b"\x01", 5) == call
+    assert call_fields(WHO, TO, b"\x01", 5) == {**call, "to": TO}
+
+
+class Foreign:
+    """A signer of another package, which says that it is the sender."""
+
+    address = WHO
+
+    def __init__(self, key):
+        self.key = key
+
+    def sign_message(self, message):
+        return self.key.sign_message(message)
+
+    def sign_typed_data(self, typed_data):
+        return self.key.sign_typed_data(typed_data)
+
+    def sign_transaction(self, transaction):
+        return self.key.sign_transaction(transaction)
+
+
+def test_a_signer_with_another_key(sender, node):
+    assert sender(signer=Foreign(SIGNER)).send(intent(), TO).receipt["status"] == "0x1"
+    sent = len(node.raws)
+    with pytest.raises(SignatureError, match="another transaction"):
+        sender(signer=Foreign(KeySigner.from_key("0x" + "77" * 32))).send(intent(), TO)
+    assert len(node.raws) == sent
 
 
 def test_a_signer_that_signs_something_else(sender, node):
@@ -928,12 +960,20 @@ def test_a_receipt_without_a_block_is_not_mined(sender, node):
     assert sender().send(intent(), TO).receipt["status"] == "0x1"
 
 
+def receipt(node, **changes):
+    """That of the one transaction, otherwise than it should be."""
+    (tx_hash,) = node.mined
+    return {"result": {**node.mined[tx_hash], **changes}}
+
+
 def test_faults_while_waiting_are_waited_out(sender, node):
     node.faults["eth_getTransactionReceipt"] = [
         DEAF,
         error("transaction indexing is in progress"),
         {"result": "nonsense"},
         {"result": {"transactionHash": "0xother", "blockNumber": "0x1", "status": "0x1"}},
+        lambda: receipt(node, logs="none"),
+        lambda: receipt(node, status="0x2"),
     ]
     assert sender().send(intent(), TO).receipt["status"] == "0x1"
 

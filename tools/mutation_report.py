@@ -1,0 +1,118 @@
+"""What a run of tools/mutate.py found, for keeping: ``tests/mutation.json``.
+
+    python tools/mutation_report.py --elsewhere 1000 .tox/mutation.jsonl
+
+``imported`` counts those of tables, fields and defaults, tried and killed: each costs a fresh
+import, and where time was short they were tried against the nearest test files only.
+
+For each module the file says how many mutants were tried, killed, and left out because no unit test
+runs their line (of the modules that must be whole none is left out: such a mutant lives). Every
+survivor has the reason why no test was written for it, by hand, which stays when the file is
+written anew; one that begins with "equivalent" says that no test could tell it from the code, one
+that begins with "a gap" that a test could.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+OUT = Path(__file__).resolve().parents[1] / "tests" / "mutation.json"
+KILLED = {"whole": 0.9, "elsewhere": 0.85}  # at least: the aim is 0.9 for both
+EQUIVALENT, DRAWN = 0.05, 500  # at most; at least
+UNTOLD = "?"
+HELD = (
+    "held by the stack tests"  # which need a chain; of modules that must be whole it is no excuse
+)
+
+
+def figures(
+    wanted: list[Any], known: dict[str, Any], reasons: dict[str, Any], *, whole: bool
+) -> dict[str, Any]:
+    """The part of the file about these mutants: those not in ``known`` were not tried."""
+    part: dict[str, Any] = {"wanted": len(wanted), "mutants": 0, "killed": 0, "not_run": 0}
+    part |= {"held": 0, "imported": [0, 0]}
+    part |= {"modules": {}, "survivors": {}}
+    for each in sorted(wanted, key=lambda one: (one.module, one.lines, one.what)):
+        found = known.get(each.key)
+        if found is None or found["found"] not in ("killed", "survived"):
+            continue
+        killed = found["found"] == "killed"
+        not_run = found["by"] == "not run" and not whole
+        if found.get("imported"):
+            part["imported"][0] += 1
+            part["imported"][1] += killed
+        row = part["modules"].setdefault(each.module, [0, 0, 0])
+        for at, (name, adds) in enumerate(
+            (("mutants", True), ("killed", killed), ("not_run", not_run))
+        ):
+            part[name] += adds
+            row[at] += adds
+        if not killed and not not_run:
+            reason = reasons.get(each.module, {}).get(each.what, UNTOLD)
+            part["survivors"].setdefault(each.module, {})[each.what] = reason
+            part["held"] += reason.startswith(HELD) and not whole
+    return part
+
+
+def faults(report: dict[str, Any]) -> list[str]:
+    """What does not add up, or is below what is asked for."""
+    bad = []
+    for name in ("whole", "elsewhere"):
+        part = report[name]
+        for at, total in enumerate(("mutants", "killed", "not_run")):
+            if part[total] != sum(row[at] for row in part["modules"].values()):
+                bad.append(f"{name}: {total} is not the sum of the modules")
+        for module, (mutants, killed, not_run) in part["modules"].items():
+            survivors = part["survivors"].get(module, {})
+            if mutants != killed + not_run + len(survivors):
+                bad.append(f"{module}: {mutants} mutants are not those killed and those listed")
+        reasons = [each for found in part["survivors"].values() for each in found.values()]
+        bad += [f"{name}: a survivor without a reason" for each in reasons if len(each) < 10]
+        if part["held"] != sum(each.startswith(HELD) for each in reasons) * (name != "whole"):
+            bad.append(f"{name}: other survivors are held by the stack tests")
+        tried = part["mutants"] - part["not_run"] - part["held"]
+        if part["killed"] < KILLED[name] * tried:
+            bad.append(f"{name}: only {part['killed']} of {tried} are killed")
+        if sum(each.startswith("equivalent") for each in reasons) > EQUIVALENT * tried:
+            bad.append(f"{name}: too many are called equivalent")
+        if name == "elsewhere" and tried < DRAWN:
+            bad.append(f"elsewhere: only {tried} were tried")
+    return bad
+
+
+def written(report: dict[str, Any]) -> str:
+    """As text, with the figures of a module on one line."""
+    text = json.dumps(report, indent=1, ensure_ascii=False)
+    return re.sub(r"\[[\d,\s]+\]", lambda row: " ".join(row[0].split()), text) + "\n"
+
+
+def main() -> int:
+    import mutate
+
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--elsewhere", type=int, required=True, help="as of tools/mutate.py")
+    parser.add_argument("--seed", default=mutate.SEED)
+    options = parser.parse_args()
+    known = mutate.Results(options.results).known
+    old = json.loads(OUT.read_text("utf-8")) if OUT.exists() else {}
+    report: dict[str, Any] = {"seed": options.seed}
+    for name, wanted in (
+        ("whole", mutate.chosen(mutate.whole(), 0, options.seed)),
+        ("elsewhere", mutate.chosen(mutate.elsewhere(), options.elsewhere, options.seed)),
+    ):
+        reasons = old.get(name, {}).get("survivors", {})
+        report[name] = figures(wanted, known, reasons, whole=name == "whole")
+    OUT.write_text(written(report), "utf-8")
+    bad = faults(report)
+    print(*bad, sep="\n")
+    return len(bad) > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
