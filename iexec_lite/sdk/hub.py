@@ -8,7 +8,6 @@ from ..errors import StateError, ValidationError, Web3ProviderCallError
 from ..protocol import columns
 from ..protocol.contracts import EVENTS, HUB
 from ..protocol.deployment import DIAMOND
-from ..protocol.methods import Read
 from ..protocol.objects import Category
 from ..protocol.orders import NULL_BYTES32
 from .context import Context
@@ -64,19 +63,12 @@ class Hub:
 
         return context.once("timeout_ratio", read)
 
-    def longest_read(self, category: int) -> Read:
-        """What :meth:`longest` reads, for a batch with other reads."""
-        return self._context.hub, HUB.viewCategory, (category,)
-
-    def longest(self, category: int, answer: object = None) -> int:
-        """Seconds from a deal of this category to its final deadline.
-
-        ``answer`` is that to :meth:`longest_read`, if it was read with others.
-        """
+    def longest(self, category: int) -> int:
+        """Seconds from a deal of this category to its final deadline."""
         context = self._context
 
         def read() -> int:  # without the category's texts, which may be such that no record has
-            found = answer or context.read(context.hub, HUB.viewCategory, category)
+            found = context.read(context.hub, HUB.viewCategory, category)
             assert isinstance(found, dict)  # noqa: S101  # a struct decodes as dict
             return int(found["workClockTimeRef"])
 

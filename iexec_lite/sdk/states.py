@@ -13,6 +13,7 @@ from ..errors import ObjectNotFoundError
 from ..protocol import columns
 from ..protocol.contracts import HUB
 from ..protocol.ids import task_ids
+from ..protocol.methods import Read
 from ..protocol.orders import NULL_ADDRESS, NULL_BYTES32
 from ..protocol.results import parse_location
 from .context import Context
@@ -42,13 +43,14 @@ def read_deal(context: Context, dealid: str) -> Deal:
 def read_whole_deal(context: Context, dealid: str) -> tuple[Deal, dict[int, Task]]:
     """A deal and all its tasks by index, in two batches. Raises ObjectNotFoundError."""
     key, found, now = _read_struct(context, dealid)
-    hub, category = Hub(context), found["category"]
+    category = found["category"]
     tasks = task_ids(key, found["botFirst"], found["botSize"])
-    reads = [hub.longest_read(category)] + [
-        (context.hub, HUB.viewTask, (taskid,)) for taskid in tasks.values()
-    ]
-    reference, *states = context.read_all(reads)
-    deal = _deal(key, found, hub.longest(category, reference), now)
+    reads: list[Read] = [(context.hub, HUB.viewCategory, (category,))]
+    reads += [(context.hub, HUB.viewTask, (taskid,)) for taskid in tasks.values()]
+    about, *states = context.read_all(reads)
+    assert isinstance(about, dict)  # noqa: S101  # a struct decodes as dict
+    context.once(f"reference:{category}", lambda: int(about["workClockTimeRef"]))
+    deal = _deal(key, found, Hub(context).longest(category), now)
     return deal, _tasks(deal, states, now)
 
 
