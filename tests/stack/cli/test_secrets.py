@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 from iexec_lite.eth import keystore
 from iexec_lite.sandbox import accounts
 
+from ...leaks import forms
 from .machine import Machine
 
 NAME = "dataset-provider"
@@ -43,18 +44,6 @@ def decrypt(*arguments, **options):
     return key
 keystore.decrypt = decrypt
 """
-
-
-def forms(secret: bytes) -> Iterator[bytes]:
-    """A secret as it is and as it might be hidden, in lower case."""
-    for data in (secret, secret[::-1]):
-        for text in (data, data.hex().encode(), data.hex().encode()[::-1]):
-            yield text.lower()
-        for shift, start in ((0, 0), (1, 2), (2, 3)):  # wherever it begins in what was encoded
-            encoded = base64.b64encode(b"\0" * shift + data)
-            core = encoded[start : (shift + len(data)) * 8 // 6]
-            yield core.lower()
-            yield core[::-1].lower()
 
 
 @dataclass
