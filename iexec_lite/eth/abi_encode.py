@@ -8,19 +8,22 @@ join. Reference: Solidity "Contract ABI Specification"; chain.md §3.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from operator import length_hint
+from operator import itemgetter, length_hint
+from struct import Struct
+from typing import Any
 
 from .abi_types import AbiType
 
-__all__ = ["Encoder", "Fault", "encoder", "show", "utf8"]
+__all__ = ["Encoder", "Fault", "encoder", "row_encoder", "show", "utf8"]
 
 Encoder = Callable[[object], bytes]
 
 _PAD = [bytes(n) for n in range(33)]
 _PAD12 = bytes(12)
 _TRUE = bytes(31) + b"\1"
+_PLAIN = ("address", "fixed_bytes")  # bytes already, which are only padded
 
 
 class Fault(Exception):  # noqa: N818  (never leaves eth)
@@ -130,30 +133,73 @@ def _encode_string(value: object) -> bytes:
     return _encode_bytes(utf8(value))
 
 
+def row_encoder(
+    columns: Sequence[tuple[Encoder, AbiType | None]], steps: Sequence[str]
+) -> tuple[Callable[[Sequence[object]], list[bytes]], Callable[..., bytes]]:
+    """Two functions for a row: its values to parts, and the parts (a part each) to joined words.
+
+    What tuples and EIP-712 structs have in common. A column is an encoder and the type that it
+    encodes, None if the encoder gives one word that the type alone does not. ``steps`` name the
+    columns in a ``Fault``. A part that is dynamic must be replaced by its word before joining.
+    Addresses and bytesN, most of any order, are looked at all at once and padded while joining: a
+    call for each would be half the time of encoding an order.
+    """
+    plain = [i for i, (_, kind) in enumerate(columns) if kind and kind.kind in _PLAIN]
+    if len(plain) < 2:  # itemgetter gives a tuple of two values or more
+        plain = []
+    made = [(i, encode) for i, (encode, _) in enumerate(columns) if i not in plain]
+    sizes, layout = [], ""
+    for i, (_, kind) in enumerate(columns):
+        if i in plain:
+            assert kind is not None  # noqa: S101  (plain has types only)
+            size = 20 if kind.kind == "address" else kind.size
+            sizes.append(size)
+            layout += f"12x{size}s" if kind.kind == "address" else f"{size}s{32 - size}x"
+        else:
+            layout += f"{kind.head_size if kind else 32}s"
+    pick = itemgetter(*plain) if plain else None
+
+    def to_parts(values: Sequence[object]) -> list[bytes]:
+        parts: list[Any] = list(values)
+        try:
+            for i, encode in made:
+                parts[i] = encode(parts[i])
+            if pick is not None:
+                try:
+                    if list(map(bytes.__len__, pick(parts))) == sizes:
+                        return parts
+                except TypeError:
+                    pass
+                for i in plain:
+                    columns[i][0](parts[i])  # the encoder of the wrong one names it
+        except Fault as fault:
+            raise fault.at(steps[i]) from None
+        return parts
+
+    return to_parts, Struct(layout).pack
+
+
 def _tuple_encoder(kind: AbiType) -> Encoder:
-    encoders = [encoder(item) for item in kind.components]
-    wanted = len(encoders)
+    columns = [(encoder(item), item) for item in kind.components]
+    wanted = len(columns)
     steps = [f".{item.label}" if item.label else f"[{i}]" for i, item in enumerate(kind.components)]
     dynamic = [i for i, item in enumerate(kind.components) if item.dynamic]
     head_size = sum(item.head_size for item in kind.components)
+    to_parts, join = row_encoder(columns, steps)
 
     def encode(values: object) -> bytes:
         if not isinstance(values, (tuple, list)):
             raise Fault(f"{_short(kind.name)} must be a tuple, got {show(values)}")
         if len(values) != wanted:
             raise Fault(f"{_short(kind.name)} needs {wanted} values, got {len(values)}")
-        source = iter(values)
-        try:
-            parts = [encode_one(value) for encode_one, value in zip(encoders, source, strict=False)]
-        except Fault as fault:
-            raise fault.at(steps[wanted - 1 - length_hint(source)]) from None
-        offset = head_size
+        parts = to_parts(values)
+        tails, offset = [], head_size
         for i in dynamic:
             tail = parts[i]
+            tails.append(tail)
             parts[i] = offset.to_bytes(32, "big")
-            parts.append(tail)
             offset += len(tail)
-        return b"".join(parts)
+        return join(*parts) + b"".join(tails)
 
     return encode
 

@@ -20,8 +20,8 @@ from operator import itemgetter, length_hint
 from types import MappingProxyType
 
 from ..errors import ValidationError
-from .abi_encode import Encoder, Fault, encoder, show, utf8
-from .abi_types import MAX_DEPTH, elementary_type
+from .abi_encode import Encoder, Fault, encoder, row_encoder, show, utf8
+from .abi_types import MAX_DEPTH, AbiType, elementary_type
 from .codec import address_to_bytes, checksum_address, from_hex, to_hex
 from .crypto import keccak
 
@@ -43,14 +43,16 @@ _INTEGER = re.compile(r"-?[0-9]{1,78}\Z|0[xX][0-9a-fA-F]{1,64}\Z")
 class _Kind:
     """A field type: how a value becomes 32 bytes, and how it is read from and written to JSON."""
 
-    __slots__ = ("encode", "from_json", "to_json")
+    __slots__ = ("abi", "encode", "from_json", "to_json")
 
     def __init__(
         self,
         encode: Encoder,
         from_json: Callable[[object], object],
         to_json: Callable[[object], object],
+        abi: AbiType | None = None,
     ) -> None:
+        self.abi = abi  # where encode is the ABI's
         self.encode = encode
         self.from_json = from_json
         self.to_json = to_json
@@ -71,9 +73,9 @@ def _atomic(name: str) -> _Kind:
     if name == "bytes":
         return _Kind(_hash_bytes, _json_bytes(None), _to_hex)
     if kind.kind == "fixed_bytes":
-        return _Kind(encoder(kind), _json_bytes(kind.size), _to_hex)
+        return _Kind(encoder(kind), _json_bytes(kind.size), _to_hex, kind)
     if name == "address":
-        return _Kind(encoder(kind), _json_address, _address_to_json)
+        return _Kind(encoder(kind), _json_address, _address_to_json, kind)
     if name == "bool":
         return _Kind(encoder(kind), _same, _same)
     return _Kind(encoder(kind), _json_integer, _decimal)
@@ -166,9 +168,10 @@ class Struct:
     """
 
     __slots__ = (
-        "_encoders",
+        "_join",
         "_kinds",
         "_pick",
+        "_to_parts",
         "encoded_type",
         "fields",
         "name",
@@ -186,8 +189,10 @@ class Struct:
         self.encoded_type = encoded
         self.type_hash = keccak(encoded.encode("ascii"))
         self._kinds = kinds
-        self._encoders = tuple(kind.encode for kind in kinds.values())
         self.fields = tuple(kinds)
+        self._to_parts, self._join = row_encoder(
+            [(kind.encode, kind.abi) for kind in kinds.values()], [f".{each}" for each in kinds]
+        )
         self._pick = _picker(self.fields)
 
     def __repr__(self) -> str:
@@ -220,15 +225,9 @@ class Struct:
         return self._hash_row(self._pick(self._checked(values)))
 
     def _hash_row(self, row: Sequence[object]) -> bytes:
-        encoders = self._encoders
-        if len(row) != len(encoders):
-            raise Fault(f"{self.name} needs {len(encoders)} values, got {len(row)}")
-        source = iter(row)
-        try:
-            words = [encode(value) for encode, value in zip(encoders, source, strict=False)]
-        except Fault as fault:
-            raise fault.at("." + self.fields[len(row) - 1 - length_hint(source)]) from None
-        return keccak(self.type_hash + b"".join(words))
+        if len(row) != len(self.fields):
+            raise Fault(f"{self.name} needs {len(self.fields)} values, got {len(row)}")
+        return keccak(self.type_hash + self._join(*self._to_parts(row)))
 
     def _checked(self, values: object) -> Mapping[str, object]:
         """``values`` as a mapping with exactly our fields."""

@@ -343,9 +343,9 @@ def to_abi(kind: AbiType, value: object) -> object:
     Bytes may also be ``0x`` text; a tuple may be a mapping by component name, a record, or a
     sequence; integers may be decimal text. Ranges are the encoder's to check.
     """
+    if isinstance(value, Record) and kind.kind == "tuple":
+        return value.packed()
     if kind.kind == "tuple":
-        if isinstance(value, Record):
-            return value.packed()
         return tuple(
             to_abi(part, item)
             for part, item in zip(kind.components, _row(kind, value), strict=True)

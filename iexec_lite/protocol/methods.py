@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from operator import length_hint
 
 from ..errors import DecodingError, IExecError, ValidationError
 from ..eth import abi
@@ -83,12 +84,12 @@ class Method:
         inputs = function.inputs
         if len(args) != len(inputs):
             raise ValidationError(f"{self.name} takes {len(inputs)} arguments, got {len(args)}")
-        values: list[object] = []
+        left = iter(args)
         try:
-            for kind, value in zip(inputs, args, strict=True):
-                values.append(to_abi(kind, value))
+            values = [to_abi(kind, value) for kind, value in zip(inputs, left, strict=False)]
         except ValidationError as error:
-            place = inputs[len(values)].label or f"argument {len(values)}"
+            at = len(args) - 1 - length_hint(left)
+            place = inputs[at].label or f"argument {at}"
             raise ValidationError(f"{self.name}: {place}: {error.message}") from None
         return function.encode(*values)
 

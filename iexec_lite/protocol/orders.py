@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TypeVar, overload
 
 from ..errors import ValidationError
 from ..eth.codec import address_to_bytes, from_hex, to_hex
 from ..eth.crypto import random_bytes
 from ..eth.eip712 import Domain, TypedData, typed_digest
+from ..eth.signer import KeySigner, Signer, proved_signature, verify_digest
 from .ids import deal_id, task_id
 from .order_kinds import (
     NULL_ADDRESS,
@@ -37,9 +38,6 @@ from .order_kinds import (
 from .params import create_params
 from .rules import TEE, V6, Rules
 from .tag import check_tag, from_mask, to_mask
-
-if TYPE_CHECKING:
-    from ..eth.signer import Signer
 
 __all__ = [
     "NULL_ADDRESS",
@@ -241,8 +239,6 @@ def sign_order(
 
 
 def _signature(data: TypedData, signer: Signer) -> bytes:
-    from ..eth.signer import KeySigner, proved_signature
-
     signature = signer.sign_typed_data(data)
     if type(signer) is KeySigner:  # a local key has proved itself when it was loaded
         return signature
@@ -254,8 +250,6 @@ def verify_order(order: SignedOrder, domain: Domain, signer_address: str) -> Non
 
     Presigned orders and those of contract wallets cannot be verified without the chain.
     """
-    from ..eth.signer import verify_digest
-
     verify_digest(signer_address, _digest(order, domain), from_hex(order.sign, name="sign"))
 
 

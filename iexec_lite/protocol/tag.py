@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..errors import ValidationError
 from .rules import V6, Rules
@@ -123,9 +124,16 @@ def check_tag(tag: str, rules: Rules, use: str) -> None:
 
 def to_mask(tag: object, name: str = "tag") -> int:
     """The 256 bits of a bytes32 as an integer. Raises ``tag must be bytes32 hex string``."""
-    if not isinstance(tag, str) or not _BYTES32.fullmatch(tag.lower()):
+    mask = _mask(tag) if isinstance(tag, str) else None
+    if mask is None:
         raise ValidationError(f"{name} must be bytes32 hex string")
-    return int(tag, 16)
+    return mask
+
+
+@lru_cache(maxsize=1024)
+def _mask(tag: str) -> int | None:
+    """Cached, as tags repeat."""
+    return int(tag, 16) if _BYTES32.fullmatch(tag.lower()) else None
 
 
 def from_mask(mask: int) -> str:

@@ -463,6 +463,8 @@ class Context:
 
     def record(self, kind: type[R], value: Record | Mapping[str, object]) -> R:
         """The record of a dictionary in which addresses may be ENS names."""
+        if isinstance(value, Record):
+            return kind.from_dict(value)
         return kind.from_dict(self.addresses(kind, value) if isinstance(value, Mapping) else value)
 
     # -- what never changes -------------------------------------------------------------------
