@@ -38,8 +38,8 @@ urllib3.PoolManager().request("POST", sys.argv[1], body=json.dumps(call).encode(
 """
 # The modules of the offline signer, and of the library without command line and sandbox.
 PARTS = {
-    "offline signer": ("errors.py", "__init__.py", "eth", "protocol"),
-    "library": ("errors.py", "__init__.py", "utils.py", "eth", "protocol", "net", "sdk"),
+    "offline signer": ("errors.py", "frozen.py", "__init__.py", "eth", "protocol"),
+    "library": ("errors.py", "frozen.py", "__init__.py", "utils.py", "eth", "protocol", "net", "sdk"),
     "all": ("",),
 }
 

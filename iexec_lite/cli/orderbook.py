@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..frozen import Frozen
 from . import flags, output, project, prompts
 from .parser import CommandParser, Group, UsageError
 
@@ -50,8 +50,7 @@ FILTERS = {
 STRICT = "-strict"  # --app-strict: only orders that are restricted to the app of --app
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Frozen, kw_only=False):
     """An order book: ``fetch_<resource>_orderbook``, how its rows are called, what they hold.
 
     ``own`` is the filter that the argument stands for; ``row`` the members of a raw row, in order,

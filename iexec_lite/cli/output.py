@@ -13,9 +13,9 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ..errors import EXIT_FAILURE, IExecError
+from ..frozen import Frozen, field
 from . import terminal
 
 __all__ = ["Result", "fail", "info", "narrate", "render", "show", "warn"]
@@ -23,8 +23,7 @@ __all__ = ["Result", "fail", "info", "narrate", "render", "show", "warn"]
 _PLAIN = {"✖": "x", "⚠": "!", "ℹ": "i"}  # where the encoding has no such signs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Frozen):
     """What a handler returns.
 
     ``payload`` is the raw JSON after ``"ok"``; ``text`` what a person reads; ``failures`` the parts

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, DecryptionError, IExecError, ObjectNotFoundError
+from ..frozen import Frozen
 from . import beneficiary, flags, output, project, prompts, text, wallets, watching
 from .parser import Group
 from .progress import Progress
@@ -181,8 +181,7 @@ def _place(task: Task) -> str:
 # -- download ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(Frozen, kw_only=False):
     """Where a result goes, and the key that opens it, if it is to be opened."""
 
     path: Path

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, StateError
+from ..frozen import Frozen, replace
 from . import flags, output, project, text, wallets
 from .parser import CommandParser, Group
 
@@ -100,8 +100,7 @@ def _add_options(parser: CommandParser) -> None:
 # -- send -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Payment:
+class _Payment(Frozen, kw_only=False):
     """From one wallet to one address: ``to`` as it was given, ``receiver`` what it stands for."""
 
     client: IExec

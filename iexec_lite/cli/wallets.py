@@ -14,12 +14,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, IExecError, KeystoreError, ValidationError
+from ..frozen import Frozen, field
 from ..sdk import files
 from . import output, prompts
 
@@ -104,8 +104,7 @@ def folder(options: argparse.Namespace) -> Path:
 # -- create -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen, kw_only=False):
     """Where a new wallet goes: encrypted into ``folder``, or in clear without a password."""
 
     folder: Path
@@ -113,8 +112,7 @@ class Place:
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Frozen, kw_only=False):
     """A wallet file that was written; ``wallet`` is its content."""
 
     address: str

@@ -11,10 +11,10 @@ as browsers show it. Reference: Solidity "Contract ABI Specification"; chain.md 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ..errors import DecodingError, ValidationError
+from ..frozen import Frozen
 from .abi_encode import Fault, show
 from .abi_types import AbiType
 
@@ -24,8 +24,7 @@ _PAD = [bytes(n) for n in range(33)]
 _PAD12 = bytes(12)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen, kw_only=False):
     """How much a decoder may read from data that points at itself.
 
     Without overlaps every word is read once. ``sharing`` times the words of the data, and never

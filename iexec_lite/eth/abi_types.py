@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 
 from ..errors import ValidationError
+from ..frozen import Frozen, replace
 
 __all__ = ["MAX_DEPTH", "AbiType", "Signature", "parse_signature", "parse_type", "type_from_json"]
 
@@ -34,8 +34,7 @@ _MODIFIERS = frozenset(
 _ALIASES = {"uint": "uint256", "int": "int256"}
 
 
-@dataclass(frozen=True, slots=True)
-class AbiType:
+class AbiType(Frozen, kw_only=False):
     """One type, as canonical ``name`` and as structure.
 
     ``kind`` is ``uint``, ``int``, ``address``, ``bool``, ``fixed_bytes`` (also ``function``, whose
@@ -63,8 +62,7 @@ class AbiType:
         return replace(self, label=label, indexed=indexed)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Frozen, kw_only=False):
     """A parsed declaration: ``keyword`` is ``function``, ``event``, ``error`` or ``""``."""
 
     keyword: str

@@ -11,11 +11,11 @@ primary type, unknown members. Spec: EIP-712; chain.md §2.1, §2.2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
 from ..errors import ValidationError
+from ..frozen import Frozen, field
 from .crypto import keccak
 from .eip712_types import Struct, compile_struct, plain_name
 
@@ -38,8 +38,7 @@ def _domain_struct(names: tuple[str, ...]) -> Struct:
     return compile_struct(_DOMAIN, {_DOMAIN: [(_DOMAIN_FIELDS[name], name) for name in names]})
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Frozen, kw_only=False):
     """For which application, version, chain and contract a signature is.
 
     ``chain_id`` is ``int``, ``verifying_contract`` 20 bytes, ``salt`` 32 bytes. ``None`` leaves the

@@ -8,9 +8,8 @@ wrong length, a high s, and signatures that nobody can have made. Spec: chain.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..errors import DecodingError, SignatureError, ValidationError
+from ..frozen import Frozen, field
 from . import rlp
 from .crypto import SECP256K1_N, PrivateKey, keccak, public_key_to_address, recover_public_key
 
@@ -25,8 +24,7 @@ _FIELDS = {0: 9, 1: 11, 2: 12}  # of a signed transaction
 _DYNAMIC = ("max_priority_fee_per_gas", "max_fee_per_gas")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(Frozen):
     """What an account signs. Amounts in wei, addresses as 20 bytes, ``to`` None to create.
 
     The fees given decide the type: ``max_fee_per_gas`` with ``max_priority_fee_per_gas`` make type
@@ -107,8 +105,7 @@ class Transaction:
         return [*(_minimal(number) for number in head), *common, self.access_list or ()]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedTransaction:
+class SignedTransaction(Frozen):
     """A transaction and a signature: ``y_parity`` 0 or 1, ``r`` and low ``s`` as integers.
 
     ``raw`` is what a node takes, ``hash`` (32 bytes) its Keccak. ``SignatureError`` for values out

@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from .. import __version__
 from ..errors import TransportError, ValidationError
+from ..frozen import Frozen, field
 from .backend import cause_of, failure, load
 from .limits import DEFAULT_MAX_BYTES, BodyDecoder, Limits, Timeout, parse_json
 from .target import Target, parse_target, proxy_for, redirected
@@ -66,8 +66,7 @@ def advice(status: int) -> str:
     return _ADVICE.get(status, other)
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(Frozen, kw_only=False):
     """A whole answer. ``headers`` has lower-case names; ``host`` is the label for texts."""
 
     status: int

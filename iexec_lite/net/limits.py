@@ -12,11 +12,11 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ..eth.codec import load_json
+from ..frozen import Frozen
 
 __all__ = ["DEFAULT_MAX_BYTES", "BodyDecoder", "LimitedReader", "Limits", "Timeout", "parse_json"]
 
@@ -26,8 +26,7 @@ _WIRE_SLACK = 1024 * 1024  # headers and chunk marks, beside twice the body
 _MAX_DIGITS = 100  # a uint256 has 78 digits; parsing a million of them takes seconds
 
 
-@dataclass(frozen=True)
-class Timeout:
+class Timeout(Frozen, kw_only=False):
     """Seconds: to connect, between two reads, and for the whole call with its retries."""
 
     connect: float = 10.0

@@ -10,11 +10,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from ..errors import ConfigurationError, TransportError
+from ..frozen import Frozen, field
 
 __all__ = ["Target", "parse_target", "proxy_for", "redirected"]
 
@@ -23,8 +23,7 @@ _NUMERIC = re.compile(r"(.*\.)?(0[xX][0-9a-fA-F]*|[0-9]+)\.?\Z")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Frozen, kw_only=False):
     """A URL, taken apart once. ``label`` (scheme, host, port) is all that texts may show."""
 
     scheme: str

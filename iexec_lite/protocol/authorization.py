@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from ..errors import SignatureError, ValidationError
@@ -18,6 +17,7 @@ from ..eth.codec import address_to_bytes, checksum_address, from_hex, to_hex
 from ..eth.crypto import keccak
 from ..eth.eip712 import Domain, TypedData, compile_struct
 from ..eth.signer import verify_digest
+from ..frozen import Frozen
 
 __all__ = [
     "MARKET",
@@ -84,8 +84,7 @@ def login_service(payload: TypedData | bytes) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorization:
+class Authorization(Frozen):
     """A signed challenge. ``digest`` 32 bytes, ``signature`` 65 bytes, ``address`` EIP-55.
 
     ``str()`` is what travels: ``<digest>_<signature>_<address>``. One that exists is valid: the

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import cast
 
 from ..errors import ConfigurationError, IExecError, ValidationError
 from ..eth.codec import address_to_bytes, load_json
+from ..frozen import Frozen, field, replace
 from .networks import (
     CHAINS,
     DEFAULT_CHAIN,
@@ -95,8 +95,7 @@ def chain_entry(chain: Chain) -> dict[str, object]:
     return entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
+class Providers(Frozen):
     """Keys for public nodes (V6 ``providers``). ``repr`` hides them; ``quorum`` is 1 to 3."""
 
     alchemy: str | None = field(default=None, repr=False)
@@ -114,8 +113,10 @@ class Providers:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+NO_KEYS = Providers()
+
+
+class Selection(Frozen):
     """One network of a ``chain.json`` with what hangs on it.
 
     ``bridged`` is the other end of its bridge, ``twin`` the network of the other flavour.
@@ -136,8 +137,7 @@ class Selection:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainFile:
+class ChainFile(Frozen):
     """A ``chain.json`` that passed all checks. ``chains`` holds the entries as they are written."""
 
     default: str | None = None
@@ -428,7 +428,7 @@ PUBLIC_NODES: Mapping[str, Mapping[str, str]] = {
 
 def node_urls(
     host: str,
-    providers: Providers = Providers(),
+    providers: Providers = NO_KEYS,
     *,
     table: Mapping[str, Mapping[str, str]] = PUBLIC_NODES,
 ) -> tuple[tuple[str, ...], int]:

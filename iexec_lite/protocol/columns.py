@@ -11,13 +11,12 @@ Spec: chain.md §12.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
 from functools import lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import ValidationError
 from ..eth.codec import checksum_address, to_hex
+from ..frozen import Field, Frozen, fields, row_of
 from .units import parse_eth, parse_rlc, shown
 from .values import (
     address_from_int,
@@ -69,8 +68,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="Record")
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
+class Column(Frozen, Generic[T], kw_only=False):
     """One kind of field; ``T`` is the Python type of its values.
 
     ``parse`` takes what JSON files, services and people write; ``check`` only the value itself
@@ -130,8 +128,8 @@ STRING = _kind(Column("string", check_string, check_string, _same, _same, check_
 # --- records --------------------------------------------------------------------------------------
 
 
-def column_of(item: Field[Any]) -> Column[Any]:
-    """The column of a dataclass field."""
+def column_of(item: Field) -> Column[Any]:
+    """The column of a record's field."""
     column = item.metadata["column"]
     assert isinstance(column, Column)  # noqa: S101  # a mistake in a class of ours
     return column
@@ -141,29 +139,21 @@ class _Plan:
     """What ``Record`` needs of one class, looked up once."""
 
     def __init__(self, cls: type[Record]) -> None:
-        items = fields(cls)  # type: ignore[arg-type]  # every subclass is a dataclass
+        items = fields(cls)
         self.names = tuple(item.name for item in items)
-        self.columns = tuple(column_of(item) for item in items)
+        self.columns = tuple(map(column_of, items))
         self.optional = frozenset(item.name for item in items if item.metadata.get("optional"))
-        self.required = tuple(
-            item.name
-            for item in items
-            if item.default is MISSING and item.default_factory is MISSING
-        )
+        self.required = tuple(item.name for item in items if item.required)
         pairs = tuple(zip(self.names, self.columns, strict=True))
         self.parsers = {name: column.parse for name, column in pairs}
-        # A slot's own setter: the record's refuses, as it is frozen.
-        self.setters = tuple((name, getattr(cls, name).__set__) for name in self.names)
+        self.setters = tuple((item.name, item.put) for item in items)
         self.checks = tuple((name, column.check) for name, column in pairs)
-        self.defaults = {item.name: item.default for item in items if item.default is not MISSING}
+        self.defaults = {item.name: item.default for item in items if not item.required}
         # Most values are their own JSON and their own form of eth: the others are converted.
         self.writers = tuple((n, c.to_json) for n, c in pairs if c.to_json is not _same)
         self.packers = tuple((i, c.pack) for i, c in enumerate(self.columns) if c.pack is not _same)
         self.addresses = tuple(name for name, column in pairs if column.abi == "address")
-        self.row: Callable[[object], tuple[object, ...]] = attrgetter(*self.names)
-        if len(self.names) == 1:  # attrgetter of one name gives the bare value
-            only = self.row
-            self.row = lambda record: (only(record),)
+        self.row = row_of(self.names)
 
 
 _PLANS: dict[type[Record], _Plan] = {}
@@ -176,29 +166,13 @@ def _plan(cls: type[Record]) -> _Plan:
     return plan
 
 
-class Record:
-    """Base of the records made of columns: frozen, slotted, keyword-only dataclasses.
+class Record(Frozen):
+    """Base of the records made of columns.
 
     A record that exists is valid: construction runs every column's ``check`` and raises one
     ValidationError with all faults. A field whose metadata says ``"optional": True`` may be absent
-    from ``from_dict``. Pickling and copying construct anew, so they check too. Comparing, hashing
-    and showing are here, as having them written anew for each class takes a millisecond each.
+    from ``from_dict``.
     """
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        row = _plan(type(self)).row
-        return row(self) == row(other)
-
-    def __hash__(self) -> int:
-        return hash(_plan(type(self)).row(self))
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={value!r}" for name, value in self.values().items())
-        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __post_init__(self) -> None:
         plan = _plan(type(self))
@@ -213,9 +187,6 @@ class Record:
                     object.__setattr__(self, name, normal)
         if faults:
             raise ValidationError.collect(faults)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.values())
 
     @classmethod
     def of_normal(cls: type[R], values: Mapping[str, object]) -> R:
@@ -307,10 +278,6 @@ class Record:
         for i, pack in plan.packers:
             row[i] = pack(row[i])
         return tuple(row)
-
-
-def _rebuild(cls: type[Record], values: dict[str, object]) -> Record:
-    return cls(**values)
 
 
 # --- ABI values -----------------------------------------------------------------------------------

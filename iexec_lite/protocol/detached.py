@@ -12,7 +12,6 @@ file. Spec: design.md, Signers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from ..errors import SignatureError, ValidationError
@@ -20,6 +19,7 @@ from ..eth.codec import checksum_address, from_hex, to_hex
 from ..eth.crypto import random_bytes
 from ..eth.eip712 import Domain, TypedData
 from ..eth.signer import hash_message, proved_signature
+from ..frozen import Frozen
 from .networks import chain_id
 from .orders import (
     SIGNED_ORDER_KINDS,
@@ -45,8 +45,7 @@ __all__ = [
 FORMAT = "iexec_lite signing request 1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningRequest:
+class SigningRequest(Frozen):
     """Something to be signed by ``address`` for chain ``chain_id``.
 
     ``payload`` is typed data (EIP-712) or the bytes of a personal message (EIP-191). ``what`` says
@@ -157,7 +156,6 @@ class SigningRequest:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRequest(SigningRequest):
     """A request with its signature (65 bytes): one that exists was signed by ``address``."""
 

@@ -9,17 +9,16 @@ To add a faucet, add a line.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from .networks import Chain
 
 __all__ = ["Faucet", "ether_faucets", "rlc_faucets"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faucet:
+class Faucet(Frozen):
     """``url`` and ``body`` are templates of ``{chain}`` and ``{address}``; a body makes it a POST.
 
     Without a URL it is a ``page`` for people. ``vital``: where it does not answer, there is no

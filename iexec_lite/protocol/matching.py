@@ -11,10 +11,10 @@ whose ``rules`` demand tags of a deal, those are demanded too (today.md §3.4). 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..errors import MatchError, ValidationError
+from ..frozen import Frozen, replace
 from .orders import (
     NULL_ADDRESS,
     NULL_BYTES32,
@@ -71,8 +71,7 @@ class OrderSet(NamedTuple):
         return self.datasetorder.dataset != NULL_ADDRESS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFacts:
+class OrderFacts(Frozen):
     """What the chain says about one order and its resource.
 
     ``owner``: ``owner()`` of the app, dataset or workerpool contract; of a request order, its
@@ -87,8 +86,7 @@ class OrderFacts:
     registered: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchFacts:
+class MatchFacts(Frozen):
     """Everything ``check`` must know of the chain. Addresses are EIP-55, amounts nRLC.
 
     ``dataset`` is None exactly where no dataset takes part. ``category_exists``: the request
@@ -113,16 +111,14 @@ class MatchFacts:
     authorized: frozenset[tuple[str, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Frozen, kw_only=False):
     """One reason against a match. ``code`` is the contracts' revert reason or a stable word."""
 
     code: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchReport:
+class MatchReport(Frozen):
     """What a match would be, and every reason against it. Prices and stakes are nRLC.
 
     ``volume`` is the number of tasks that the contracts would sell: the least that remains of the

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 from ..errors import ConfigurationError, ValidationError
 from ..eth.codec import address_to_bytes, checksum_address
+from ..frozen import Frozen, fields, replace
 from .rules import ALL_RULES, V6, V9, Rules
 from .units import shown
 
@@ -40,8 +40,7 @@ _NUMBERS = ("fixed_gas_price", "bridged_chain_id")
 _FLAGS = ("native", "use_gas", "legacy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Chain:
+class Chain(Frozen):
     """One network as the library sees it. ``None`` means there is no such thing, or none is known.
 
     ``host`` is the node's URL, or the symbolic ``mainnet`` / ``goerli`` of V6 (several public
@@ -146,7 +145,7 @@ class Chain:
                     changes.setdefault(name, None)
         if changes.get("native"):
             changes.setdefault("token", None)
-        return replace(self, **changes)  # type: ignore[arg-type]  # checked by __post_init__
+        return replace(self, **changes)
 
     def to_dict(self) -> dict[str, object]:
         """JSON form: the fields that are not at their default; ``rules`` by name."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ..errors import ValidationError
+from ..frozen import field
 from . import multiaddr
 from .columns import ADDRESS, BYTES32, UINT256, Column, Record
 from .params import load_json, stringify
@@ -125,10 +125,7 @@ MRENCLAVE = {"column": Column("bytes", _mrenclave, _mrenclave, _same, str.encode
 class ProtocolObject(Record):
     """Base of what the registries create: the fields are the arguments of ``create…``."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class App(ProtocolObject):
     """An app: a docker image. ``multiaddr`` names the image, ``checksum`` is its digest.
 
@@ -152,7 +149,6 @@ class App(ProtocolObject):
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(ProtocolObject):
     """A dataset: where the encrypted file lies, and the sha256 of it."""
 
@@ -162,7 +158,6 @@ class Dataset(ProtocolObject):
     checksum: str = field(metadata=BYTES32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Workerpool(ProtocolObject):
     """A workerpool."""
 
@@ -170,7 +165,6 @@ class Workerpool(ProtocolObject):
     description: str = field(metadata=TEXT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Category(Record):
     """A category: ``workClockTimeRef`` is the seconds that a task may compute."""
 

@@ -9,12 +9,12 @@ these are made, hashed and signed. Spec: chain.md §2.2, §2.6, §3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..errors import ValidationError
 from ..eth.codec import to_hex
 from ..eth.eip712 import Struct, compile_struct
+from ..frozen import field
 from .columns import ADDRESS, BYTES32, CATID, NRLC, PARAMS, SIGNATURE, TAG, UINT256, Record
 from .rules import AGNOSTIC, DATASET, STRICT
 
@@ -40,7 +40,7 @@ NULL_ADDRESS = "0x" + "0" * 40
 NULL_BYTES32 = "0x" + "0" * 64
 
 
-class Order(Record):
+class Order(Record, abstract=True):
     """Base of the unsigned orders. ``name`` is the JSON and API name (``apporder``).
 
     ``solidity`` names the struct, so ``manage<solidity>`` and ``Closed<solidity>``; ``resource`` is
@@ -48,7 +48,6 @@ class Order(Record):
     judged (``rules``).
     """
 
-    __slots__ = ()
     name: ClassVar[str]
     solidity: ClassVar[str]
     resource: ClassVar[str]
@@ -71,13 +70,12 @@ class Order(Record):
         return kind.of_normal(self.values() | added)
 
 
-class SignedOrder(Order):
+class SignedOrder(Order, abstract=True):
     """What the signed orders add: ``salt`` is hashed, ``sign`` goes into calldata only.
 
     ``sign`` is 65 bytes of a key, empty in a presigned order, any length of a contract wallet.
     """
 
-    __slots__ = ()
     salt: str
     sign: str
 
@@ -100,7 +98,6 @@ class SignedOrder(Order):
         return struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Apporder(Order):
     """An app for hire: ``appprice`` nRLC per task, ``volume`` tasks."""
 
@@ -117,7 +114,6 @@ class Apporder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Datasetorder(Order):
     """A dataset for hire: ``datasetprice`` nRLC per task."""
 
@@ -134,7 +130,6 @@ class Datasetorder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Workerpoolorder(Order):
     """Computing power: tasks of ``category`` for ``workerpoolprice`` nRLC each."""
 
@@ -153,7 +148,6 @@ class Workerpoolorder(Order):
     requesterrestrict: str = field(default=NULL_ADDRESS, metadata=ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Requestorder(Order):
     """A purchase: who pays (``requester``), who gets the result, at most which prices."""
 
@@ -177,7 +171,6 @@ class Requestorder(Order):
     params: str = field(metadata=PARAMS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedApporder(Apporder, SignedOrder):
     """An app order that its owner has signed."""
 
@@ -185,7 +178,6 @@ class SignedApporder(Apporder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedDatasetorder(Datasetorder, SignedOrder):
     """A dataset order that its owner has signed."""
 
@@ -193,7 +185,6 @@ class SignedDatasetorder(Datasetorder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedWorkerpoolorder(Workerpoolorder, SignedOrder):
     """A workerpool order that its owner has signed."""
 
@@ -201,7 +192,6 @@ class SignedWorkerpoolorder(Workerpoolorder, SignedOrder):
     sign: str = field(metadata=SIGNATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SignedRequestorder(Requestorder, SignedOrder):
     """A request order that its requester has signed."""
 

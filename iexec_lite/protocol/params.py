@@ -13,7 +13,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from ..errors import ValidationError
 from ..eth import codec
@@ -142,16 +141,20 @@ def _is_index(name: str) -> bool:
 # --- the members ----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class _Context:
     """What the rules of one request order depend on. ``cast``: mend types, else refuse them."""
 
-    rules: Rules
-    tee: bool
-    callback: bool
-    cast: bool
-    result_proxy: str | None = None
-    faults: list[str] = field(default_factory=list)
+    __slots__ = ("callback", "cast", "faults", "result_proxy", "rules", "tee")
+
+    def __init__(
+        self, rules: Rules, tee: bool, callback: bool, cast: bool, result_proxy: str | None = None
+    ) -> None:
+        self.rules = rules
+        self.tee = tee
+        self.callback = callback
+        self.cast = cast
+        self.result_proxy = result_proxy
+        self.faults: list[str] = []
 
 
 def _wrong_type(path: str, kind: str, value: object) -> ValidationError:

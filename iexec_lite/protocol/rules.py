@@ -8,9 +8,9 @@ know asks the record; a test for the generation anywhere else is a defect. Spec:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
 
+from ..frozen import Frozen, field
 from . import templates
 from .templates import Templates
 
@@ -39,8 +39,7 @@ TEE, SCONE, GRAMINE, TDX, GPU = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 8
 ALL_BITS = (1 << 256) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class TagCheck:
+class TagCheck(Frozen, kw_only=False):
     """A tag used for one of ``uses`` with any of ``bits`` must have ``needs`` too.
 
     ``needs`` 0: the bits are refused. ``{names}`` in ``message`` becomes the offending tag names.
@@ -52,8 +51,7 @@ class TagCheck:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Frozen):
     """One generation. Tags are 256-bit masks, bit 0 the lowest; paths are relative to a service.
 
     Tags: ``tag_bits`` (name, bit number); ``tag_number_base`` is the number that messages give

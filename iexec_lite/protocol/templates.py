@@ -7,7 +7,8 @@ Spec: cli.md §4.2; today.md §4.1, §4.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from ..frozen import Frozen, field
 
 __all__ = ["CATEGORY", "DATASET", "TODAY", "V6", "WORKERPOOL", "Template", "Templates"]
 
@@ -29,8 +30,7 @@ CATEGORY: Template = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Templates:
+class Templates(Frozen):
     """``tag`` names what orders ask for, ``tag_mask`` is the same as bytes32.
 
     ``tee_app`` is the app of those who ask for one that runs in an enclave. ``dapp`` is the name of

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
@@ -23,6 +22,7 @@ from ..errors import (
     Web3ProviderCallError,
 )
 from ..eth.codec import from_hex
+from ..frozen import Frozen
 from ..protocol import chains, units
 from ..protocol.chains import CHAINS, Chain
 from ..protocol.contracts import BRIDGE, TOKEN, EventSpec
@@ -227,8 +227,7 @@ def _spent_since(context: Context, bridge: str, start: int) -> int:
 # --- what is seen after ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Transfer:
+class _Transfer(Frozen, kw_only=False):
     """What was sent: by which transaction, by whom, how much in nRLC."""
 
     tx_hash: str

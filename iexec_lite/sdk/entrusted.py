@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import (
@@ -20,6 +19,7 @@ from ..errors import (
     Web3ProviderError,
 )
 from ..eth.codec import from_hex, to_hex
+from ..frozen import Frozen
 
 if TYPE_CHECKING:
     from ..eth.signer import SendingSigner
@@ -34,8 +34,7 @@ log = logging.getLogger("iexec_lite")
 _PAUSES = (0.2, 0.6, 1.5)  # seconds: the wallet's node may be ahead of ours
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Frozen):
     """What a signer was asked to send; ``since`` is the latest block at that time."""
 
     sender: str

@@ -8,11 +8,11 @@ reason. So is a price that only a broken or hostile node would suggest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Web3ProviderCallError, Web3ProviderSendError
 from ..eth.codec import to_hex
+from ..frozen import Frozen
 
 if TYPE_CHECKING:
     from ..net.rpc import Rpc
@@ -29,8 +29,7 @@ _MARGIN = (5, 4)  # the state may change between the estimate and the block
 _PLAIN_TRANSFER = 21_000  # costs exactly this: no margin, so that a wallet can be emptied
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Frozen):
     """Gas units and wei per gas: either ``gas_price`` (legacy) or the two fields of type 2."""
 
     gas: int

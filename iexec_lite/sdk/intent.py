@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ValidationError, Web3ProviderCallError, Web3ProviderError
 from ..eth.codec import address_to_bytes
+from ..frozen import Frozen, field
 
 if TYPE_CHECKING:
     from ..protocol.contracts import EventSpec
@@ -39,8 +39,7 @@ Prepare = Callable[[], "tuple[bytes, Mapping[str, object] | None]"]
 Accept = Callable[[Mapping[str, object]], object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(Frozen):
     """What the user meant: ``operation`` and its JSON-able ``arguments``, by ``sender`` on a chain.
 
     ``key`` is the same for the same intent, whatever the order of the arguments.
@@ -80,8 +79,7 @@ class Intent:
             ) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Frozen):
     """A confirmed transaction: ``events`` are those that were expected, in that order.
 
     ``resumed``: it was sent by an earlier, identical call; ``note`` is what that one kept.

@@ -16,10 +16,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from ..errors import StateError
+from ..frozen import Frozen, replace
 
 __all__ = [
     "FAILED",
@@ -51,8 +51,7 @@ REPLACES = "replaces"  # member of an intent: hash of the first transaction with
 KEEP = 1000  # finished entries kept for people to look at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Frozen):
     """One transaction. ``key`` is the intent's, ``note`` what the caller wants back on resuming.
 
     ``tx_hash`` and ``raw`` are missing only for wallets that sign and send in one step.

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..errors import MarketCallError, ValidationError
+from ..frozen import Frozen
 from ..protocol.ids import deal_id
 from ..protocol.orders import NULL_ADDRESS, SignedOrder, domain, order_hash
 from ..protocol.tag import missing_bits
@@ -110,8 +110,7 @@ def _joined(seen: _Seen, new: Set[str]) -> _Seen:
     return (*seen, frozenset(new))
 
 
-@dataclass(frozen=True, slots=True)
-class _List(Generic[T]):
+class _List(Frozen, Generic[T], kw_only=False):
     """A list of the marketplace: its path and member, what V6 calls it, what was asked."""
 
     context: Context

@@ -9,10 +9,10 @@ it, and what the purchase means is its content, without the salt that signing dr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import TransportError, Web3ProviderCallError, Web3ProviderError
+from ..frozen import fields
 from ..protocol import matching, orders
 from ..protocol.contracts import EVENTS, HUB
 from ..protocol.ids import task_id

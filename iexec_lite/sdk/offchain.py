@@ -7,10 +7,10 @@ says is its own word: times, states and logs are checked for their form alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ObjectNotFoundError, StateError, WorkerpoolCallError
+from ..frozen import field
 from ..protocol.authorization import WORKERPOOL
 from ..protocol.columns import parse_bytes32, utc
 from ..protocol.units import shown
@@ -39,7 +39,6 @@ T = TypeVar("T")
 Json = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange(Record):
     """When something took a status, in the words of the workerpool's scheduler (ISO 8601)."""
 
@@ -48,7 +47,6 @@ class StatusChange(Record):
     cause: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicateInfo(Record):
     """One worker's run of a task; ``exit_code`` of the app, None while it runs or where it is 0."""
 
@@ -58,7 +56,6 @@ class ReplicateInfo(Record):
     status_history: tuple[StatusChange, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInfo(Record):
     """What a workerpool tells of a task beyond the chain: its own word, which nobody has checked.
 
@@ -76,7 +73,6 @@ class TaskInfo(Record):
         return {"task": found, "replicates": replicates}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicateLogs(Record):
     """What one worker's run of the app wrote."""
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StateError
+from ..frozen import Frozen
 from ..protocol import orders
 from ..protocol.contracts import ENTRY, HUB, REGISTRY
 from ..protocol.matching import WORKERPOOL_STAKE_RATIO, deal_tag
@@ -55,8 +55,7 @@ def require_deployed(context: Context, kind: str, address: str) -> str:
     return str(context.read(address, ENTRY.owner))
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class Offers(Frozen, kw_only=False):
     """Finds the orders for one run."""
 
     context: Context

@@ -6,10 +6,10 @@ Attributes and JSON as in ``records.py``. Prices and stakes are nRLC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ..errors import MatchError, StateError
+from ..frozen import Frozen
 from ..protocol.matching import Reason
 from ..protocol.orders import Apporder, Datasetorder, Order, Requestorder, Workerpoolorder
 from ..protocol.units import format_rlc
@@ -20,8 +20,7 @@ __all__ = ["PlannedOrder", "RequestPlan", "RunPlan", "RunResult", "Wish"]
 O = TypeVar("O", bound=Order, covariant=True)  # noqa: E741, PLC0105
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Frozen, kw_only=False):
     """What the caller of ``run`` wants: a request order without prices, and limits of these."""
 
     request: Requestorder
@@ -48,7 +47,6 @@ class Wish:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOrder(Record, Generic[O]):
     """An order that a run would use: of the marketplace (signed), or of one's own, to be signed."""
 
@@ -57,7 +55,6 @@ class PlannedOrder(Record, Generic[O]):
     order: O
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPlan(Record):
     """A request order that ``request_execution`` would sign and publish.
 
@@ -88,7 +85,6 @@ class RequestPlan(Record):
         return {**Record.to_dict(self), "reasons": _reasons(self.reasons)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan(RequestPlan):
     """What ``run`` would buy: one task, for ``total``.
 
@@ -106,7 +102,6 @@ class RunPlan(RequestPlan):
     unfinished: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult(MatchResult):
     """A new deal of one task; ``resumed``: it was bought by an earlier, identical call."""
 

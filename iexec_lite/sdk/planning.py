@@ -8,9 +8,9 @@ Everything is held against the chain as if the orders that are still to be signe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..errors import SmsCallError, StateError, TransportError, ValidationError
+from ..frozen import replace
 from ..protocol import matching, orders
 from ..protocol.contracts import HUB
 from ..protocol.matching import OrderSet, Reason

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import IExecError, MarketCallError, ValidationError
+from ..frozen import fields, replace
 from ..protocol import orders, units
 from ..protocol.orders import NULL_ADDRESS, Requestorder
 from .context import Context

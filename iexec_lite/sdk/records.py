@@ -8,9 +8,9 @@ in its metadata where its JSON differs from that rule.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ..frozen import Frozen, field, fields
 from ..protocol.ids import task_ids
 
 if TYPE_CHECKING:
@@ -71,35 +71,13 @@ def to_json(value: object, *, number: bool = False) -> object:
     return convert() if convert is not None else value
 
 
-class Record:
-    """Base of the result records: adds ``to_dict``.
-
-    Comparing, hashing and showing are here: written anew for each class, as dataclasses do, they
-    take more time to load than most commands work.
-    """
-
-    __slots__ = ()
-
-    def _row(self) -> tuple[object, ...]:
-        return tuple(getattr(self, item.name) for item in fields(self))  # type: ignore[arg-type]
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self) or not isinstance(other, Record):
-            return NotImplemented
-        return self._row() == other._row()
-
-    def __hash__(self) -> int:
-        return hash(self._row())
-
-    def __repr__(self) -> str:
-        names = (item.name for item in fields(self))  # type: ignore[arg-type]
-        shown = (f"{name}={value!r}" for name, value in zip(names, self._row(), strict=True))
-        return f"{type(self).__name__}({', '.join(shown)})"
+class Record(Frozen):
+    """Base of the result records: adds ``to_dict``."""
 
     def to_dict(self) -> dict[str, object]:
         """The V6 JSON of this record, members in V6 order, without absent values."""
         result: dict[str, object] = {}
-        for item in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+        for item in fields(self):
             value = getattr(self, item.name)
             if value is not None:
                 key = item.metadata.get("json", camel(item.name))
@@ -107,7 +85,6 @@ class Record:
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Balances(Record):
     """A wallet: ``wei`` of the chain's coin, ``nrlc`` of RLC (on native chains the coin itself)."""
 
@@ -115,7 +92,6 @@ class Balances(Record):
     nrlc: int = field(metadata={"json": "nRLC"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class AccountBalance(Record):
     """An account on the hub, in nRLC: ``stake`` is free, ``locked`` is bound in deals."""
 
@@ -123,7 +99,6 @@ class AccountBalance(Record):
     locked: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Transfer(Record):
     """A deposit or withdrawal: nRLC moved and the transaction that moved them."""
 
@@ -131,7 +106,6 @@ class Transfer(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BridgeTransfer(Record):
     """RLC that went over the bridge: what was sent here, and what paid it out on the other side.
 
@@ -142,7 +116,6 @@ class BridgeTransfer(Record):
     receive_tx_hash: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Sweep(Record):
     """A wallet emptied: the transactions of its RLC and its coin, None where there was nothing.
 
@@ -159,7 +132,6 @@ class Sweep(Record):
         return found if self.errors else {key: found[key] for key in found if key != "errors"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PendingTransaction(Record):
     """What the journal holds as pending: ``operation`` with its ``arguments``, since ``created``.
 
@@ -179,7 +151,6 @@ class PendingTransaction(Record):
     replaces: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FaucetAnswer(Record):
     """What a faucet said, as it said it; with a member ``error`` it gave nothing."""
 
@@ -187,7 +158,6 @@ class FaucetAnswer(Record):
     response: Mapping[str, object] = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SecretPush(Record):
     """A secret that is now in the SMS; ``is_updated``: in the place of another.
 
@@ -198,7 +168,6 @@ class SecretPush(Record):
     is_updated: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Network(Record):
     """The chain the client works on. A native chain pays in RLC and was called a sidechain."""
 
@@ -207,7 +176,6 @@ class Network(Record):
     is_native: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Contracts(Record):
     """The contracts of a network. ``rlc_address`` is None where RLC is the chain's own coin.
 
@@ -224,7 +192,6 @@ class Contracts(Record):
     flavour: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Deployed(Record):
     """A new app, dataset, workerpool: its contract's address."""
 
@@ -232,7 +199,6 @@ class Deployed(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class OwnershipTransfer(Record):
     """An app, dataset or workerpool (``address``) that belongs to ``to`` now."""
 
@@ -241,7 +207,6 @@ class OwnershipTransfer(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DatasetBulk(Record):
     """Datasets for one request order: ``cid`` is its ``bulk_cid``, ``volume`` its tasks."""
 
@@ -249,7 +214,6 @@ class DatasetBulk(Record):
     volume: int = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Resource(Record):
     """A deployed app, dataset or workerpool as the chain shows it.
 
@@ -266,7 +230,6 @@ class Resource(Record):
         return {"objAddress": self.obj_address, self.kind: to_json(self.properties)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CancelledOrder(Record):
     """An order that can never be matched again."""
 
@@ -274,7 +237,6 @@ class CancelledOrder(Record):
     tx_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchResult(Record):
     """A new deal: its id, how many tasks were bought, and their ids by index."""
 
@@ -284,7 +246,6 @@ class MatchResult(Record):
     taskids: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchEstimate(Record):
     """What ``match_orders`` would do now. Prices are nRLC per task, the rest nRLC in all.
 
@@ -303,7 +264,6 @@ class MatchEstimate(Record):
     workerpool_shortfall: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MatchCheck(MatchEstimate):
     """A :class:`MatchEstimate` of orders that may not match, and all ``reasons`` why not."""
 
@@ -315,7 +275,6 @@ class MatchCheck(MatchEstimate):
         return {**Record.to_dict(self), "reasons": reasons}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PublishedOrder(Record, Generic[S]):
     """An order on the marketplace. ``remaining`` is how many tasks are left of it.
 
@@ -338,7 +297,6 @@ class PublishedOrder(Record, Generic[S]):
         return {**Record.to_dict(self), "order": self.order.values()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ResourceShare(Record):
     """One side of a deal: contract, owner when matched, price per task in nRLC."""
 
@@ -347,7 +305,6 @@ class ResourceShare(Record):
     price: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Deal(Record):
     """A deal (chain.md §5.2). Times are seconds since 1970, prices and stakes nRLC.
 
@@ -377,7 +334,6 @@ class Deal(Record):
     tasks: dict[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MarketDeal(Record):
     """A deal as the marketplace tells it: the members of ``Deal`` and where it was made.
 
@@ -429,7 +385,6 @@ class MarketDeal(Record):
         return {**Record.to_dict(self), **shares}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Task(Record):
     """A task (chain.md §6.1).
 
@@ -457,7 +412,6 @@ class Task(Record):
     task_timed_out: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class TaskUpdate(Record):
     """What ``obs_task`` yields: TASK_UPDATED, TASK_COMPLETED, TASK_TIMEDOUT or TASK_FAILED."""
 
@@ -465,7 +419,6 @@ class TaskUpdate(Record):
     task: Task
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DealUpdate(Record):
     """What ``obs_deal`` yields: DEAL_UPDATED, DEAL_COMPLETED or DEAL_TIMEDOUT; tasks by index."""
 
@@ -477,7 +430,6 @@ class DealUpdate(Record):
     failed_tasks_count: int = field(metadata=NUMBER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DealClaim(Record):
     """What ``deal.claim`` did: claimed task ids by index, and each transaction with its type."""
 

@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import (
@@ -32,6 +31,7 @@ from ..errors import (
 from ..eth.codec import address_to_bytes, to_hex
 from ..eth.signer import KeySigner, SendingSigner, TransactionSigner
 from ..eth.transaction import SignedTransaction, Transaction, parse
+from ..frozen import replace
 from . import journal as states
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
