@@ -37,9 +37,10 @@ call = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 urllib3.PoolManager().request("POST", sys.argv[1], body=json.dumps(call).encode()).data
 """
 # The modules of the offline signer, and of the library without command line and sandbox.
+SHARED = ("__init__.py", "errors.py", "frozen.py", "log.py", "eth", "protocol")
 PARTS = {
-    "offline signer": ("errors.py", "frozen.py", "__init__.py", "eth", "protocol"),
-    "library": ("errors.py", "frozen.py", "__init__.py", "utils.py", "eth", "protocol", "net", "sdk"),
+    "offline signer": SHARED,
+    "library": (*SHARED, "utils.py", "net", "sdk"),
     "all": ("",),
 }
 

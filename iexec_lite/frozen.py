@@ -18,10 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
+TYPE_CHECKING = False  # typing takes longer to load than all of this package's --version
 if TYPE_CHECKING:
+    from inspect import Signature
+    from typing import Any, ClassVar, NoReturn, TypeVar
+
     from typing_extensions import dataclass_transform
+
+    F = TypeVar("F", bound="Frozen")
 else:
 
     def dataclass_transform(**_: object) -> Callable[[type], type]:
@@ -29,9 +34,7 @@ else:
         return lambda cls: cls
 
 
-F = TypeVar("F", bound="Frozen")
-
-__all__ = ["MISSING", "Field", "Frozen", "field", "fields", "replace", "row_of"]
+__all__ = ["MISSING", "Field", "Frozen", "field", "fields", "replace", "row_of", "unchecked"]
 
 
 class _Missing:
@@ -83,11 +86,12 @@ def field(**about: Any) -> Any:
 class _Shape:
     """What the methods of the base need to know of one class."""
 
-    __slots__ = ("compared", "hashed", "items", "positional")
+    __slots__ = ("compared", "hashed", "items", "positional", "setters")
 
     def __init__(self, items: dict[str, Field], kw_only: bool) -> None:
         self.items = items
         self.positional = () if kw_only else tuple(n for n, item in items.items() if item.init)
+        self.setters = tuple((name, item.put, item.default) for name, item in items.items())
         self.compared = row_of([n for n, item in items.items() if item.compare])
         self.hashed = row_of([n for n, item in items.items() if item.compare and item.hash])
 
@@ -140,9 +144,30 @@ class _DataclassFields:
         for item in fields(cls):
             options = {name: getattr(item, name) for name in Field.OPTIONS}
             options = {name: value for name, value in options.items() if value is not MISSING}
-            made.append((item.name, Any, field(**options)))
+            made.append((item.name, object, field(**options)))
         found: Any = make_dataclass(cls.__name__, made, kw_only=not cls._shape.positional)
         return dict(found.__dataclass_fields__)
+
+
+class _Signature:
+    """``__signature__``, for ``help`` and ``inspect.signature``: the fields, as arguments."""
+
+    def __get__(self, instance: object, cls: type[Frozen]) -> Signature:
+        from inspect import Parameter, Signature
+
+        types: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            types |= getattr(base, "__annotations__", {})
+        kind = Parameter.POSITIONAL_OR_KEYWORD if cls._shape.positional else Parameter.KEYWORD_ONLY
+        made = []
+        for item in fields(cls):
+            if item.init:
+                default = ... if item.default_factory is not MISSING else item.default
+                default = Parameter.empty if item.required else default
+                made.append(
+                    Parameter(item.name, kind, default=default, annotation=types[item.name])
+                )
+        return Signature(made, return_annotation=None)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
@@ -159,6 +184,7 @@ class Frozen(metaclass=_Frozen):
         __dataclass_fields__: ClassVar[dict[str, Any]]
     else:
         __dataclass_fields__ = _DataclassFields()
+        __signature__ = _Signature()
 
     def __init__(self, *args: Any, **values: Any) -> None:
         cls = type(self)
@@ -224,6 +250,14 @@ class Frozen(metaclass=_Frozen):
 
 def _made(cls: type[F], values: dict[str, Any]) -> F:
     return cls(**values)
+
+
+def unchecked(cls: type[F], values: Mapping[str, Any]) -> F:
+    """An object of values that are known to be right: ``__post_init__`` is left out."""
+    made = object.__new__(cls)
+    for name, put, default in cls._shape.setters:
+        put(made, values.get(name, default))
+    return made
 
 
 def fields(owner: Frozen | type[Frozen]) -> tuple[Field, ...]:

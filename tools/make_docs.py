@@ -143,21 +143,21 @@ def _cell(tests: list[str]) -> str:
 
 def cli_page() -> str:
     """docs/cli.md: the help of the program, of each group and of each command, as it is shown."""
-    from iexec_lite.cli import parser
+    from iexec_lite.cli import dispatch
 
     with patch.dict(os.environ, COLUMNS="96", NO_COLOR="1"):  # argparse looks at the terminal
-        return "\n".join(_cli_lines(parser))
+        return "\n".join(_cli_lines(dispatch))
 
 
-def _cli_lines(parser: ModuleType) -> list[str]:
+def _cli_lines(dispatch: ModuleType) -> list[str]:
     lines = [
         "# The command line\n",
         "Every command of `iexec-lite` with its options, as `--help` shows them.",
         MADE,
-        f"```text\n{parser.top_help()}```",
+        f"```text\n{dispatch.top_help()}```",
     ]
-    for name, text in parser.GROUPS.items():
-        group = parser.load(name)
+    for name, text in dispatch.GROUPS.items():
+        group = dispatch.load(name)
         lines += [f"\n## {name}\n", f"{text[0].upper()}{text[1:]}."]
         for command, found in group.commands.items():
             others = [alias for alias, own in group.aliases.items() if own == command]

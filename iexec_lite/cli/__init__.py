@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .parser import main
+from .dispatch import main
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import ConfigurationError
-from . import output, parser
+from . import dispatch, output
 from .parser import Group
 
 __all__ = ["register", "tree"]
@@ -57,11 +57,11 @@ def tree(*, file: object = None, folder: object = None) -> argparse.ArgumentPars
     from ..protocol.chains import CHAINS
     from ..sdk.local import SANDBOX
 
-    root = argparse.ArgumentParser(prog=parser.PROG)
+    root = argparse.ArgumentParser(prog=dispatch.PROG)
     root.add_argument("--version", "-V", action="store_true", help="show the version")
     groups = root.add_subparsers()
-    for name, text in parser.GROUPS.items():
-        commands = parser.load(name).commands
+    for name, text in dispatch.GROUPS.items():
+        commands = dispatch.load(name).commands
         for command in commands.values():
             for action in command._actions:  # which shtab goes through as well
                 if action.metavar in ("FILE", "PATH"):

@@ -7,16 +7,18 @@ failure to stderr, and nothing else goes anywhere. Colour only on a terminal and
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ..errors import EXIT_FAILURE, IExecError
 from ..frozen import Frozen, field
 from . import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 __all__ = ["Result", "fail", "info", "narrate", "render", "show", "warn"]
 
@@ -65,6 +67,8 @@ def fail(error: IExecError, *, command: str, raw: bool) -> None:
     named = "" if name in ("IExecError", "UsageError") else f"{name}: "
     _marked("✖", "31", f'Command "{command}" failed: {named}{error.message}')
     if "iexec" in os.environ.get("DEBUG", ""):
+        import traceback
+
         terminal.write("".join(traceback.format_exception(error)), sys.stderr)
 
 
@@ -139,6 +143,8 @@ def _scalar(value: object, indent: int) -> str:
 
 
 def _json(document: Mapping[str, object]) -> str:
+    import json
+
     return json.dumps(document, separators=(",", ":"))  # ASCII, so every stream can carry it
 
 

@@ -6,8 +6,7 @@ raises is translated here, and no message holds a key. Refused: secrets outside 
 with r or s out of range or another ``v`` than 0, 1, 27, 28, ragged AES blocks, unusable RSA keys.
 Spec: chain.md §10 and §14, services.md §6.3 and §7.2.
 
-Nothing but Keccak is loaded on import (hashlib alone brings all of OpenSSL); the curve is chosen at
-the first use of a key.
+Nothing is loaded on import, each at its first use (hashlib alone brings all of OpenSSL).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from ..errors import ConfigurationError, SignatureError, ValidationError
 
@@ -25,22 +24,6 @@ if TYPE_CHECKING:
     from coincurve import PrivateKey as CoincurvePrivateKey
     from Crypto.PublicKey.RSA import RsaKey
     from eth_keys.datatypes import PrivateKey as EthKeysPrivateKey
-
-try:
-    from Crypto.Hash import keccak as _pycryptodome
-except ImportError:  # a stripped pycryptodome: eth_hash finds whatever else is installed
-    from eth_hash.auto import keccak as _eth_hash
-
-    def keccak(data: bytes) -> bytes:
-        """Keccak-256 (the Ethereum one, not SHA3-256) of ``data``: 32 bytes."""
-        return _eth_hash(data)
-
-else:
-
-    def keccak(data: bytes) -> bytes:
-        """Keccak-256 (the Ethereum one, not SHA3-256) of ``data``: 32 bytes."""
-        return _pycryptodome.new(digest_bits=256, data=data).digest()
-
 
 __all__ = [
     "BACKENDS",
@@ -71,6 +54,23 @@ _HALF_N = SECP256K1_N // 2
 _RECOVERY_IDS = {0: 0, 1: 1, 27: 0, 28: 1}  # 2 and 3 (r + n) exist on the curve, not in Ethereum
 _RSA_BITS = (1024, 16384)
 _MAX_PEM = 64 * 1024
+
+
+def keccak(data: bytes) -> bytes:
+    """Keccak-256 (the Ethereum one, not SHA3-256) of ``data``: 32 bytes."""
+    return _keccak()(digest_bits=256, data=data).digest()  # type: ignore[no-any-return]
+
+
+@cache
+def _keccak() -> Callable[..., Any]:
+    """What makes a hash object."""
+    try:
+        from Crypto.Hash import keccak
+    except ImportError:  # a stripped pycryptodome: eth_hash finds whatever else is installed
+        from eth_hash.auto import keccak as other
+
+        return lambda *, digest_bits, data: other.new(data)
+    return keccak.new
 
 
 def random_bytes(n: int) -> bytes:

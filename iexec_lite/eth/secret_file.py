@@ -5,7 +5,6 @@ What writes such files is in ``sdk/files.py``. Windows has no such modes: there 
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import sys
@@ -14,10 +13,9 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from ..errors import ValidationError
+from ..log import log
 
 __all__ = ["open_secret"]
-
-log = logging.getLogger("iexec_lite")
 
 
 @contextmanager

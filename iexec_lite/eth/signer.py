@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _KEY = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})\Z")
-_PROOF = keccak(b"iexec_lite: a loaded key must sign what its address recovers")
+_PROOF = b"iexec_lite: a loaded key must sign what its address recovers"
 _MAX_FILE = 64 * 1024 + 1  # bytes; one more than a keystore may have, so that it is refused there
 
 
@@ -88,7 +88,8 @@ class KeySigner:
     def __init__(self, secret: bytes | PrivateKey) -> None:
         self._key = secret if isinstance(secret, PrivateKey) else PrivateKey(secret)
         self._address = checksum_address(self._key.address)
-        verify_digest(self._address, _PROOF, self._key.sign(_PROOF))
+        proof = keccak(_PROOF)
+        verify_digest(self._address, proof, self._key.sign(proof))
 
     @classmethod
     def from_key(cls, key: str | bytes) -> KeySigner:

@@ -170,11 +170,29 @@ def load() -> _Backend:
                         sock.close()
             raise failure
 
+        # http.client sends the headers by themselves; here they wait for the first piece of the
+        # body, as a small request is one packet and wakes the server once.
+        _headers: bytes | None = None
+
+        def endheaders(self, *args: Any, **kwargs: Any) -> None:
+            self._headers = b""
+            super().endheaders(*args, **kwargs)
+
         def send(self, data: Any) -> None:
+            if self._headers == b"":
+                self._headers = data
+                return
+            if self._headers is not None:
+                data, self._headers = self._headers + data, None
             # urllib3 would give a whole upload the time to connect.
             if self.sock is not None:
                 self.sock.settimeout(_current.limits.wait())
             super().send(data)
+
+        def getresponse(self) -> Any:
+            if self._headers is not None:  # there was no body
+                self.send(b"")
+            return super().getresponse()
 
     class BoundedTLS(Bounded, HTTPSConnection):
         pass

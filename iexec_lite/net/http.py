@@ -9,7 +9,6 @@ paths, queries and user names may hold keys. Facts: services.md §8; rules: desi
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import re
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 from .. import __version__
 from ..errors import TransportError, ValidationError
 from ..frozen import Frozen, field
+from ..log import log
 from .backend import cause_of, failure, load
 from .limits import DEFAULT_MAX_BYTES, BodyDecoder, Limits, Timeout, parse_json
 from .target import Target, parse_target, proxy_for, redirected
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Http", "Response", "Stream", "Timeout", "Transport"]
 
-log = logging.getLogger("iexec_lite")
 
 MAX_REDIRECTS = 5
 RETRY_STATUSES = frozenset((429, 502, 503, 504))

@@ -47,7 +47,7 @@ class Timeout(Frozen, kw_only=False):
         """A number is the limit of the whole call (and of each read within it)."""
         if isinstance(value, Timeout):
             return value
-        return cls(connect=min(cls.connect, value), read=value, total=value)
+        return cls(connect=min(cls().connect, value), read=value, total=value)
 
 
 class Limits:

@@ -19,37 +19,20 @@ __all__ = ["CANNOT_ESTIMATE", "RpcError", "revert_data", "shown"]
 _HEX = re.compile(r"0x((?:[0-9a-fA-F]{2})*)\Z")
 
 # Node wordings (geth, nethermind, besu, erigon, anvil, ganache, parity) and what they mean.
-_KINDS = (
-    ("insufficient_funds", re.compile(r"insufficient ?(funds|balance)|upfront cost exceeds", re.I)),
-    ("nonce_too_low", re.compile(r"nonce (is )?too low|nonce_too_low|OldNonce", re.I)),
-    (
-        "already_known",
-        re.compile(r"already ?known|\bknown transaction|already (imported|in (the )?pool)", re.I),
-    ),
-    (
-        "underpriced",
-        re.compile(r"replacement.*(underpriced|not ?allowed)|could not replace", re.I),
-    ),
-    (
-        "estimate",
-        re.compile(
-            r"gas required exceeds allowance|always failing transaction|revert"
-            r"|VM (Exception|execution error)",
-            re.I,
-        ),
-    ),
-    (
-        "refused",
-        re.compile(
-            r"intrinsic gas too low|exceeds.*(gas limit|cap)|invalid (sender|signature|chain)"
-            r"|less than (the )?block base fee|underpriced|(price|fee) ?too ?low|below.*minimum"
-            r"|GasLimitExceeded|NonceGap|SenderIsContract|not ?supported|oversized"
-            r"|nonce too high|decode",
-            re.I,
-        ),
-    ),
-)
-_BUSY = re.compile(r"rate limit|too many requests|capacity|try again", re.I)
+# Compiled at the first refusal: most programs never see one.
+_KINDS = {
+    "insufficient_funds": r"insufficient ?(funds|balance)|upfront cost exceeds",
+    "nonce_too_low": r"nonce (is )?too low|nonce_too_low|OldNonce",
+    "already_known": r"already ?known|\bknown transaction|already (imported|in (the )?pool)",
+    "underpriced": r"replacement.*(underpriced|not ?allowed)|could not replace",
+    "estimate": r"gas required exceeds allowance|always failing transaction|revert"
+    r"|VM (Exception|execution error)",
+    "refused": r"intrinsic gas too low|exceeds.*(gas limit|cap)|invalid (sender|signature|chain)"
+    r"|less than (the )?block base fee|underpriced|(price|fee) ?too ?low|below.*minimum"
+    r"|GasLimitExceeded|NonceGap|SenderIsContract|not ?supported|oversized"
+    r"|nonce too high|decode",
+}
+_BUSY = r"rate limit|too many requests|capacity|try again"
 _BUSY_CODES = frozenset((429, -32005))  # "limit exceeded": passes by itself
 _REFUSED_CODES = frozenset((-32600, -32601, -32602))  # invalid request, method, params
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -71,6 +54,10 @@ _WAIT = "wait, or use a node with a higher limit"
 CANNOT_ESTIMATE = "cannot estimate gas; transaction may fail or may require manual gas limit"
 
 
+def _says(message: str, words: str) -> bool:
+    return re.search(words, message, re.IGNORECASE) is not None
+
+
 class RpcError(Web3ProviderCallError):
     """A JSON-RPC error of the node.
 
@@ -90,7 +77,7 @@ class RpcError(Web3ProviderCallError):
         self.node_message = message
         self.data = data
         self.revert = abi.decode_revert(data) if data else None
-        self.kind = next((kind for kind, words in _KINDS if words.search(message)), "other")
+        self.kind = next((kind for kind, words in _KINDS.items() if _says(message, words)), "other")
         if self.kind == "other" and code in _REFUSED_CODES:
             self.kind = "refused"
         if self.revert is not None or data or code == 3:
@@ -102,7 +89,7 @@ class RpcError(Web3ProviderCallError):
             details["method"] = method
         if data and len(data) <= _MAX_DATA:
             details["data"] = to_hex(data)
-        busy = code in _BUSY_CODES or _BUSY.search(message) is not None
+        busy = code in _BUSY_CODES or _says(message, _BUSY)
         super().__init__(self._text(busy), details=details, retryable=busy)
 
     @property

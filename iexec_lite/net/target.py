@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
-from functools import cached_property
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 from ..errors import ConfigurationError, TransportError
@@ -24,31 +23,36 @@ _BLANK = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Target(Frozen, kw_only=False):
-    """A URL, taken apart once. ``label`` (scheme, host, port) is all that texts may show."""
+    """A URL, taken apart once.
+
+    ``label`` (``https://host`` or ``https://host:port``) is all that texts may show. ``loopback``:
+    it is the machine itself, by name or address (``0.0.0.0`` leads there too).
+    """
 
     scheme: str
     host: str
     port: int | None
     path: str = field(repr=False)
     authorization: str | None = field(repr=False)
+    label: str = field(init=False, repr=False, compare=False)
+    loopback: bool = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def label(self) -> str:
-        """``https://host`` or ``https://host:port``."""
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port is not None else "")
+        port = f":{self.port}" if self.port is not None else ""
+        object.__setattr__(self, "label", f"{self.scheme}://{host}{port}")
+        object.__setattr__(self, "loopback", _is_loopback(self.host))
 
-    @cached_property
-    def loopback(self) -> bool:
-        """Whether this is the machine itself, by name or address (``0.0.0.0`` leads there too)."""
-        if self.host.lower().rstrip(".") == "localhost":
-            return True
-        try:
-            address = ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_loopback or address.is_unspecified
+
+def _is_loopback(host: str) -> bool:
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def parse_target(url: str, *, allow_plain: bool = False) -> Target:

@@ -126,17 +126,20 @@ class Authorization(Frozen):
 
 # --- the SMS --------------------------------------------------------------------------------------
 
-_SMS_DOMAIN = keccak(b"IEXEC_SMS_DOMAIN")
+
+def _sms_digest(owner: str, *texts: str) -> bytes:
+    hashes = b"".join(map(_text_hash, texts))
+    return keccak(keccak(b"IEXEC_SMS_DOMAIN") + address_to_bytes(owner) + hashes)
 
 
 def web3_secret_digest(address: str, value: str) -> bytes:
     """What the owner of ``address`` signs (as a personal message) to set its secret: 32 bytes."""
-    return keccak(_SMS_DOMAIN + address_to_bytes(address) + _text_hash(value))
+    return _sms_digest(address, value)
 
 
 def web2_secret_digest(owner: str, name: str, value: str) -> bytes:
     """What ``owner`` signs (as a personal message) to set or replace its secret ``name``."""
-    return keccak(_SMS_DOMAIN + address_to_bytes(owner) + _text_hash(name) + _text_hash(value))
+    return _sms_digest(owner, name, value)
 
 
 def app_secret_digest(app: str, value: str) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import ValidationError
 from ..eth.codec import checksum_address, to_hex
-from ..frozen import Field, Frozen, fields, row_of
+from ..frozen import Field, Frozen, fields, row_of, unchecked
 from .units import parse_eth, parse_rlc, shown
 from .values import (
     address_from_int,
@@ -146,7 +146,6 @@ class _Plan:
         self.required = tuple(item.name for item in items if item.required)
         pairs = tuple(zip(self.names, self.columns, strict=True))
         self.parsers = {name: column.parse for name, column in pairs}
-        self.setters = tuple((item.name, item.put) for item in items)
         self.checks = tuple((name, column.check) for name, column in pairs)
         self.defaults = {item.name: item.default for item in items if not item.required}
         # Most values are their own JSON and their own form of eth: the others are converted.
@@ -195,10 +194,7 @@ class Record(Frozen):
         Fields without a value have their default. They are not checked again: half the time of
         making an order would go there.
         """
-        record, plan = object.__new__(cls), _plan(cls)
-        for name, put in plan.setters:
-            put(record, values[name] if name in values else plan.defaults[name])
-        return record
+        return unchecked(cls, values)
 
     @classmethod
     def fields(cls) -> Iterator[tuple[str, Column[Any]]]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ..errors import ConfigurationError, ValidationError
 from ..eth.codec import address_to_bytes, checksum_address
-from ..frozen import Frozen, fields, replace
+from ..frozen import Frozen, fields, replace, unchecked
 from .rules import ALL_RULES, V6, V9, Rules
 from .units import shown
 
@@ -209,6 +209,7 @@ def rules_named(name: object) -> Rules:
 
 
 # --- the networks ---------------------------------------------------------------------------------
+# Not checked each time this is loaded, as addresses take Keccak: a test does.
 
 _POCO5 = {
     "hub": "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f",
@@ -232,7 +233,7 @@ _ENTERPRISE_HUB = "0x0bf375A6238359CE14987C2285B8B099eE8e8709"
 
 def _v9(chain: int, name: str, **settings: object) -> Chain:
     """A network of today."""
-    return _record({"id": chain, "name": name, "rules": V9, **_POCO6, **settings})
+    return unchecked(Chain, {"id": chain, "name": name, "rules": V9, **_POCO6, **settings})
 
 
 def _v6(chain: int, name: str, **settings: object) -> Chain:
@@ -240,11 +241,7 @@ def _v6(chain: int, name: str, **settings: object) -> Chain:
     flavour = str(settings.get("flavour", "standard"))
     contracts = _POCO5 if flavour == "standard" else {}
     known = {"id": chain, "name": name, "rules": V6, "legacy": True}
-    return _record({**known, **_GATEWAYS[flavour], **contracts, **settings})
-
-
-def _record(settings: Mapping[str, object]) -> Chain:
-    return Chain(**settings)  # type: ignore[arg-type]  # checked by __post_init__
+    return unchecked(Chain, {**known, **_GATEWAYS[flavour], **contracts, **settings})
 
 
 _NETWORKS = (
@@ -404,4 +401,4 @@ def resolve(name_or_id: str | int, flavour: str = "standard") -> Chain:
     for name in ("host", "fixed_gas_price", "ens_registry", "legacy", "rules"):
         if known:
             own[name] = getattr(known[0], name)
-    return _record(own)
+    return Chain(**own)  # type: ignore[arg-type]  # checked by __post_init__

@@ -6,12 +6,12 @@ The three kinds differ only in their registry functions and getters, which are t
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from os import PathLike
 from typing import BinaryIO, ClassVar
 
 from ..errors import ObjectNotFoundError, StateError, ValidationError
+from ..log import log
 from ..protocol import cipher, columns, multiaddr
 from ..protocol.contracts import ENTRY, HUB, REGISTRY, RESOURCE, Method
 from ..protocol.detached import SigningRequest
@@ -27,7 +27,6 @@ from .secrets import app_request, check_secret, push_fixed_secret, resource_requ
 
 __all__ = ["Apps", "Datasets", "Workerpools"]
 
-log = logging.getLogger("iexec_lite")
 
 Loose = Mapping[str, object]
 

@@ -6,11 +6,11 @@ and told at once with the index of each order.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import IpfsGatewayCallError, ValidationError
+from ..log import log
 from ..protocol import bulk
 from ..protocol.contracts import ENTRY, GROUP_MEMBER_PURPOSE, HUB, REGISTRY, RESTRICTION
 from ..protocol.orders import SignedDatasetorder, order_hash
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .context import Context
 
 __all__ = ["prepare"]
-
-log = logging.getLogger("iexec_lite")
 
 
 def prepare(

@@ -8,12 +8,12 @@ deal was made is proved by the hub's event alone.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from ..errors import StateError
 from ..eth.abi import decode_revert
 from ..eth.codec import to_hex
+from ..log import log
 from ..protocol.contracts import EVENTS, HUB, TOKEN
 from ..protocol.matching import MatchReport, OrderSet
 from ..protocol.orders import Requestorder, sign_order
@@ -34,7 +34,6 @@ __all__ = [
     "sponsor_match_orders",
 ]
 
-log = logging.getLogger("iexec_lite")
 
 Loose = Mapping[str, object]
 Given = tuple[object, object, object, object]  # app, dataset (or None), workerpool, request

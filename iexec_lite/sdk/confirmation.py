@@ -8,7 +8,6 @@ Nothing here signs or repeats anything new. Facts: chain.md §10, sandbox.md §7
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,13 @@ from ..errors import (
     Web3ProviderCallError,
     Web3ProviderError,
 )
+from ..log import log
 
 if TYPE_CHECKING:
     from ..net.rpc import Rpc
 
 __all__ = ["is_known", "receipt_of", "wait_for_receipt"]
 
-log = logging.getLogger("iexec_lite")
 
 _FIRST_PAUSE, _LAST_PAUSE, _GROWTH = 0.02, 1.5, 1.4  # seconds
 _NONCE_CHECK_FROM = 0.25  # pauses from which on it is worth asking whether the nonce went elsewhere

@@ -8,7 +8,6 @@ which is said and never repeated (design.md, "Signers"; pitfalls.md).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +19,7 @@ from ..errors import (
 )
 from ..eth.codec import from_hex, to_hex
 from ..frozen import Frozen
+from ..log import log
 
 if TYPE_CHECKING:
     from ..eth.signer import SendingSigner
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Search", "ask"]
 
-log = logging.getLogger("iexec_lite")
 
 _PAUSES = (0.2, 0.6, 1.5)  # seconds: the wallet's node may be ahead of ours
 

@@ -9,12 +9,12 @@ use is left out of ``Page.items`` and told in ``Page.skipped``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Set
 from typing import Generic, TypeVar
 
 from ..errors import MarketCallError, ValidationError
 from ..frozen import Frozen
+from ..log import log
 from ..protocol.ids import deal_id
 from ..protocol.orders import NULL_ADDRESS, SignedOrder, domain, order_hash
 from ..protocol.tag import missing_bits
@@ -35,8 +35,6 @@ ANY = "any"  # in the place of an address: no filter (services.md §9.2)
 MAX_PAGE = 1 << 32
 MAX_TEXT = 1000  # characters of an error
 MAX_WORD = 64  # characters of a status or a time
-
-log = logging.getLogger("iexec_lite")
 
 
 class _UnusableError(Exception):

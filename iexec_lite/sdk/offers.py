@@ -8,12 +8,12 @@ ends for us where an order costs more than the limit.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StateError
 from ..frozen import Frozen
+from ..log import log
 from ..protocol import orders
 from ..protocol.contracts import ENTRY, HUB, REGISTRY
 from ..protocol.matching import WORKERPOOL_STAKE_RATIO, deal_tag
@@ -44,8 +44,6 @@ S = TypeVar("S", bound=SignedOrder)
 T = TypeVar("T")
 
 MAX_PAGES = 5  # of one book that are looked through; a liar has no end of orders
-
-log = logging.getLogger("iexec_lite")
 
 
 def require_deployed(context: Context, kind: str, address: str) -> str:

@@ -6,11 +6,11 @@ network: whether the wallet owns the resource, and what is left of an order.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import IExecError, StateError
+from ..log import log
 from ..protocol import detached, orders
 from ..protocol.detached import SignedRequest, SigningRequest
 from ..protocol.orders import (
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Orders"]
 
-log = logging.getLogger("iexec_lite")
 
 O = TypeVar("O", bound=orders.Order)  # noqa: E741
 S = TypeVar("S", bound=SignedOrder)

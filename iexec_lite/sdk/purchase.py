@@ -8,12 +8,12 @@ question or signature. Refused: orders dearer than the caller's limits, also whe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import IExecError, MarketCallError, ValidationError
 from ..frozen import fields, replace
+from ..log import log
 from ..protocol import orders, units
 from ..protocol.orders import NULL_ADDRESS, Requestorder
 from .context import Context
@@ -28,8 +28,6 @@ P = TypeVar("P", bound="RequestPlan")
 Tag = str | Iterable[str]  # bytes32, names joined by commas, or names
 Params = str | Mapping[str, object]
 Amount = int | str  # nRLC, or text with a unit
-
-log = logging.getLogger("iexec_lite")
 
 
 class Purchasing:

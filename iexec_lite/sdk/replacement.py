@@ -10,13 +10,13 @@ who is told "outcome unknown", raises the price and calls again does it twice.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, StateError, ValidationError, Web3ProviderSendError
 from ..eth.codec import address_to_bytes, to_hex
 from ..eth.signer import TransactionSigner
 from ..eth.transaction import Transaction, parse
+from ..log import log
 from . import fees
 from .confirmation import receipt_of
 from .intent import Intent
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .journal import AccountJournal, Entry
 
 __all__ = ["Replacement"]
-
-log = logging.getLogger("iexec_lite")
 
 
 class Replacement:

@@ -10,7 +10,6 @@ returns something else than what it was given, calls that would revert. Facts: c
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +31,7 @@ from ..eth.codec import address_to_bytes, to_hex
 from ..eth.signer import KeySigner, SendingSigner, TransactionSigner
 from ..eth.transaction import SignedTransaction, Transaction, parse
 from ..frozen import replace
+from ..log import log
 from . import journal as states
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Expected", "Intent", "Sent", "Transactions"]
 
-log = logging.getLogger("iexec_lite")
 
 _SEND_ATTEMPTS = 4  # of the same bytes, while the answers leave it in doubt
 _SEND_PAUSE = 0.5  # seconds, doubled

@@ -52,12 +52,22 @@ class Watch(Generic[T]):
         while not self._finished and not self._closed.is_set():
             if not self._started:
                 self._started, self._last_answer = True, self._clock()
-            elif self._closed.wait(self._interval):
+            elif self._sleep():
                 break
             update = self._ask()
             if update is not None:
                 return update
         raise StopIteration
+
+    def _sleep(self) -> bool:
+        """Wait for the next poll; whether the watch was closed meanwhile."""
+        try:
+            return self._closed.wait(self._interval)
+        except RuntimeError as error:
+            # An interrupt between two steps of Event.wait comes out as "release unlocked lock".
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
     def _ask(self) -> T | None:
         try:

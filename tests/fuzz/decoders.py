@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iexec_lite import IExec, KeySigner
-from iexec_lite.cli import parser
+from iexec_lite.cli import dispatch, parser
 from iexec_lite.errors import DecryptionError, IExecError
 from iexec_lite.eth import abi, crypto, keystore, rlp, transaction
 from iexec_lite.eth.codec import load_json
@@ -602,16 +602,16 @@ def read_words(case: bytes) -> object:
 
 
 def _parsed(words: list[str]) -> object:
-    _, word, rest = parser._next(words)
-    if word not in parser.GROUPS:
-        raise IExecError(parser._unknown(word or ""))
+    _, word, rest = dispatch._next(words)
+    if word not in dispatch.GROUPS:
+        raise IExecError(dispatch._unknown(word or ""))
     group = _group(word)
     command = group.find("")
     if command is None:
-        _, word, rest = parser._next(rest)
+        _, word, rest = dispatch._next(rest)
         command = group.find(word or "")
         if command is None:
-            raise IExecError(parser._unknown(word or ""))
+            raise IExecError(dispatch._unknown(word or ""))
     options = command.parse(rest)
     assert callable(options.handler)
     return options
@@ -619,23 +619,23 @@ def _parsed(words: list[str]) -> object:
 
 @cache
 def _group(name: str) -> parser.Group:
-    return parser.load(name)
+    return dispatch.load(name)
 
 
 def command_lines() -> list[bytes]:
     """The example of every command."""
     found = []
-    for name in parser.GROUPS:
+    for name in dispatch.GROUPS:
         for command in _group(name).commands.values():
-            words = shlex.split(str(command.epilog).partition(parser.PROG)[2])
+            words = shlex.split(str(command.epilog).partition(dispatch.PROG)[2])
             found.append("\n".join(words).encode())
     return found
 
 
 def is_command(case: bytes) -> bool:
     words = case.decode("utf-8", "surrogateescape").split("\n")
-    _, word, rest = parser._next(words)
-    if word not in parser.GROUPS:
+    _, word, rest = dispatch._next(words)
+    if word not in dispatch.GROUPS:
         return False
     group = _group(word)
     return group.find("") is not None or bool(rest and group.find(rest[0]))

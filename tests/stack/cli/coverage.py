@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import parser
+from iexec_lite.cli import dispatch
 
 FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 
@@ -40,8 +40,8 @@ def note(folder: Path, words: Sequence[str], status: int) -> None:
 def commands() -> dict[str, tuple[set[str], set[str]]]:
     """``wallet show`` → its names as words, and its options but for help."""
     found = {}
-    for name in parser.GROUPS:
-        group = parser.load(name)
+    for name in dispatch.GROUPS:
+        group = dispatch.load(name)
         for command, options in group.commands.items():
             names = {command, *(a for a, own in group.aliases.items() if own == command)}
             flags = {a.option_strings[-1] for a in options._actions if a.option_strings}

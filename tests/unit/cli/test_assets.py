@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import assets, parser
+from iexec_lite.cli import assets, dispatch
 from iexec_lite.protocol.orders import ORDER_KINDS
 
 ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -22,7 +22,7 @@ KINDS = ("app", "dataset", "workerpool")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_offer_says_all_that_an_order_can(kind: str) -> None:
     """A new field of an order class must be a line of ``TERMS``; no option is of nothing."""
-    publish = parser.load(kind).commands["publish"]
+    publish = dispatch.load(kind).commands["publish"]
     options = {a.option_strings[-1][2:] for a in publish._actions if a.option_strings}
     fields = {assets.order_field(kind, term) for term in assets.TERMS if term in options}
     assert fields == set(ORDER_KINDS[f"{kind}order"].field_names()) - {kind}
@@ -156,12 +156,12 @@ def test_words_that_make_no_command(run: Any, words: list[str]) -> None:
 def test_help_of_these_groups_loads_nothing(project: Path) -> None:
     groups = (*KINDS, "category", "registry", "info")
     code = (
-        "import sys\nfrom iexec_lite.cli import parser\n"
-        f"for name in {groups}: parser.load(name)\n"
+        "import sys\nfrom iexec_lite.cli import dispatch\n"
+        f"for name in {groups}: dispatch.load(name)\n"
         "print(*sorted(name for name in sys.modules if name.startswith('iexec_lite.')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     loaded = {name for name in done.stdout.split() if not name.startswith("iexec_lite.cli")}
-    assert loaded == {"iexec_lite.errors", "iexec_lite.sdk", "iexec_lite.sdk.files"}
+    assert loaded == {f"iexec_lite.{name}" for name in ("errors", "frozen", "sdk", "sdk.files")}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from iexec_lite.cli import completion, parser
+from iexec_lite.cli import completion, dispatch
 
 from .conftest import Run
 
@@ -23,8 +23,8 @@ def test_without_shtab(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_command_is_in_the_tree() -> None:
     tree = completion.tree()
-    for name in parser.GROUPS:
-        for command in parser.load(name).commands:
+    for name in dispatch.GROUPS:
+        for command in dispatch.load(name).commands:
             words = [name, command] if command else [name]
             with pytest.raises(SystemExit) as stop:  # its help, and nothing else
                 tree.parse_args([*words, "--help"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import iexec_lite
-from iexec_lite.cli import parser
+from iexec_lite.cli import dispatch
 
 ROOT = Path(iexec_lite.__file__).parent
 # What is filled in where a word of a command stands.
@@ -59,10 +59,10 @@ def wrong(source: str) -> tuple[int, list[str]]:
 
 
 def _faults(words: list[str]) -> Iterator[str]:
-    if words[0] not in parser.GROUPS:
+    if words[0] not in dispatch.GROUPS:
         yield f"no group {words[0]}"
         return
-    group = parser.load(words[0])
+    group = dispatch.load(words[0])
     command = group.find("") or group.find(words[1] if len(words) > 1 else "")
     if command is None:
         yield "no such command"

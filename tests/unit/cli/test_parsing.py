@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import iexec_lite
-from iexec_lite.cli import parser
+from iexec_lite.cli import dispatch, parser
 
 SECRET = "hunter2"
 KEY = "0x" + "1b" * 32
@@ -26,10 +26,10 @@ def test_version(run) -> None:
 
 COMMANDS = {
     f"{name} {command}".strip(): options
-    for name in parser.GROUPS
-    for command, options in parser.load(name).commands.items()
+    for name in dispatch.GROUPS
+    for command, options in dispatch.load(name).commands.items()
 }
-GROUPS = [name for name in parser.GROUPS if name not in COMMANDS]
+GROUPS = [name for name in dispatch.GROUPS if name not in COMMANDS]
 
 
 def listed(title: str, text: str) -> list[str]:
@@ -41,9 +41,9 @@ def listed(title: str, text: str) -> list[str]:
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
 def test_help_of_the_program(run, words: list[str]) -> None:
     done = run(*words)
-    assert (done.status, done.out, done.err) == (0, parser.top_help(), "")
+    assert (done.status, done.out, done.err) == (0, dispatch.top_help(), "")
     assert done.out.startswith("usage: iexec-lite GROUP COMMAND [options]\n\nThe iExec SDK")
-    assert listed("groups", done.out) == list(parser.GROUPS)
+    assert listed("groups", done.out) == list(dispatch.GROUPS)
     assert listed("options", done.out) == ["--version", "--help", "--raw", "--quiet"]
     assert listed("examples", done.out)
 
@@ -54,9 +54,9 @@ def test_help_of_a_group(run, group: str, form: str) -> None:
     done = run(*form.format(group).split())
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(
-        f"usage: iexec-lite {group} COMMAND\n\n{parser.GROUPS[group]}\n\ncommands:\n"
+        f"usage: iexec-lite {group} COMMAND\n\n{dispatch.GROUPS[group]}\n\ncommands:\n"
     )
-    assert listed("commands", done.out) == list(parser.load(group).commands)
+    assert listed("commands", done.out) == list(dispatch.load(group).commands)
     assert f"\n\nexample:\n  iexec-lite {group} " in done.out
 
 
@@ -183,7 +183,7 @@ def test_usage_error(run, line: str) -> None:
     plain = run(*line.split())
     assert (plain.status, plain.out) == (1, "")
     if USAGE[line] == "missing command":
-        assert plain.err == (parser.load(line).format_help() if line else parser.top_help())
+        assert plain.err == (dispatch.load(line).format_help() if line else dispatch.top_help())
     else:
         assert plain.err == f'✖ Command "{raw.json["command"]}" failed: {error["message"]}\n'
 
@@ -352,12 +352,12 @@ def test_help_loads_nothing(project: Path, line: str, status: int) -> None:
     assert not modules & (THIRD_PARTY | COSTLY)
     own = {name for name in modules if name.startswith("iexec_lite.")}
     layers = {name.split(".")[1] for name in own}
-    assert layers <= {"cli", "errors", "sdk"}
+    assert layers <= {"cli", "errors", "frozen", "sdk"}
     assert not {n for n in own if n.startswith("iexec_lite.sdk.")} - {"iexec_lite.sdk.files"}
 
 
 def test_help_of_every_command_loads_nothing(project: Path) -> None:
-    lines = ["--help", *(f"{line} --help" for line in (*parser.GROUPS, *COMMANDS))]
+    lines = ["--help", *(f"{line} --help" for line in (*dispatch.GROUPS, *COMMANDS))]
     code = (
         "import sys\nfrom iexec_lite.cli import main\n"
         "status = sum(main(line.split()) for line in sys.argv[1:])\n"
@@ -377,7 +377,7 @@ def test_help_of_every_command_loads_nothing(project: Path) -> None:
     assert not set(found) & (THIRD_PARTY | COSTLY)
     own = {name for name in found if name.startswith("iexec_lite.")}
     allowed = ("iexec_lite.cli", "iexec_lite.errors", "iexec_lite.sdk.files")
-    assert {n for n in own if not n.startswith(allowed)} <= {"iexec_lite.sdk"}
+    assert {n for n in own if not n.startswith(allowed)} <= {"iexec_lite.frozen", "iexec_lite.sdk"}
 
 
 def loaded_by_the_curve() -> set[str]:
@@ -467,7 +467,7 @@ def test_a_reader_that_left(project: Path) -> None:
 
 def test_an_address_is_no_amount() -> None:
     """Today's SDK wants the unit of an approval at the end."""
-    approve, spender = parser.load("account").commands["approve"], "0x" + "7f" * 20
+    approve, spender = dispatch.load("account").commands["approve"], "0x" + "7f" * 20
     for words, found in (
         (["1", spender, "RLC"], ("1", spender, "RLC")),
         (["1", "RLC", spender], ("1 RLC", spender, None)),
@@ -481,5 +481,5 @@ def test_the_words_are_those_of_the_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["iexec-lite", "wallet", "--raw", "bogus"])
-    assert parser.main() == 1
+    assert dispatch.main() == 1
     assert json.loads(capsys.readouterr().err)["command"] == "iexec-lite wallet"

@@ -87,13 +87,16 @@ def test_keccak_without_pycryptodome(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "Crypto.Hash", None)
         spec.loader.exec_module(again)
-    assert not hasattr(again, "_pycryptodome")
+        assert again._keccak().__module__ == again.__name__
     assert [again.keccak(message) for message in messages] == expected
 
 
-def test_import_loads_keccak_alone() -> None:
+def test_import_loads_nothing_and_keccak_itself_alone() -> None:
     code = (
-        "import sys; import iexec_lite.eth.crypto\n"
+        "import sys; import iexec_lite.eth.signer, iexec_lite.protocol.chains\n"
+        "from iexec_lite.eth.crypto import keccak\n"
+        "assert not any(m.split('.')[0] == 'Crypto' for m in sys.modules)\n"
+        "keccak(b'')\n"
         "tops = {'coincurve', 'eth_hash', 'eth_keys', 'eth_utils', 'pydantic'}\n"
         "print({m for m in sys.modules if m.split('.')[0] in tops})\n"
         "print({m for m in sys.modules if m.startswith('Crypto.') and m.count('.') > 1})\n"

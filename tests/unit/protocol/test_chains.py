@@ -10,6 +10,7 @@ import pytest
 from iexec_lite.errors import ConfigurationError, ValidationError
 from iexec_lite.eth import eip712
 from iexec_lite.eth.codec import address_to_bytes, to_hex
+from iexec_lite.frozen import replace
 from iexec_lite.protocol import chains
 from iexec_lite.protocol.chains import (
     CHAINS,
@@ -110,6 +111,14 @@ def test_v6_network(name: str) -> None:
     ens = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e" if number in (1, 5) else None
     assert chain.ens_registry == ens
     assert chain.enterprise is not standard
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_table_is_in_normal_form(name: str) -> None:
+    """It is not checked when it is loaded: these are what checking would make of it."""
+    chain = CHAINS[name]
+    assert replace(chain) == chain
+    assert CHAINS[chain.name] is chain
 
 
 def test_enterprise_twins_point_at_each_other() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import dataclass, field
 
 import pytest
 
 from iexec_lite.errors import ValidationError
 from iexec_lite.eth import abi
+from iexec_lite.frozen import field
 from iexec_lite.protocol import columns
 from iexec_lite.protocol.columns import (
     ADDRESS,
@@ -30,14 +30,12 @@ ADDR = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 MAX = (1 << 256) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(Record):
     who: str = field(metadata=ADDRESS)
     price: int = field(default=0, metadata=NRLC)
     note: str = field(default="", metadata={**STRING, "optional": True})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Single(Record):
     number: int = field(metadata=UINT256)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from iexec_lite import IExec, KeySigner
 from iexec_lite.errors import ValidationError
 from iexec_lite.eth import eip712
 from iexec_lite.eth.codec import from_hex, to_hex
+from iexec_lite.frozen import field
 from iexec_lite.protocol import networks, order_kinds, orders
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.columns import ADDRESS, TAG, UINT256
@@ -85,7 +86,6 @@ def test_the_services_of_a_new_network_follow_its_rules(mars: Chain) -> None:
 # --- an order kind with a field more --------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpuorder(orders.Order):
     """A graphics card for hire, until a moment."""
 
@@ -99,7 +99,6 @@ class Gpuorder(orders.Order):
     tag: str = field(default=NULL_BYTES32, metadata=TAG)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedGpuorder(Gpuorder, orders.SignedOrder):
     """The same, signed."""
 

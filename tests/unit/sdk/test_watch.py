@@ -130,3 +130,23 @@ def test_a_fault_that_nobody_listens_for_is_not_swallowed(monkeypatch) -> None:
     Watch(poll).subscribe(lambda _: None)
     assert over.wait(5)
     assert isinstance(seen[0], ValidationError)
+
+
+def test_an_interrupt_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two steps of ``Event.wait`` it would become a RuntimeError (46 of 100,000 did)."""
+    watch = Watch(scripted((1, False)), interval=60)
+    assert next(watch) == 1
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            lock = threading.Lock()
+            try:
+                raise KeyboardInterrupt
+            finally:
+                lock.release()
+
+    with pytest.raises(RuntimeError, match="release unlocked lock"):
+        Interrupted().wait()
+    monkeypatch.setattr(watch, "_closed", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        next(watch)
