@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import pytest
 
-from iexec_lite.frozen import Frozen, field, fields, replace
+from iexec_lite.frozen import Frozen, field, fields, replace, unchecked
 
 T = TypeVar("T")
 
@@ -129,6 +130,19 @@ def test_dataclasses_takes_it_for_one() -> None:
         for about in ("name", "default", "default_factory", "init", "repr", "compare"):
             assert getattr(mine, about) == getattr(other, about)
     assert all(each.kw_only for each in dataclasses.fields(Place))
+
+
+def test_its_signature_is_that_of_its_fields() -> None:
+    assert (
+        str(inspect.signature(Point))
+        == "(x: 'int', y: 'int' = 0, names: 'list[str]' = Ellipsis) -> None"
+    )
+    assert str(inspect.signature(Place)).startswith("(*, x: 'int', y: 'int' = 7, ")
+
+
+def test_what_is_known_to_be_right_is_not_checked() -> None:
+    point = unchecked(Point, {"x": -1, "names": []})
+    assert (point.x, point.y, point.norm) == (-1, 0, 0)
 
 
 def test_signing_an_order_loads_neither_dataclasses_nor_inspect_nor_logging() -> None:

@@ -6,11 +6,13 @@ import gzip
 import logging
 import os
 import pickle
+import socket
 import ssl
 import threading
 import time
 import traceback
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import format_datetime
 
 import pytest
@@ -721,3 +723,21 @@ def test_urllib3_logs_of_others_are_left_alone(serve, http, caplog):
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("urllib3.connectionpool").debug("somebody else's line")
     assert "somebody else's line" in caplog.text
+
+
+@pytest.mark.parametrize("body", [b'{"small": 1}', None])
+def test_a_request_leaves_in_one_piece(http, body):
+    """What is sent in two wakes the server twice."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        port = server.getsockname()[1]
+        asked = pool.submit(
+            http.request, "POST" if body else "GET", f"http://127.0.0.1:{port}", body=body
+        )
+        connection, _ = server.accept()
+        with connection:
+            first = connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            assert asked.result().status == 204
+    head, _, rest = first.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST / " if body else b"GET / ")
+    assert rest == (body or b"")
