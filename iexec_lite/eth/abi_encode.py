@@ -130,7 +130,9 @@ def utf8(value: object) -> bytes:
 
 
 def _encode_string(value: object) -> bytes:
-    return _encode_bytes(utf8(value))
+    data = utf8(value)
+    size = len(data)
+    return size.to_bytes(32, "big") + data + _PAD[-size % 32]
 
 
 def row_encoder(

@@ -86,7 +86,7 @@ class Method:
             raise ValidationError(f"{self.name} takes {len(inputs)} arguments, got {len(args)}")
         left = iter(args)
         try:
-            values = [to_abi(kind, value) for kind, value in zip(inputs, left, strict=False)]
+            values = list(map(to_abi, inputs, left))
         except ValidationError as error:
             at = len(args) - 1 - length_hint(left)
             place = inputs[at].label or f"argument {at}"
