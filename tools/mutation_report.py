@@ -93,6 +93,7 @@ def written(report: dict[str, Any]) -> str:
 
 def main() -> int:
     import mutate
+    from mutation import tree
 
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("results", type=Path)
@@ -103,8 +104,8 @@ def main() -> int:
     old = json.loads(OUT.read_text("utf-8")) if OUT.exists() else {}
     report: dict[str, Any] = {"seed": options.seed}
     for name, wanted in (
-        ("whole", mutate.chosen(mutate.whole(), 0, options.seed)),
-        ("elsewhere", mutate.chosen(mutate.elsewhere(), options.elsewhere, options.seed)),
+        ("whole", mutate.chosen(tree.whole(), 0, options.seed)),
+        ("elsewhere", mutate.chosen(tree.elsewhere(), options.elsewhere, options.seed)),
     ):
         reasons = old.get(name, {}).get("survivors", {})
         report[name] = figures(wanted, known, reasons, whole=name == "whole")
