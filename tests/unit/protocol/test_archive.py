@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from Crypto.PublicKey import RSA
 
 from iexec_lite.errors import DecodingError, DecryptionError, ValidationError
 from iexec_lite.eth import crypto
@@ -349,6 +350,13 @@ def test_encryption_refuses(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         archive.encrypt_result(INNER, **{"public_pem": keys[1], **options})  # type: ignore[arg-type]
+
+
+def test_a_key_too_long_for_its_entry() -> None:
+    """Readers take 1000 bytes of it, as those of V6 do."""
+    numbers = RSA.construct(((1 << 8191) | 1, 65537))
+    with pytest.raises(ValidationError, match=r"too long: .* would be 1024 bytes"):
+        archive.encrypt_result(INNER, numbers.export_key(), format="v9")
 
 
 # ---- plain archives -----------------------------------------------------------------------------

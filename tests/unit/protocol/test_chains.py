@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import Any
 
 import pytest
 
@@ -311,6 +312,12 @@ def test_from_dict_is_strict(change: dict[str, object], text: str) -> None:
         Chain.from_dict({**resolve(65535).to_dict(), **change})
 
 
+@pytest.mark.parametrize("value", ["x", None, [], 7])
+def test_what_is_no_record(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a chain record must be an object"):
+        Chain.from_dict(value)
+
+
 @pytest.mark.parametrize("missing", ["id", "rules"])
 def test_from_dict_needs(missing: str) -> None:
     value = resolve(65535).to_dict()
@@ -521,6 +528,12 @@ def test_built_in_names_need_no_entry() -> None:
     assert file.select("42161").chain == resolve(42161)
 
 
+def test_a_number_is_the_standard_flavour() -> None:
+    file = ChainFile.from_dict({"chains": {"enterprise": {}}})
+    assert file.select("1").chain.name == "mainnet"
+    assert file.select("enterprise").chain.name == "enterprise"
+
+
 def test_custom_names() -> None:
     file = ChainFile.from_dict(
         {
@@ -579,6 +592,10 @@ def test_an_entry_says_what_there_is_not() -> None:
     entry = chain_entry(resolve(65535))
     assert (entry["id"], entry["host"], entry["hub"], entry["sms"]) == ("65535", "", "", "")
     assert "pocoSubgraph" not in entry
+    assert (entry["resultProxy"], chain_entry(Chain(id=7))["ipfsGateway"]) == ("", "")
+    assert set(chain_entry(Chain(id=7, rules=V9))) == {
+        *("id", "host", "hub", "sms", "ipfsGateway", "iexecGateway")
+    }
     assert chain_entry(resolve(134))["bridge"] == {
         "bridgedChainName": "mainnet",
         "bridgedChainId": "1",

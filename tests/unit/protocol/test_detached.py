@@ -173,6 +173,12 @@ def test_an_order_of_another_hub_or_no_order() -> None:
         signed_order(message_request().sign(KEY), DOMAIN)
 
 
+def test_an_order_for_no_hub_is_no_order() -> None:
+    payload = orders.typed_data(ORDERS[0].salted(SALT), Domain("iExecODB", "5.0.0", 134))
+    request = SigningRequest(what="x", address=KEY.address, chain_id=134, payload=payload)
+    assert requested_order(request) is None
+
+
 @pytest.mark.parametrize("payload", ["text", None, {"types": {}}])
 def test_a_payload_is_typed_data_or_bytes(payload: Any) -> None:
     with pytest.raises(ValidationError, match="payload: typed data, or the bytes of a message"):

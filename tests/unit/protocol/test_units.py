@@ -92,6 +92,7 @@ def test_messages_show_the_value_and_the_reason() -> None:
     [
         ("1", 1),
         ("1 wei", 1),
+        (".0 wei", 0),
         ("1 kwei", 10**3),
         ("1 mwei", 10**6),
         ("1.1 gwei", 1100000000),
