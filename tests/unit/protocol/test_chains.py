@@ -326,6 +326,15 @@ def test_from_dict_needs(missing: str) -> None:
         Chain.from_dict(value)
 
 
+def test_addresses_are_written_in_one_way() -> None:
+    names = ("hub", "token", "app_registry", "dataset_registry", "workerpool_registry")
+    small: dict[str, Any] = {
+        name: HUB.lower() for name in (*names, "bridge_contract", "ens_registry")
+    }
+    chain = Chain(id=7, **small)
+    assert {getattr(chain, name) for name in small} == {HUB}
+
+
 def test_addresses_are_checked() -> None:
     with pytest.raises(ValidationError, match="not a valid ethereum address"):
         resolve(65535).with_overrides(hub="0x12")

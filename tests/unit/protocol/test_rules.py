@@ -9,6 +9,7 @@ import time
 import pytest
 
 from iexec_lite.protocol.rules import ALL_RULES, V6, V9, Rules
+from iexec_lite.protocol.tag import encode_tag
 
 
 def test_rules_by_name() -> None:
@@ -46,6 +47,12 @@ def test_what_the_generations_differ_in() -> None:
         assert (getattr(V6, flag), getattr(V9, flag)) == (True, False)
     assert (V6.market_paging, V9.market_paging) == ("skip", "index")
     assert (V6.token_providers, V9.token_providers) == (("ipfs", "dropbox"), ("dropbox",))
+
+
+@pytest.mark.parametrize("rules", ALL_RULES.values(), ids=ALL_RULES)
+def test_the_tag_of_a_template_is_the_one_that_orders_need(rules: Rules) -> None:
+    assert encode_tag(rules.templates.tag, rules) == rules.templates.tag_mask
+    assert int(rules.templates.tag_mask, 16) == rules.forced_tag
 
 
 GOOD_V6 = [
