@@ -730,7 +730,10 @@ def test_node_urls() -> None:
     )
     assert node_urls("mainnet", Providers(infura="I", alchemy="A"))[1] == 2
     assert node_urls("mainnet", Providers(infura="I"))[1] == 1
-    assert node_urls("goerli", Providers(infura="I")) == (("https://goerli.infura.io/v3/I",), 1)
+    assert node_urls("goerli", Providers(infura="I", alchemy="A")) == (
+        ("https://goerli.infura.io/v3/I", "https://eth-goerli.g.alchemy.com/v2/A"),
+        1,
+    )
     assert node_urls("HTTPS://node.example/k", keys) == (("HTTPS://node.example/k",), 1)
 
 
@@ -743,6 +746,7 @@ def test_node_urls() -> None:
         ("mainnet", Providers(infura="I", alchemy="A", quorum=3), "2 node.* available, 3 needed"),
         ("mainnet", Providers(infura="I", etherscan="E"), "Etherscan is no JSON-RPC node"),
         ("wss://node.example", Providers(), "WebSocket nodes are not supported"),
+        ("ws://node.example", Providers(), "WebSocket nodes are not supported"),
         ("foo", Providers(), "Invalid provider host name or url"),
         ("", Providers(), "Invalid provider host name or url"),
     ],
