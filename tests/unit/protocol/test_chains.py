@@ -437,6 +437,10 @@ def test_file_of_v6() -> None:
             ["providers.infura.projectId is a required field"],
         ),
         (
+            {"chains": {}, "providers": {"quorum": True}},
+            ["providers.quorum must be a `number` type, but the final value was: `true`."],
+        ),
+        (
             {"chains": {}, "providers": {"quorum": 4}},
             ["providers.quorum must be less than or equal to 3"],
         ),

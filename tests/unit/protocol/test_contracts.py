@@ -27,6 +27,8 @@ from iexec_lite.protocol.contracts import (
     EVENTS,
     GROUP_MEMBER_PURPOSE,
     HUB,
+    OPERATION_CLOSE,
+    OPERATION_SIGN,
     REGISTRY,
     RESOURCE,
     RESTRICTION,
@@ -378,6 +380,11 @@ def test_array_calldata() -> None:
     assert to_hex(keccak(data)) == (
         "0x94bf86f7515492c72b1f98740188de9c144a8dea8f41d72c6123f52b95114d8a"
     )
+
+
+def test_numbers_of_the_contracts() -> None:
+    """``OrderOperationEnum`` of IexecLibOrders_v5 and ``GROUPMEMBER_PURPOSE`` (chain.md §3, §8)."""
+    assert (OPERATION_SIGN, OPERATION_CLOSE, GROUP_MEMBER_PURPOSE) == (0, 1, 4)
 
 
 def test_decode_input_is_the_way_back() -> None:

@@ -55,6 +55,13 @@ def test_an_order_signed_elsewhere_is_the_order_signed_here(order: orders.Order)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_documents_say_what_they_are(order: orders.Order) -> None:
+    """Another version reads them: this text does not change."""
+    request = order_request(order, KEY.address, DOMAIN, salt=SALT)
+    assert request.to_dict()["format"] == "iexec_lite signing request 1"
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
 def test_what_a_request_is_about(order: orders.Order) -> None:
     request = order_request(order, KEY.address, DOMAIN, salt=SALT)
     assert requested_order(request) == (order.salted(SALT), HUB)

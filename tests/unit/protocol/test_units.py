@@ -16,6 +16,7 @@ from iexec_lite.protocol.units import (
     shown,
     wei_to_nrlc,
 )
+from iexec_lite.protocol.values import check_amount
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,13 @@ def test_messages_show_the_value_and_the_reason() -> None:
         ValidationError, match=r'foo is not a valid amount\. Invalid ether amount: .*"1.5 eth"$'
     ):
         parse_eth("foo")
+
+
+@pytest.mark.parametrize("value", [-1, 2**256, True, "1", 1.0, None])
+def test_records_hold_whole_numbers_only(value: object) -> None:
+    assert check_amount(2**256 - 1) == 2**256 - 1
+    with pytest.raises(ValidationError, match="is not a valid amount"):
+        check_amount(value)
 
 
 @pytest.mark.parametrize(
