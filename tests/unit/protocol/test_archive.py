@@ -100,6 +100,14 @@ def test_layout_of_v6(keys: tuple[str, str]) -> None:
         assert file.read("iexec_out.zip.aes") == ecb(INNER, K16)
 
 
+def test_results_are_those_of_v6_unless_told(keys: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "result.zip"
+    archive.encrypt_result_file(INNER, path, keys[1])
+    assert archive.decrypt_result(path.read_bytes(), keys[0]) == INNER
+    with zipfile.ZipFile(path) as found:
+        assert base64.b64decode(found.read("aes-key.rsa"), validate=True)
+
+
 def test_layout_of_today(keys: tuple[str, str]) -> None:
     private, public = keys
     encrypted = archive.encrypt_result(INNER, public, format="v9", key=K32, iv=IV)
@@ -313,6 +321,12 @@ def test_failure_leaves_no_file(keys: tuple[str, str], tmp_path: Path) -> None:
 def test_decrypted_results_are_private(keys: tuple[str, str], tmp_path: Path) -> None:
     archive.decrypt_result_file(archive.encrypt_result(INNER, keys[1]), tmp_path / "r", keys[0])
     assert (tmp_path / "r").stat().st_mode & 0o777 == 0o600
+    mask = os.umask(0o022)
+    try:  # what is encrypted need not be
+        archive.encrypt_result_file(INNER, tmp_path / "e", keys[1])
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "e").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("format", ["v6", "v9"])

@@ -57,6 +57,8 @@ def test_what_the_generations_differ_in() -> None:
     for flag in ("storage_proxy", "app_mrenclave"):
         assert (getattr(V6, flag), getattr(V9, flag)) == (True, False)
     assert (V6.market_paging, V9.market_paging) == ("skip", "index")
+    assert (V6.market_page_size, V9.market_page_size) == (20, 20)  # what markets give unasked
+    assert (V6.result_format, V9.result_format) == ("v6", "v9")
     assert (V6.token_providers, V9.token_providers) == (("ipfs", "dropbox"), ("dropbox",))
 
 
