@@ -312,6 +312,21 @@ def test_from_dict_is_strict(change: dict[str, object], text: str) -> None:
         Chain.from_dict({**resolve(65535).to_dict(), **change})
 
 
+@pytest.mark.parametrize(
+    ("member", "wanted"),
+    [
+        ({"native": None}, "native must be a boolean"),
+        ({"legacy": 1}, "legacy must be a boolean"),
+        ({"fixed_gas_price": -1}, "fixed_gas_price must be a number from 0"),
+        ({"rules": "v6"}, "rules must be a set of rules"),
+        ({"host": ""}, "host must be text, not empty"),
+    ],
+)
+def test_members_of_a_record(member: Any, wanted: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^chain record: {wanted}$"):
+        Chain(id=7, **member)
+
+
 @pytest.mark.parametrize("value", ["x", None, [], 7])
 def test_what_is_no_record(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="a chain record must be an object"):
