@@ -794,6 +794,12 @@ def test_a_provider_key_must_fit_into_a_url() -> None:
     )
 
 
+def test_an_id_in_text_is_no_longer_than_a_number_of_256_bits() -> None:
+    assert chains.chain_id("0" * 77 + "7") == 7
+    with pytest.raises(ValidationError, match="is not a valid chainId"):
+        chains.chain_id("0" * 78 + "7")
+
+
 def test_a_record_keeps_the_id_as_a_number() -> None:
     assert Chain.from_dict({"id": "134", "rules": "v6"}).id == 134
     assert CHAINS["bellecour"].with_overrides(id="7").id == 7

@@ -192,6 +192,16 @@ def test_a_payload_is_typed_data_or_bytes(payload: Any) -> None:
         SigningRequest(what="x", address=KEY.address, chain_id=134, payload=payload)
 
 
+def test_the_longest_line_of_text() -> None:
+    for length in (500, 501):
+        fields = {"what": "x" * length, "address": KEY.address, "chain_id": 134, "payload": b"x"}
+        if length == 500:
+            assert SigningRequest(**fields).what == "x" * 500  # type: ignore[arg-type]
+        else:
+            with pytest.raises(ValidationError, match="at most 500 characters"):
+                SigningRequest(**fields)  # type: ignore[arg-type]
+
+
 def test_requests_compare_and_copy() -> None:
     request = challenge_request()
     assert copy.deepcopy(request) == request

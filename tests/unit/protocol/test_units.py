@@ -16,7 +16,7 @@ from iexec_lite.protocol.units import (
     shown,
     wei_to_nrlc,
 )
-from iexec_lite.protocol.values import check_amount
+from iexec_lite.protocol.values import check_amount, read_uint
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,32 @@ from iexec_lite.protocol.values import check_amount
 )
 def test_parse_rlc(value: object, nrlc: int) -> None:
     assert parse_rlc(value) == nrlc
+
+
+def test_amounts_are_texts_of_a_bounded_length() -> None:
+    assert parse_rlc("0" * 255 + "7") == 7
+    with pytest.raises(ValidationError):
+        parse_rlc("0" * 256 + "7")
+    assert read_uint("0" * 99 + "7") == 7
+    with pytest.raises(ValidationError):
+        read_uint("0" * 100 + "7")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a\nb\x1b[2J", r"a\nb\x1b[2J"),
+        ("\u202e", r"\u202e"),
+        ("a" * 100, "a" * 100),
+        ("a" * 101, "a" * 100 + "…"),
+        (2**256, str(2**256)),
+        (2**512, "a number of 513 bits"),
+        ([1, "b"], "1 b"),
+        ([True, None, object], "true null <type>"),
+    ],
+)
+def test_what_a_message_shows_of_a_value(value: object, text: str) -> None:
+    assert shown(value) == text
 
 
 BAD_AMOUNTS = [
