@@ -690,6 +690,13 @@ def test_unnamed_parameters_are_keyed_by_position() -> None:
     assert found == {"0": SALT, "b": 3, "2": True}
 
 
+def test_an_anonymous_event_has_a_topic_more() -> None:
+    kinds = [f"uint8 indexed a{at}" for at in range(5)]
+    assert len(abi.event(f"E({','.join(kinds[:4])}) anonymous").inputs) == 4
+    with pytest.raises(ValidationError, match="too many indexed parameters"):
+        abi.event(f"E({','.join(kinds)}) anonymous")
+
+
 def test_anonymous_event() -> None:
     event = abi.event("E(uint8 indexed a, uint8 b) anonymous")
     assert event.anonymous

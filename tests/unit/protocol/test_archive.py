@@ -521,6 +521,13 @@ def test_into_an_empty_folder_only(tmp_path: Path) -> None:
         archive.extract_archive(document, tmp_path / "t" / "empty")
 
 
+def test_an_empty_archive_and_names_that_begin_alike(tmp_path: Path) -> None:
+    assert archive.extract_archive(zip_of({}), tmp_path / "empty") == []
+    alike = {"a/b": b"1", "a/bx": b"2", "b": b"3", "bx": b"4"}
+    assert len(archive.extract_archive(zip_of(alike), tmp_path / "alike")) == 4
+    assert (tmp_path / "alike" / "a" / "bx").read_bytes() == b"2"
+
+
 def test_nothing_is_left_of_a_failed_extraction(tmp_path: Path) -> None:
     document = bytearray(zip_of({"a/good": b"good" * 100, "b/bad": os.urandom(5000), "c": b""}))
     document[document.index(b"b/bad") + 2000] ^= 0xFF
