@@ -110,8 +110,9 @@ def _warm(
         session.read(notes)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            bad = session.measure(Path(folder), effort)
+            session.measure(Path(folder), effort)
         session.save(notes)
+        bad = [f"{name}: {why}" for name, why in session.bad.items()]
         print("these tests are of no use:", *bad, sep="\n", flush=True)
     for mutant, end in tried(_controlled(wanted), session.attempt, effort):
         if mutant.number < 0:

@@ -77,9 +77,14 @@ def down(n):
     return n
 def unseen():
     return 7
+CASES = ("a",)
 '''
 SEEING = """
-from iexec_lite.eth.rlp import down, inside, unseen
+import pytest
+from iexec_lite.eth.rlp import CASES, down, inside, unseen
+@pytest.mark.parametrize("name", CASES)
+def test_case(name):
+    assert name == "a"
 def test_inside():
     assert inside(1, 3) == 10
     assert inside(5, 3) == 6
@@ -141,6 +146,7 @@ def test_a_seen_change_is_told_from_an_unseen_one(tmp_path: Path) -> None:
         "12:4: return n → return None": ("killed", "test_down"),
         "14:4: return 7 → return None": ("survived", "not run"),
         "14:11: 7 → 8": ("survived", "not run"),
+        "15:9: 'a' → 'ax'": ("killed", "test_case[ax]"),
     }
 
 
@@ -155,7 +161,7 @@ def test_tables_are_tried_with_the_tests_that_import_them() -> None:
     folders = ("unit/eth", "unit/protocol", "vectors")
     files = [path for each in folders for path in (ROOT / "tests" / each).glob("test_*.py")]
     seconds = {f"{path.relative_to(ROOT).as_posix()}::test": 0.1 for path in files}
-    run = cold.Cold({"seconds": seconds, "touched": {}}, 4)
+    run = cold.Cold({"seconds": seconds, "touched": {}, "bad": []}, 4)
     first = {name: run.stages(name) for name in tree.whole()}
     assert first["protocol/units.py"][0] == ["tests/unit/protocol/test_units.py"]
     assert first["protocol/templates.py"] == [["tests/vectors/test_recorded_tables.py"]]
@@ -174,8 +180,14 @@ def kept() -> dict[str, Any]:
 
 def test_the_figures_add_up_and_suffice() -> None:
     assert report.faults(kept()) == []
-    assert kept()["whole"]["mutants"] > 4000
-    assert set(kept()["whole"]["modules"]) <= set(tree.whole())
+    whole = kept()["whole"]
+    assert whole["mutants"] == whole["wanted"] > 5000
+    assert whole["killed"] >= 0.9 * whole["mutants"]
+    assert set(whole["modules"]) == {name for name in tree.whole() if mutated(name)}
+
+
+def mutated(module: str) -> bool:
+    return bool(mutants.mutants(module, (tree.PACKAGE / module).read_text("utf-8")))
 
 
 def test_the_page_says_the_same_figures() -> None:
@@ -212,6 +224,12 @@ def test_other_figures_do_not(change: Any, text: str) -> None:
     assert any(text in each for each in report.faults(planted))
 
 
+def test_of_the_whole_part_nothing_is_untried() -> None:
+    planted = kept()
+    planted["whole"]["wanted"] += 7
+    assert report.faults(planted) == ["whole: 7 were not tried"]
+
+
 def named(part: dict[str, Any], reason: str) -> None:
     """Give this reason for every survivor, as many as it takes."""
     part["survivors"]["sdk/x.py"] = {str(at): reason for at in range(part["mutants"])}
@@ -227,6 +245,7 @@ def test_a_run_becomes_figures(tmp_path: Path) -> None:
     part = report.figures(found, known, reasons, whole=False)
     lived = found[3::3]
     assert part["imported"] == [3, 2]
+    assert part["wanted"] == len(found)
     assert part["modules"] == {
         "eth/f.py": [len(found), len(found) - len(lived) - 1, 1],
     }
@@ -239,3 +258,6 @@ def test_a_run_becomes_figures(tmp_path: Path) -> None:
     part = report.figures(found, known, reasons, whole=True)
     assert part["modules"] == {"eth/f.py": [len(found), len(found) - len(lived) - 1, 0]}
     assert part["survivors"]["eth/f.py"][found[0].what] == report.UNTOLD
+    results.add(found[0], forks.End(0, "same"))  # one that changes nothing is none
+    part = report.figures(found, results.known, reasons, whole=True)
+    assert part["wanted"] == part["mutants"] == len(found) - 1

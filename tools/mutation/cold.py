@@ -51,16 +51,23 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 class Quick:
-    """Only tests of which is known that they pass, quickest first, as long as there is time."""
+    """Only tests of which is known that they pass, quickest first, as long as there is time.
 
-    def __init__(self, seconds: dict[str, float], budget: float) -> None:
-        self.seconds, self.budget, self.failed = seconds, budget, ""
+    What is changed may be in the name of a case: then its function must have passed with all cases.
+    """
+
+    def __init__(self, seconds: dict[str, float], functions: dict[str, float], budget: float):
+        self.seconds, self.functions, self.budget, self.failed = seconds, functions, budget, ""
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        known = [each for each in items if each.nodeid in self.seconds]
-        known.sort(key=lambda each: self.seconds[each.nodeid])
-        spent = accumulate(self.seconds[each.nodeid] for each in known)
+        taken = {each: self._taken(each.nodeid) for each in items}
+        known = sorted((each for each in items if taken[each] >= 0), key=taken.__getitem__)
+        spent = accumulate(taken[each] for each in known)
         items[:] = [each for each, total in zip(known, spent, strict=True) if total < self.budget]
+
+    def _taken(self, test: str) -> float:
+        """How long it took when nothing was changed; negative if it did not pass."""
+        return self.seconds.get(test, self.functions.get(test.partition("[")[0], -1))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
@@ -74,6 +81,12 @@ class Cold:
         self.seconds, self.touched, self.budget = told["seconds"], told["touched"], budget
         self.kills: dict[str, Counter[str]] = defaultdict(Counter)
         self.all = sorted({each.partition("::")[0] for each in self.seconds})
+        bad = {each.partition("[")[0] for each in told["bad"]}
+        names = {
+            each: each.partition("[")[0]
+            for each in sorted(self.seconds, key=self.seconds.__getitem__)
+        }
+        self.functions = {n: self.seconds[each] for each, n in names.items() if n not in bad}
         self.near: dict[str, list[str]] = {}
         self.imports = {each: imported(tree.ROOT / each) for each in self.all}
         self.imports |= {
@@ -118,7 +131,7 @@ class Cold:
         signal.setitimer(signal.ITIMER_REAL, 10 * PATIENCE)
         sys.meta_path.insert(0, Finder(tree.name_of(module), Changed(tree.PACKAGE / module, code)))
         for files in self.stages(module):
-            quick = Quick(self.seconds, self.budget)
+            quick = Quick(self.seconds, self.functions, self.budget)
             if pytest.main(["-x", "--tb=native", *OPTIONS, *files], plugins=[quick]) not in (0, 5):
                 os.write(pipe, (quick.failed or "import").encode())
                 os._exit(1)

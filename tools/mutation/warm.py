@@ -31,6 +31,7 @@ class Warm:
         self.cov, self.budget, self.then = cov, budget, then
         self.items: dict[str, Any] = {}
         self.seconds: dict[str, float] = {}
+        self.bad: dict[str, str] = {}
         self.lines: dict[str, dict[int, set[str]]] = {}
         self.kills: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
 
@@ -82,10 +83,9 @@ class Warm:
             for number in numbers:
                 here.setdefault(number, set()).add(test)
 
-    def measure(self, folder: Path, effort: Effort) -> list[str]:
-        """Run each test alone in a fork; those that do not pass are of no use, and returned."""
+    def measure(self, folder: Path, effort: Effort) -> None:
+        """Run each test alone in a fork; those that do not pass are of no use: ``bad``."""
         numbers = {name: at for at, name in enumerate(self.items)}
-        bad = []
 
         def start(one: Mutant) -> tuple[int, int]:
             out = folder / f"{numbers[one.module]}.json"
@@ -94,13 +94,12 @@ class Warm:
         tests = [Mutant(name, -1, "", ()) for name in self.items]
         for (name, *_), end in tried(tests, start, effort):
             if end.status or end.said:
-                bad.append(f"{name}: {end.said}")
+                self.bad[name] = end.said
                 del self.items[name]
             else:
                 told = json.loads((folder / f"{numbers[name]}.json").read_text("utf-8"))
                 self.seconds[name] = told["seconds"]
                 self._ran(told["lines"], name)
-        return bad
 
     def save(self, path: Path) -> None:
         """Keep what was measured; tests by their place in a list, -1 for importing."""
@@ -110,7 +109,7 @@ class Warm:
             for file, found in self.lines.items()
         }
         told = {"seconds": self.seconds, "lines": lines, "touched": self._touched()}
-        path.write_text(json.dumps(told), "utf-8")
+        path.write_text(json.dumps({**told, "bad": sorted(self.bad)}), "utf-8")
 
     def read(self, path: Path) -> None:
         """What ``save`` kept, as far as it is about tests that are there."""
