@@ -1,9 +1,10 @@
 """What a run of tools/mutate.py found, for keeping: ``tests/mutation.json``.
 
     python tools/mutation_report.py --elsewhere 1000 .tox/mutation.jsonl
+    python tools/mutation_report.py --part whole .tox/mutation.jsonl
 
-``imported`` counts those of tables, fields and defaults, tried and killed: each costs a fresh
-import, and where time was short they were tried against the nearest test files only.
+``wanted`` counts the mutants that change anything: of the whole part all are tried. ``imported``
+counts those of tables, fields and defaults, tried and killed.
 
 For each module the file says how many mutants were tried, killed, and left out because no unit test
 runs their line (of the modules that must be whole none is left out: such a mutant lives). Every
@@ -38,8 +39,10 @@ def figures(
     part |= {"held": 0, "imported": [0, 0]}
     part |= {"modules": {}, "survivors": {}}
     for each in sorted(wanted, key=lambda one: (one.module, one.lines, one.what)):
-        found = known.get(each.key)
-        if found is None or found["found"] not in ("killed", "survived"):
+        found = known.get(each.key, {"found": ""})
+        if found["found"] == "same":
+            part["wanted"] -= 1
+        if found["found"] not in ("killed", "survived"):
             continue
         killed = found["found"] == "killed"
         not_run = found["by"] == "not run" and not whole
@@ -82,6 +85,8 @@ def faults(report: dict[str, Any]) -> list[str]:
             bad.append(f"{name}: too many are called equivalent")
         if name == "elsewhere" and tried < DRAWN:
             bad.append(f"elsewhere: only {tried} were tried")
+        if name == "whole" and part["mutants"] != part["wanted"]:
+            bad.append(f"whole: {part['wanted'] - part['mutants']} were not tried")
     return bad
 
 
@@ -93,19 +98,24 @@ def written(report: dict[str, Any]) -> str:
 
 def main() -> int:
     import mutate
+    from mutation import tree
 
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("results", type=Path)
-    parser.add_argument("--elsewhere", type=int, required=True, help="as of tools/mutate.py")
+    parser.add_argument("--elsewhere", type=int, default=0, help="as of tools/mutate.py")
+    parser.add_argument("--part", choices=KILLED, help="only this: the other stays as it is")
     parser.add_argument("--seed", default=mutate.SEED)
     options = parser.parse_args()
     known = mutate.Results(options.results).known
     old = json.loads(OUT.read_text("utf-8")) if OUT.exists() else {}
     report: dict[str, Any] = {"seed": options.seed}
     for name, wanted in (
-        ("whole", mutate.chosen(mutate.whole(), 0, options.seed)),
-        ("elsewhere", mutate.chosen(mutate.elsewhere(), options.elsewhere, options.seed)),
+        ("whole", mutate.chosen(tree.whole(), 0, options.seed)),
+        ("elsewhere", mutate.chosen(tree.elsewhere(), options.elsewhere, options.seed)),
     ):
+        if options.part not in (None, name):
+            report[name] = old[name]
+            continue
         reasons = old.get(name, {}).get("survivors", {})
         report[name] = figures(wanted, known, reasons, whole=name == "whole")
     OUT.write_text(written(report), "utf-8")

@@ -11,12 +11,16 @@ from typing import Any
 
 import pytest
 
-from .conftest import ROOT, load
+from .conftest import ROOT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="mutants are tried in forks")
 if os.name == "posix":
-    mutate = load("tools/mutate.py")
-    report = load("tools/mutation_report.py")
+    sys.path.insert(0, str(ROOT / "tools"))
+    import mutate
+    import mutation_report as report
+    from mutation import cold, forks, mutants, tree
+
+    sys.path.pop(0)
 
 SOURCE = '''"""Doc."""
 def f(a, b):
@@ -28,7 +32,7 @@ def f(a, b):
 
 
 def test_mutants() -> None:
-    found = {each.what: each for each in mutate.mutants("eth/f.py", SOURCE)}
+    found = {each.what: each for each in mutants.mutants("eth/f.py", SOURCE)}
     assert "4:7: a < b → a <= b" in found
     assert "4:17: not b → b" in found
     assert "5:8: raise ValueError → pass" in found
@@ -36,7 +40,7 @@ def test_mutants() -> None:
     one = found["6:11: a + 1 → a - 1"]
     assert one.lines == (6,)
     spaces: dict[str, Any] = {}
-    exec(compile(mutate.changed(SOURCE, one.number), "f", "exec"), spaces)
+    exec(compile(mutants.changed(SOURCE, one.number), "f", "exec"), spaces)
     assert spaces["f"](7, 1) == 6
     with pytest.raises(ValueError, match=r"^$"):
         spaces["f"](-1, 0)
@@ -46,9 +50,9 @@ def test_only_the_changed_function_is_exchanged() -> None:
     source = "A = 1\ndef f():\n    return 2\ndef g():\n    return lambda: 3\n"
     old = compile(source, "m", "exec")
     names = {}
-    for each in mutate.mutants("eth/m.py", source):
-        new = compile(mutate.changed(source, each.number), "m", "exec")
-        found = mutate.swaps(old, new)
+    for each in mutants.mutants("eth/m.py", source):
+        new = compile(mutants.changed(source, each.number), "m", "exec")
+        found = mutants.swaps(old, new)
         names[each.what] = found and [code.co_name for code, _ in found]
     assert names == {
         "1:4: 1 → 2": None,
@@ -73,9 +77,14 @@ def down(n):
     return n
 def unseen():
     return 7
+CASES = ("a",)
 '''
 SEEING = """
-from iexec_lite.eth.rlp import down, inside, unseen
+import pytest
+from iexec_lite.eth.rlp import CASES, down, inside, unseen
+@pytest.mark.parametrize("name", CASES)
+def test_case(name):
+    assert name == "a"
 def test_inside():
     assert inside(1, 3) == 10
     assert inside(5, 3) == 6
@@ -89,8 +98,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv.pop(1))
 import mutate
-mutate.ROOT, mutate.PATIENCE, mutate.GRACE = Path.cwd(), 5, 1
-mutate.PACKAGE = mutate.ROOT / "iexec_lite"
+from mutation import cold, tree, warm
+tree.ROOT, cold.PATIENCE, warm.GRACE = Path.cwd(), 5, 1
+tree.PACKAGE = tree.ROOT / "iexec_lite"
 mutate.main()
 """
 
@@ -136,16 +146,28 @@ def test_a_seen_change_is_told_from_an_unseen_one(tmp_path: Path) -> None:
         "12:4: return n → return None": ("killed", "test_down"),
         "14:4: return 7 → return None": ("survived", "not run"),
         "14:11: 7 → 8": ("survived", "not run"),
+        "15:9: 'a' → 'ax'": ("killed", "test_case[ax]"),
     }
 
 
 def test_what_must_be_whole_is_found() -> None:
-    whole = set(mutate.whole())
+    whole = set(tree.whole())
     assert {"eth/abi.py", "eth/abi_decode.py", "eth/eip712_types.py", "protocol/orders.py"} <= whole
-    assert not whole & set(mutate.elsewhere())
-    assert {"eth/crypto.py", "net/rpc.py", "sdk/client.py", "cli/text.py"} <= set(
-        mutate.elsewhere()
-    )
+    assert not whole & set(tree.elsewhere())
+    assert {"eth/crypto.py", "net/rpc.py", "sdk/client.py", "cli/text.py"} <= set(tree.elsewhere())
+
+
+def test_tables_are_tried_with_the_tests_that_import_them() -> None:
+    folders = ("unit/eth", "unit/protocol", "vectors")
+    files = [path for each in folders for path in (ROOT / "tests" / each).glob("test_*.py")]
+    seconds = {f"{path.relative_to(ROOT).as_posix()}::test": 0.1 for path in files}
+    run = cold.Cold({"seconds": seconds, "touched": {}, "bad": []}, 4)
+    first = {name: run.stages(name) for name in tree.whole()}
+    assert first["protocol/units.py"][0] == ["tests/unit/protocol/test_units.py"]
+    assert first["protocol/templates.py"] == [["tests/vectors/test_recorded_tables.py"]]
+    # nothing imports the events but the contracts
+    assert "tests/vectors/test_recorded_contracts.py" in first["protocol/events.py"][1]
+    assert all(first.values())
 
 
 # ---- what is kept of a run -----------------------------------------------------------------------
@@ -158,8 +180,14 @@ def kept() -> dict[str, Any]:
 
 def test_the_figures_add_up_and_suffice() -> None:
     assert report.faults(kept()) == []
-    assert kept()["whole"]["mutants"] > 4000
-    assert set(kept()["whole"]["modules"]) <= set(mutate.whole())
+    whole = kept()["whole"]
+    assert whole["mutants"] == whole["wanted"] > 5000
+    assert whole["killed"] >= 0.9 * whole["mutants"]
+    assert set(whole["modules"]) == {name for name in tree.whole() if mutated(name)}
+
+
+def mutated(module: str) -> bool:
+    return bool(mutants.mutants(module, (tree.PACKAGE / module).read_text("utf-8")))
 
 
 def test_the_page_says_the_same_figures() -> None:
@@ -196,21 +224,28 @@ def test_other_figures_do_not(change: Any, text: str) -> None:
     assert any(text in each for each in report.faults(planted))
 
 
+def test_of_the_whole_part_nothing_is_untried() -> None:
+    planted = kept()
+    planted["whole"]["wanted"] += 7
+    assert report.faults(planted) == ["whole: 7 were not tried"]
+
+
 def named(part: dict[str, Any], reason: str) -> None:
     """Give this reason for every survivor, as many as it takes."""
     part["survivors"]["sdk/x.py"] = {str(at): reason for at in range(part["mutants"])}
 
 
 def test_a_run_becomes_figures(tmp_path: Path) -> None:
-    found = mutate.mutants("eth/f.py", SOURCE)
+    found = mutants.mutants("eth/f.py", SOURCE)
     results = mutate.Results(tmp_path / "out.jsonl")
     for at, each in enumerate(found):
-        results.add(each, mutate.End(at % 3, "not run" if at == 0 else ""), imported=at < 3)
+        results.add(each, forks.End(at % 3, "not run" if at == 0 else ""), imported=at < 3)
     reasons = {"eth/f.py": {found[3].what: "kept from the last time"}}
     known = mutate.Results(results.path).known
     part = report.figures(found, known, reasons, whole=False)
     lived = found[3::3]
     assert part["imported"] == [3, 2]
+    assert part["wanted"] == len(found)
     assert part["modules"] == {
         "eth/f.py": [len(found), len(found) - len(lived) - 1, 1],
     }
@@ -223,3 +258,6 @@ def test_a_run_becomes_figures(tmp_path: Path) -> None:
     part = report.figures(found, known, reasons, whole=True)
     assert part["modules"] == {"eth/f.py": [len(found), len(found) - len(lived) - 1, 0]}
     assert part["survivors"]["eth/f.py"][found[0].what] == report.UNTOLD
+    results.add(found[0], forks.End(0, "same"))  # one that changes nothing is none
+    part = report.figures(found, results.known, reasons, whole=True)
+    assert part["wanted"] == part["mutants"] == len(found) - 1

@@ -79,6 +79,7 @@ def test_type_structure() -> None:
         ("uint0", "unknown"),
         ("uint264", "unknown"),
         ("bytes33", "unknown"),
+        ("bytes40", "unknown"),
         ("bytes0", "unknown"),
         ("byte", "unknown"),
         ("fixed", "fixed-point"),
@@ -106,6 +107,22 @@ def test_bad_type_text_is_refused(text: str, reason: str) -> None:
         abi.parse_type(text)
     assert reason in caught.value.message
     assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("last", "beyond"),
+    [
+        ("bool" + " " * 65_532, "bool" + " " * 65_533),
+        ("bool[4294967296]", "bool[4294967297]"),
+        ("bool" + "[]" * 32, "bool" + "[]" * 33),
+        ("(" * 32 + "bool" + ")" * 32, "(" * 33 + "bool" + ")" * 33),
+    ],
+    ids=["text", "length", "arrays", "tuples"],
+)
+def test_types_at_the_limits(last: str, beyond: str) -> None:
+    assert abi.parse_type(last).name == last.rstrip()
+    with pytest.raises(ValidationError, match=r"longer than|more than|deeper than"):
+        abi.parse_type(beyond)
 
 
 def test_deepest_type_works() -> None:
@@ -146,6 +163,33 @@ def test_function_text() -> None:
     assert repr(view) == "<function viewDeal(bytes32)>"
     assert abi.function("deposit() payable returns (bool)").selector == from_hex("0xd0e30db0")
     assert abi.function("f(uint)").signature == "f(uint256)"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("public", "private", "internal", "external", "pure", "view", "payable", "nonpayable"),
+        *("constant", "virtual", "override"),
+    ],
+)
+def test_what_solidity_says_of_a_function(word: str) -> None:
+    found = abi.function(f"function f(uint256 a) {word} returns (bool)")
+    assert (found.signature, len(found.outputs)) == ("f(uint256)", 1)
+
+
+@pytest.mark.parametrize("where", ["memory", "calldata", "storage"])
+def test_where_a_parameter_is_kept_is_no_name(where: str) -> None:
+    found = abi.function(f"f(string {where} text, bytes {where})").inputs
+    assert [each.label for each in found] == ["text", ""]
+
+
+def test_names_with_a_dollar_sign_and_names_that_are_words_elsewhere() -> None:
+    found = abi.function("$f(uint256 $a, (uint8 indexed) b) returns (bool indexed)")
+    assert found.name == "$f"
+    assert [each.label for each in found.inputs] == ["$a", "b"]
+    assert found.inputs[1].components[0].label == "indexed"
+    assert found.outputs[0].label == "indexed"
+    assert not found.outputs[0].indexed
 
 
 def test_functions_may_be_called_like_keywords() -> None:
@@ -210,6 +254,7 @@ def test_json_abi() -> None:
     }
     function = abi.function_from_json(entry)
     assert function.signature == "f((address,uint256)[2][],bytes)"
+    assert function.decode_output(words(1)) == (True,)
     assert [item.label for item in function.inputs] == ["orders", "x"]
     event = abi.event_from_json(
         {
@@ -242,6 +287,7 @@ def test_json_abi() -> None:
         {"type": "function", "name": "f", "inputs": [{"type": "bool", "name": 7}]},
         {"type": "function", "name": "f", "inputs": [{"type": "bool", "indexed": 1}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple"}]},
+        {"type": "function", "name": "f", "inputs": [{"type": "tuple", "components": ""}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple[x]", "components": []}]},
         {"type": "function", "name": "f", "inputs": [{"type": "tuple[]", "components": []}]},
     ],
@@ -556,6 +602,18 @@ def test_limits_can_be_set() -> None:
     assert abi.decode(["string[]"], honest, limits=strict) == (("hello",) * count,)
 
 
+def test_data_may_be_shared_four_times() -> None:
+    """As many words as the data has, and four times as many are read: what is beyond is refused."""
+    shared = words(3000, *range(3000))
+    for times in (4, 5):
+        data = words(0x20, times, *[32 * times] * times) + shared
+        if times == 4:
+            assert abi.decode(["uint256[][]"], data) == ((tuple(range(3000)),) * 4,)
+        else:
+            with pytest.raises(DecodingError, match="overlap"):
+                abi.decode(["uint256[][]"], data)
+
+
 def test_function_data() -> None:
     transfer = abi.function("transfer(address to, uint256 amount) returns (bool)")
     data = transfer.encode(HUB, 5)
@@ -632,6 +690,13 @@ def test_unnamed_parameters_are_keyed_by_position() -> None:
     assert found == {"0": SALT, "b": 3, "2": True}
 
 
+def test_an_anonymous_event_has_a_topic_more() -> None:
+    kinds = [f"uint8 indexed a{at}" for at in range(5)]
+    assert len(abi.event(f"E({','.join(kinds[:4])}) anonymous").inputs) == 4
+    with pytest.raises(ValidationError, match="too many indexed parameters"):
+        abi.event(f"E({','.join(kinds)}) anonymous")
+
+
 def test_anonymous_event() -> None:
     event = abi.event("E(uint8 indexed a, uint8 b) anonymous")
     assert event.anonymous
@@ -703,12 +768,30 @@ def test_malformed_reverts_say_nothing(data: bytes) -> None:
     assert abi.decode_revert(data) is None
 
 
-def test_all_panic_codes_have_a_text() -> None:
-    for code, text in abi.PANIC_REASONS.items():
-        found = abi.decode_revert(abi.error("Panic(uint256)").encode(code))
-        assert found is not None
-        assert found.text == f"panic {code:#04x}: {text}"
-    assert len(abi.PANIC_REASONS) == 10
+PANICS = {  # Solidity documentation, "Panic via assert and Error via require": what the code means
+    0x00: "compiler",
+    0x01: "assertion failed",
+    0x11: "overflow or underflow",
+    0x12: "division or modulo by zero",
+    0x21: "for an enum",
+    0x22: "storage byte array",
+    0x31: "pop on an empty array",
+    0x32: "index out of bounds",
+    0x41: "array too large",
+    0x51: "uninitialised internal function",
+}
+
+
+@pytest.mark.parametrize("code", PANICS)
+def test_a_panic_is_told_in_words(code: int) -> None:
+    found = abi.decode_revert(abi.error("Panic(uint256)").encode(code))
+    assert found is not None
+    assert found.text.startswith(f"panic {code:#04x}: ")
+    assert found.text.endswith(PANICS[code])
+
+
+def test_no_other_panic_is_known() -> None:
+    assert set(abi.PANIC_REASONS) == set(PANICS)
 
 
 def test_public_names_exist() -> None:

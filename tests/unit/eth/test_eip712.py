@@ -609,6 +609,7 @@ def test_json_numbers(number: object) -> None:
         (("types", "M"), ["uint8 a"], "M must be a list"),
         (("types", "M"), [{"name": "a"}], "M must be a list"),
         (("types", "M"), [{"name": "a", "type": 5}], "M must be a list"),
+        (("types", "M"), [{"name": 5, "type": "bool"}], "M must be a list"),
         (("types", "M"), [{"name": "a", "type": "bool", "x": 1}], "M must be a list"),
         (("types", "M"), [{"name": "d", "type": "EIP712Domain"}], "unknown ABI type"),
         (("types", 5), [], "must be text"),
@@ -749,3 +750,31 @@ def test_the_bound_counts_the_text_of_encode_type() -> None:
     spare = 32_768 - len(text) - len(",bool ")
     fits = [*many_fields(2500), ("bool", "x" * (spare // 100))]
     assert eip712.compile_struct("A", {"A": fits}).encoded_type.startswith(text[:-1])
+
+
+def test_the_bound_is_exact() -> None:
+    """Of encodeType: the name, brackets, and a comma or space before each word but the first."""
+    fields = [("bool", f"{at:0>122}".replace("0", "x", 1)) for at in range(255)]
+    for length in (127, 128):
+        name = "A" * length
+        if length == 127:
+            assert len(eip712.compile_struct(name, {name: fields}).encoded_type) == 32 * 1024
+        else:
+            with pytest.raises(ValidationError, match="more than 32768 characters"):
+                eip712.compile_struct(name, {name: fields})
+
+
+def test_the_number_of_types_is_exact() -> None:
+    for count in (255, 256):
+        types = {f"S{at}": [("bool", "a")] for at in range(count)}
+        types["A"] = [(name, name.lower()) for name in types]
+        if count == 255:
+            assert len(eip712.compile_struct("A", types).types) == 256
+        else:
+            with pytest.raises(ValidationError, match="more than 256"):
+                eip712.compile_struct("A", types)
+
+
+def test_arrays_at_the_depth_that_is_allowed() -> None:
+    kind = "bool" + "[]" * 32
+    assert eip712.compile_struct("A", {"A": [(kind, "a")]}).encoded_type == f"A({kind} a)"

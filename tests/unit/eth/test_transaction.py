@@ -163,7 +163,7 @@ def test_records_are_frozen() -> None:
         ({"to": b""}, "to must be 20 bytes"),
         ({"to": HUB + b"\0"}, "to must be 20 bytes"),
         ({"to": "0x" + HUB.hex()}, "to must be 20 bytes"),
-        ({"data": "0x"}, "data must be bytes"),
+        ({"data": "0x"}, "data must be bytes$"),
         ({"data": None}, "data must be bytes"),
         ({"gas_price": None}, "a fee is missing"),
         ({"max_fee_per_gas": 1}, "gas_price goes without"),
@@ -242,6 +242,23 @@ def test_the_lower_half_ends_in_the_middle() -> None:
     assert parse(middle.raw) == middle
 
 
+def test_a_signature_begins_with_one() -> None:
+    """The point with x = 1 is on the curve."""
+    signed = SignedTransaction(transaction=legacy(), y_parity=0, r=1, s=1)
+    assert parse(signed.raw) == signed
+
+
+def test_a_sender_cannot_be_put_in() -> None:
+    with pytest.raises(TypeError):
+        SignedTransaction(transaction=legacy(), y_parity=0, r=1, s=1, _sender=HUB)  # type: ignore[call-arg]
+
+
+def test_what_follows_from_the_rest_is_not_shown() -> None:
+    signed = legacy().sign(KEY)
+    assert signed.sender == KEY.address
+    assert not [name for name in ("raw=", "hash=", "_sender=") if name in repr(signed)]
+
+
 def test_another_signature_has_another_sender() -> None:
     signed = legacy().sign(KEY)
     other = SignedTransaction(
@@ -279,6 +296,10 @@ def put(place: int, value: object) -> Callable[[list[rlp.Decoded]], object]:
         (legacy(), put(3, HUB[1:]), "to must be 20 bytes"),
         (legacy(), put(3, [HUB]), "to is a list"),
         (legacy(), put(5, [b""]), "data is a list"),
+        (legacy(), put(2, [b""]), "gas is a list"),
+        (legacy(), put(6, [b""]), "transaction: v is a list"),
+        (typed(), put(6, [b""]), "value is a list"),
+        (typed(), put(7, [b""]), "data is a list"),
         (legacy(), put(0, []), "nonce is a list"),
         (legacy(), put(6, b""), "v must be 27, 28, or 37 and more, got 0"),
         (legacy(), put(6, b"\1"), "v must be 27, 28, or 37 and more, got 1"),
@@ -316,6 +337,11 @@ def test_parse_refused(
 ) -> None:
     with pytest.raises((DecodingError, SignatureError), match=message):
         parse(spelled(tx, change))
+
+
+def test_no_fields_at_all() -> None:
+    with pytest.raises(DecodingError, match="type 0 has 9 fields"):
+        parse(rlp.encode([]))
 
 
 def test_parse_high_s() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from Crypto.PublicKey import RSA
 
 from iexec_lite.errors import DecodingError, DecryptionError, ValidationError
 from iexec_lite.eth import crypto
@@ -99,6 +100,14 @@ def test_layout_of_v6(keys: tuple[str, str]) -> None:
         assert file.read("iexec_out.zip.aes") == ecb(INNER, K16)
 
 
+def test_results_are_those_of_v6_unless_told(keys: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "result.zip"
+    archive.encrypt_result_file(INNER, path, keys[1])
+    assert archive.decrypt_result(path.read_bytes(), keys[0]) == INNER
+    with zipfile.ZipFile(path) as found:
+        assert base64.b64decode(found.read("aes-key.rsa"), validate=True)
+
+
 def test_layout_of_today(keys: tuple[str, str]) -> None:
     private, public = keys
     encrypted = archive.encrypt_result(INNER, public, format="v9", key=K32, iv=IV)
@@ -121,7 +130,7 @@ def test_key_and_payload_layouts_are_independent(
     if len(key) == 32:
         assert archive.decrypt_result(result_zip(wrapped, raw), private) == INNER
     else:
-        with pytest.raises(DecryptionError, match=BAD_AES):
+        with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
             archive.decrypt_result(result_zip(wrapped, raw), private)
 
 
@@ -144,7 +153,7 @@ def test_line_breaks_and_further_entries_are_harmless(keys: tuple[str, str]) -> 
 def test_not_a_zip(keys: tuple[str, str]) -> None:
     whole = result_zip(b"QQ==", b"QQ==")
     for data in (b"", b"x", b"PK\3\4" + bytes(100), whole[:-1], whole[:50]):
-        with pytest.raises(DecryptionError, match=BAD_ZIP):
+        with pytest.raises(DecryptionError, match=rf"{BAD_ZIP}\b"):
             archive.decrypt_result(data, keys[0])
 
 
@@ -174,16 +183,16 @@ def test_missing_entries_in_the_order_of_v6(keys: tuple[str, str]) -> None:
     ids=lambda data: f"{data[:2].hex()}-{len(data)}",
 )
 def test_key_entries_that_do_not_open(wrapped: bytes, keys: tuple[str, str]) -> None:
-    with pytest.raises(DecryptionError, match=BAD_RSA):
+    with pytest.raises(DecryptionError, match=rf"{BAD_RSA}\b"):
         archive.decrypt_result(result_zip(wrapped, ecb(INNER, K16)), keys[0])
 
 
 @pytest.mark.parametrize("pem", ["", "nonsense", b"\xff", "-----BEGIN PRIVATE KEY-----\nQQ==\n"])
 def test_unusable_private_key(pem: str | bytes, keys: tuple[str, str]) -> None:
     document = archive.encrypt_result(INNER, keys[1])
-    with pytest.raises(DecryptionError, match=BAD_RSA):
+    with pytest.raises(DecryptionError, match=rf"{BAD_RSA}\b"):
         archive.decrypt_result(document, pem)
-    with pytest.raises(DecryptionError, match=BAD_RSA):
+    with pytest.raises(DecryptionError, match=rf"{BAD_RSA}\b"):
         archive.decrypt_result(document, keys[1])  # the public one
 
 
@@ -214,7 +223,7 @@ def test_wrong_key_answered_with_random_bytes(
     payload = ecb(INNER, K16) if text_payload else b"".join(cipher.encrypt_cbc([INNER], K32, IV))
     document = result_zip(wrap(K32, public, text=text_key), payload)
     monkeypatch.setattr(crypto, "rsa_decrypt", lambda pem, data: answer)
-    with pytest.raises(DecryptionError, match=BAD_AES):
+    with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
         archive.decrypt_result(document, private)
 
 
@@ -241,14 +250,14 @@ def test_payloads_that_do_not_open(payload: bytes, keys: tuple[str, str]) -> Non
         if payload == ecb(INNER, K32) and key == K32:
             continue
         document = result_zip(wrap(key, public, text=True), payload)
-        with pytest.raises(DecryptionError, match=BAD_AES):
+        with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
             archive.decrypt_result(document, private)
 
 
 def test_cut_at_a_block(keys: tuple[str, str]) -> None:
     raw = b"".join(cipher.encrypt_cbc([INNER], K32, IV))
     document = result_zip(wrap(K32, keys[1], text=False), raw[:-16])
-    with pytest.raises(DecryptionError, match=BAD_AES):
+    with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
         archive.decrypt_result(document, keys[0])
 
 
@@ -257,7 +266,7 @@ def test_text_that_turns_binary_late(keys: tuple[str, str]) -> None:
     document = result_zip(
         wrap(K16, keys[1], text=True), text[:150_000] + b"\0\0\0\0" + text[150_004:]
     )
-    with pytest.raises(DecryptionError, match=BAD_AES):
+    with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
         archive.decrypt_result(document, keys[0])
 
 
@@ -280,7 +289,7 @@ def test_bomb_in_place_of_the_payload(
 ) -> None:
     document = result_zip(wrap(K16, keys[1], text=True), b"A" * 1_000_000)
     monkeypatch.setattr(zips, "RATIO_FREE", 100_000)
-    with pytest.raises(DecryptionError, match=BAD_ZIP) as caught:
+    with pytest.raises(DecryptionError, match=rf"{BAD_ZIP}\b") as caught:
         archive.decrypt_result(document, keys[0])
     assert "expands" in str(caught.value.cause)
 
@@ -289,7 +298,7 @@ def test_damaged_contents(keys: tuple[str, str]) -> None:
     document = bytearray(archive.encrypt_result(os.urandom(1000), keys[1], format="v9"))
     at = document.index(b"iexec_out.zip.aes") + 500
     document[at] ^= 0xFF
-    with pytest.raises(DecryptionError, match=BAD_ZIP) as caught:
+    with pytest.raises(DecryptionError, match=rf"{BAD_ZIP}\b") as caught:
         archive.decrypt_result(bytes(document), keys[0])
     assert isinstance(caught.value.cause, DecodingError)
 
@@ -299,7 +308,7 @@ def test_failure_leaves_no_file(keys: tuple[str, str], tmp_path: Path) -> None:
     document = result_zip(wrap(K16, keys[1], text=True), text[:-8])
     target = tmp_path / "results.zip"
     target.write_bytes(b"precious")
-    with pytest.raises(DecryptionError, match=BAD_AES):
+    with pytest.raises(DecryptionError, match=rf"{BAD_AES}\b"):
         archive.decrypt_result_file(document, target, keys[0])
     assert os.listdir(tmp_path) == ["results.zip"]
     assert target.read_bytes() == b"precious"
@@ -312,6 +321,12 @@ def test_failure_leaves_no_file(keys: tuple[str, str], tmp_path: Path) -> None:
 def test_decrypted_results_are_private(keys: tuple[str, str], tmp_path: Path) -> None:
     archive.decrypt_result_file(archive.encrypt_result(INNER, keys[1]), tmp_path / "r", keys[0])
     assert (tmp_path / "r").stat().st_mode & 0o777 == 0o600
+    mask = os.umask(0o022)
+    try:  # what is encrypted need not be
+        archive.encrypt_result_file(INNER, tmp_path / "e", keys[1])
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "e").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("format", ["v6", "v9"])
@@ -349,6 +364,13 @@ def test_encryption_refuses(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         archive.encrypt_result(INNER, **{"public_pem": keys[1], **options})  # type: ignore[arg-type]
+
+
+def test_a_key_too_long_for_its_entry() -> None:
+    """Readers take 1000 bytes of it, as those of V6 do."""
+    numbers = RSA.construct(((1 << 8191) | 1, 65537))
+    with pytest.raises(ValidationError, match=r"too long: .* would be 1024 bytes"):
+        archive.encrypt_result(INNER, numbers.export_key(), format="v9")
 
 
 # ---- plain archives -----------------------------------------------------------------------------
@@ -497,6 +519,13 @@ def test_into_an_empty_folder_only(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
     with pytest.raises(FileExistsError):
         archive.extract_archive(document, tmp_path / "t" / "empty")
+
+
+def test_an_empty_archive_and_names_that_begin_alike(tmp_path: Path) -> None:
+    assert archive.extract_archive(zip_of({}), tmp_path / "empty") == []
+    alike = {"a/b": b"1", "a/bx": b"2", "b": b"3", "bx": b"4"}
+    assert len(archive.extract_archive(zip_of(alike), tmp_path / "alike")) == 4
+    assert (tmp_path / "alike" / "a" / "bx").read_bytes() == b"2"
 
 
 def test_nothing_is_left_of_a_failed_extraction(tmp_path: Path) -> None:

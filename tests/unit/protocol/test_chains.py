@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import Any
 
 import pytest
 
@@ -320,12 +321,42 @@ def test_from_dict_is_strict(change: dict[str, object], text: str) -> None:
         Chain.from_dict({**resolve(65535).to_dict(), **change})
 
 
+@pytest.mark.parametrize(
+    ("member", "wanted"),
+    [
+        ({"native": None}, "native must be a boolean"),
+        ({"legacy": 1}, "legacy must be a boolean"),
+        ({"fixed_gas_price": -1}, "fixed_gas_price must be a number from 0"),
+        ({"rules": "v6"}, "rules must be a set of rules"),
+        ({"host": ""}, "host must be text, not empty"),
+    ],
+)
+def test_members_of_a_record(member: Any, wanted: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^chain record: {wanted}$"):
+        Chain(id=7, **member)
+
+
+@pytest.mark.parametrize("value", ["x", None, [], 7])
+def test_what_is_no_record(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="a chain record must be an object"):
+        Chain.from_dict(value)
+
+
 @pytest.mark.parametrize("missing", ["id", "rules"])
 def test_from_dict_needs(missing: str) -> None:
     value = resolve(65535).to_dict()
     del value[missing]
     with pytest.raises(ConfigurationError, match=f"needs {missing}"):
         Chain.from_dict(value)
+
+
+def test_addresses_are_written_in_one_way() -> None:
+    names = ("hub", "token", "app_registry", "dataset_registry", "workerpool_registry")
+    small: dict[str, Any] = {
+        name: HUB.lower() for name in (*names, "bridge_contract", "ens_registry")
+    }
+    chain = Chain(id=7, **small)
+    assert {getattr(chain, name) for name in small} == {HUB}
 
 
 def test_addresses_are_checked() -> None:
@@ -430,6 +461,10 @@ def test_file_of_v6() -> None:
             ["providers.infura.projectId is a required field"],
         ),
         (
+            {"chains": {}, "providers": {"quorum": True}},
+            ["providers.quorum must be a `number` type, but the final value was: `true`."],
+        ),
+        (
             {"chains": {}, "providers": {"quorum": 4}},
             ["providers.quorum must be less than or equal to 3"],
         ),
@@ -530,6 +565,12 @@ def test_built_in_names_need_no_entry() -> None:
     assert file.select("42161").chain == resolve(42161)
 
 
+def test_a_number_is_the_standard_flavour() -> None:
+    file = ChainFile.from_dict({"chains": {"enterprise": {}}})
+    assert file.select("1").chain.name == "mainnet"
+    assert file.select("enterprise").chain.name == "enterprise"
+
+
 def test_custom_names() -> None:
     file = ChainFile.from_dict(
         {
@@ -588,6 +629,10 @@ def test_an_entry_says_what_there_is_not() -> None:
     entry = chain_entry(resolve(65535))
     assert (entry["id"], entry["host"], entry["hub"], entry["sms"]) == ("65535", "", "", "")
     assert "pocoSubgraph" not in entry
+    assert (entry["resultProxy"], chain_entry(Chain(id=7))["ipfsGateway"]) == ("", "")
+    assert set(chain_entry(Chain(id=7, rules=V9))) == {
+        *("id", "host", "hub", "sms", "ipfsGateway", "iexecGateway")
+    }
     assert chain_entry(resolve(134))["bridge"] == {
         "bridgedChainName": "mainnet",
         "bridgedChainId": "1",
@@ -713,7 +758,10 @@ def test_node_urls() -> None:
     )
     assert node_urls("mainnet", Providers(infura="I", alchemy="A"))[1] == 2
     assert node_urls("mainnet", Providers(infura="I"))[1] == 1
-    assert node_urls("goerli", Providers(infura="I")) == (("https://goerli.infura.io/v3/I",), 1)
+    assert node_urls("goerli", Providers(infura="I", alchemy="A")) == (
+        ("https://goerli.infura.io/v3/I", "https://eth-goerli.g.alchemy.com/v2/A"),
+        1,
+    )
     assert node_urls("HTTPS://node.example/k", keys) == (("HTTPS://node.example/k",), 1)
 
 
@@ -726,6 +774,7 @@ def test_node_urls() -> None:
         ("mainnet", Providers(infura="I", alchemy="A", quorum=3), "2 node.* available, 3 needed"),
         ("mainnet", Providers(infura="I", etherscan="E"), "Etherscan is no JSON-RPC node"),
         ("wss://node.example", Providers(), "WebSocket nodes are not supported"),
+        ("ws://node.example", Providers(), "WebSocket nodes are not supported"),
         ("foo", Providers(), "Invalid provider host name or url"),
         ("", Providers(), "Invalid provider host name or url"),
     ],
@@ -752,6 +801,12 @@ def test_a_provider_key_must_fit_into_a_url() -> None:
         "providers.alchemy must be of ASCII characters in chain.json",
         "providers.infura must be of ASCII characters in chain.json",
     )
+
+
+def test_an_id_in_text_is_no_longer_than_a_number_of_256_bits() -> None:
+    assert chains.chain_id("0" * 77 + "7") == 7
+    with pytest.raises(ValidationError, match="is not a valid chainId"):
+        chains.chain_id("0" * 78 + "7")
 
 
 def test_a_record_keeps_the_id_as_a_number() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -24,6 +25,16 @@ from iexec_lite.protocol.columns import (
     WEI,
     Column,
     Record,
+)
+from iexec_lite.protocol.values import (
+    check_address,
+    check_bytes,
+    check_bytes32,
+    check_signature,
+    check_tag,
+    parse_address,
+    parse_bytes32,
+    parse_uint,
 )
 
 ADDR = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -234,3 +245,33 @@ def test_loose_values_to_the_abi() -> None:
 def test_tuples_must_fit(value: object) -> None:
     with pytest.raises(ValidationError, match="a tuple of"):
         columns.to_abi(abi.parse_type("(address pointer,uint256 price)"), value)
+
+
+@pytest.mark.parametrize(
+    ("check", "wanted"),
+    [
+        (check_bytes32, "bytes32 hexstring"),
+        (check_tag, "valid bytes32 hexstring"),
+        (check_signature, "valid signature"),
+        (check_bytes, "valid hex number"),
+    ],
+)
+def test_what_is_no_hex_is_told(check: Callable[[object], str], wanted: str) -> None:
+    with pytest.raises(ValidationError, match=f"^0xq is not a {wanted}$"):
+        check("0xq")
+
+
+def test_a_long_text_in_place_of_an_address_is_cut() -> None:
+    with pytest.raises(ValidationError, match="is not a valid ethereum address") as caught:
+        check_address("0x" + "f" * 5000)
+    assert len(caught.value.message) < 500
+
+
+def test_the_argument_that_is_wrong_is_named() -> None:
+    for parse, name in (
+        (parse_address, "address"),
+        (parse_bytes32, "value"),
+        (parse_uint, "value"),
+    ):
+        with pytest.raises(ValidationError, match=f"^{name}: "):
+            parse("nonsense")

@@ -27,6 +27,8 @@ from iexec_lite.protocol.contracts import (
     EVENTS,
     GROUP_MEMBER_PURPOSE,
     HUB,
+    OPERATION_CLOSE,
+    OPERATION_SIGN,
     REGISTRY,
     RESOURCE,
     RESTRICTION,
@@ -380,6 +382,11 @@ def test_array_calldata() -> None:
     )
 
 
+def test_numbers_of_the_contracts() -> None:
+    """``OrderOperationEnum`` of IexecLibOrders_v5 and ``GROUPMEMBER_PURPOSE`` (chain.md §3, §8)."""
+    assert (OPERATION_SIGN, OPERATION_CLOSE, GROUP_MEMBER_PURPOSE) == (0, 1, 4)
+
+
 def test_decode_input_is_the_way_back() -> None:
     data = REGISTRY.createDataset.encode(H, "name", b"\1\2", SALT)
     assert REGISTRY.createDataset.decode_input(data) == (H, "name", b"\1\2", SALT)
@@ -562,6 +569,17 @@ def test_of_long_indexed_values_a_log_has_the_hash() -> None:
     entry = log(spec, b"\x01" * 32, b"\x02" * 32, word(3))
     assert spec.decode(entry) == {"name": "0x" + "01" * 32, "list": "0x" + "02" * 32, "size": 3}
     assert repr(spec) == f"EventSpec({spec.text!r})"
+    assert spec.signature == "Named(string,uint8[],uint8)"
+
+
+@pytest.mark.parametrize("kind", ["uint8[2]", "(uint8 a, bool b)", "bytes"])
+def test_of_indexed_values_of_several_words_a_log_has_the_hash(kind: str) -> None:
+    spec = EventSpec(f"Named({kind} indexed what)")
+    assert spec.decode(log(spec, b"\x03" * 32)) == {"what": "0x" + "03" * 32}
+
+
+def test_functions_that_read_nothing() -> None:
+    assert Method("f() pure returns (bool)").mutability == "pure"
 
 
 def test_decode_log() -> None:

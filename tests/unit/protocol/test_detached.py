@@ -55,6 +55,13 @@ def test_an_order_signed_elsewhere_is_the_order_signed_here(order: orders.Order)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_documents_say_what_they_are(order: orders.Order) -> None:
+    """Another version reads them: this text does not change."""
+    request = order_request(order, KEY.address, DOMAIN, salt=SALT)
+    assert request.to_dict()["format"] == "iexec_lite signing request 1"
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
 def test_what_a_request_is_about(order: orders.Order) -> None:
     request = order_request(order, KEY.address, DOMAIN, salt=SALT)
     assert requested_order(request) == (order.salted(SALT), HUB)
@@ -173,10 +180,26 @@ def test_an_order_of_another_hub_or_no_order() -> None:
         signed_order(message_request().sign(KEY), DOMAIN)
 
 
+def test_an_order_for_no_hub_is_no_order() -> None:
+    payload = orders.typed_data(ORDERS[0].salted(SALT), Domain("iExecODB", "5.0.0", 134))
+    request = SigningRequest(what="x", address=KEY.address, chain_id=134, payload=payload)
+    assert requested_order(request) is None
+
+
 @pytest.mark.parametrize("payload", ["text", None, {"types": {}}])
 def test_a_payload_is_typed_data_or_bytes(payload: Any) -> None:
     with pytest.raises(ValidationError, match="payload: typed data, or the bytes of a message"):
         SigningRequest(what="x", address=KEY.address, chain_id=134, payload=payload)
+
+
+def test_the_longest_line_of_text() -> None:
+    for length in (500, 501):
+        fields = {"what": "x" * length, "address": KEY.address, "chain_id": 134, "payload": b"x"}
+        if length == 500:
+            assert SigningRequest(**fields).what == "x" * 500  # type: ignore[arg-type]
+        else:
+            with pytest.raises(ValidationError, match="at most 500 characters"):
+                SigningRequest(**fields)  # type: ignore[arg-type]
 
 
 def test_requests_compare_and_copy() -> None:

@@ -16,6 +16,15 @@ def test_vectors() -> None:
     assert namehash("a-1.foo.eth") != FOO
 
 
+def test_the_longest_name() -> None:
+    assert len("a." * 126 + "eth") == 255
+    assert namehash("a." * 126 + "eth") != namehash("a." * 125 + "eth")
+    with pytest.raises(
+        ValidationError, match="letters a-z, digits and inner hyphens are looked up;"
+    ):
+        namehash("a." * 126 + "xeth")
+
+
 @pytest.mark.parametrize(
     "name",
     [

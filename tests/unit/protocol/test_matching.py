@@ -468,6 +468,7 @@ def test_a_sponsor_pays() -> None:
     own = with_facts(replace(FACTS, sponsor=sponsor), "workerpool", owner=sponsor)
     report = check(facts=replace(own, workerpool_stake=724, requester_stake=724))
     assert [code for code, _ in reasons(report)] == ["shared-stake"]
+    assert "shared-stake" in matching.PAYMENT  # so the payer is told to deposit
     assert report.shared
 
 

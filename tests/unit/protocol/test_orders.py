@@ -694,3 +694,12 @@ def test_typed_data_document_signs_the_same(signer: KeySigner) -> None:
     carried = TypedData.from_dict(document)
     assert to_hex(signer.sign_typed_data(carried)) == V6_VECTORS["requestorder"][3]
     assert document["primaryType"] == "RequestOrder"
+
+
+def test_fields_where_a_name_may_stand_for_an_address() -> None:
+    """The members of type ``address`` (chain.md §2.2)."""
+    restricted = ("datasetrestrict", "workerpoolrestrict", "requesterrestrict")
+    assert orders.Apporder.address_fields() == ("app", *restricted)
+    assert orders.Requestorder.address_fields() == (
+        *("app", "dataset", "workerpool", "requester", "beneficiary", "callback"),
+    )

@@ -8,7 +8,19 @@ import time
 
 import pytest
 
-from iexec_lite.protocol.rules import ALL_RULES, V6, V9, Rules
+from iexec_lite.protocol.rules import (
+    ALL_BITS,
+    ALL_RULES,
+    GPU,
+    GRAMINE,
+    SCONE,
+    TDX,
+    TEE,
+    V6,
+    V9,
+    Rules,
+)
+from iexec_lite.protocol.tag import encode_tag
 
 
 def test_rules_by_name() -> None:
@@ -45,7 +57,35 @@ def test_what_the_generations_differ_in() -> None:
     for flag in ("storage_proxy", "app_mrenclave"):
         assert (getattr(V6, flag), getattr(V9, flag)) == (True, False)
     assert (V6.market_paging, V9.market_paging) == ("skip", "index")
+    assert (V6.market_page_size, V9.market_page_size) == (20, 20)  # what markets give unasked
+    assert (V6.result_format, V9.result_format) == ("v6", "v9")
     assert (V6.token_providers, V9.token_providers) == (("ipfs", "dropbox"), ("dropbox",))
+
+
+@pytest.mark.parametrize("rules", ALL_RULES.values(), ids=ALL_RULES)
+def test_the_tag_of_a_template_is_the_one_that_orders_need(rules: Rules) -> None:
+    assert encode_tag(rules.templates.tag, rules) == rules.templates.tag_mask
+    assert int(rules.templates.tag_mask, 16) == rules.forced_tag
+
+
+def test_the_bits_of_tags() -> None:
+    """As they are on chain (today.md §3)."""
+    assert (TEE, SCONE, GRAMINE, TDX, GPU, ALL_BITS) == (1, 2, 4, 8, 256, 2**256 - 1)
+    for rules in ALL_RULES.values():
+        assert [encode_tag([name], rules)[-3:] for name in ("tee", "scone", "gramine")] == [
+            *("001", "002", "004")
+        ]
+        assert [encode_tag([name], rules)[-3:] for name in ("tdx", "gpu")] == ["008", "100"]
+
+
+def test_the_paths_of_secrets() -> None:
+    """services.md §2, §9.3: what the SMS is asked."""
+    for rules in ALL_RULES.values():
+        assert rules.sms_dataset_path == "/secrets/web3?secretAddress={address}"
+        assert rules.sms_user_path == "/secrets/web2?ownerAddress={address}&secretName={name}"
+    assert (V6.sms_app_path, V6.sms_requester_path) == (None, None)
+    assert V9.sms_app_path == "/apps/{address}/secrets"
+    assert V9.sms_requester_path == "/requesters/{address}/secrets/{name}"
 
 
 GOOD_V6 = [

@@ -50,7 +50,8 @@ def test_encode_takes_no_text() -> None:
     with pytest.raises(ValidationError, match="must be a list"):
         encode_tag("tee,gpu")
     with pytest.raises(ValidationError, match="more than 1024"):
-        encode_tag(["tee"] * 2000)
+        encode_tag(["tee"] * 1025)
+    assert encode_tag(["tee"] * 1024) == encode_tag(["tee"])
 
 
 def test_decode() -> None:

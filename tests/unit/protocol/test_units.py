@@ -16,6 +16,7 @@ from iexec_lite.protocol.units import (
     shown,
     wei_to_nrlc,
 )
+from iexec_lite.protocol.values import check_amount, read_uint
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,32 @@ from iexec_lite.protocol.units import (
 )
 def test_parse_rlc(value: object, nrlc: int) -> None:
     assert parse_rlc(value) == nrlc
+
+
+def test_amounts_are_texts_of_a_bounded_length() -> None:
+    assert parse_rlc("0" * 255 + "7") == 7
+    with pytest.raises(ValidationError):
+        parse_rlc("0" * 256 + "7")
+    assert read_uint("0" * 99 + "7") == 7
+    with pytest.raises(ValidationError):
+        read_uint("0" * 100 + "7")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a\nb\x1b[2J", r"a\nb\x1b[2J"),
+        ("\u202e", r"\u202e"),
+        ("a" * 100, "a" * 100),
+        ("a" * 101, "a" * 100 + "…"),
+        (2**256, str(2**256)),
+        (2**512, "a number of 513 bits"),
+        ([1, "b"], "1 b"),
+        ([True, None, object], "true null <type>"),
+    ],
+)
+def test_what_a_message_shows_of_a_value(value: object, text: str) -> None:
+    assert shown(value) == text
 
 
 BAD_AMOUNTS = [
@@ -87,11 +114,19 @@ def test_messages_show_the_value_and_the_reason() -> None:
         parse_eth("foo")
 
 
+@pytest.mark.parametrize("value", [-1, 2**256, True, "1", 1.0, None])
+def test_records_hold_whole_numbers_only(value: object) -> None:
+    assert check_amount(2**256 - 1) == 2**256 - 1
+    with pytest.raises(ValidationError, match="is not a valid amount"):
+        check_amount(value)
+
+
 @pytest.mark.parametrize(
     ("value", "wei"),
     [
         ("1", 1),
         ("1 wei", 1),
+        (".0 wei", 0),
         ("1 kwei", 10**3),
         ("1 mwei", 10**6),
         ("1.1 gwei", 1100000000),

@@ -2,6 +2,18 @@
 
 const { Suite } = require('../suite');
 
+// A value for each protocol, by its size in bits (-1: with a length in front) or by name. Of two
+// the SDK takes hex, the length with it.
+const VALUES = { 0: '', 16: '/4001', 32: '/10.0.0.1', 128: '/2001:db8::7', '-1': '/a.example' };
+const NAMED = {
+  ip6zone: '/0465746830',
+  ipfs: '/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ',
+  p2p: '/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ',
+  onion: '/timaq4ygg2iegci7:80',
+  onion3: '/vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd:1234',
+  garlic64: '/0461626364',
+};
+
 const ABOUT = 'Multiaddresses as the SDK stores and shows them (chain.md §4.5). write: text → bytes; read: bytes → text.';
 
 const CIDS = [
@@ -95,6 +107,46 @@ module.exports = async (sdk, random) => {
       suite.differ('read', { bytes }, { value: text }, { value: Buffer.from(bytes.slice(2), 'hex').toString() }, 'bytes that are all printable text are text (pitfalls.md)');
     } else suite.good('read', { bytes, text });
   }
+  everyProtocol(sdk).concat(everyBase(sdk), everyHash(sdk)).forEach((text) => {
+    const bytes = write(text);
+    suite.good('write', { text, bytes });
+    if (bytes !== utf8(text) && !reads.has(bytes)) suite.good('read', { bytes, text: multiaddrHexToHuman(bytes) });
+    reads.add(bytes);
+  });
   for (const text of ['', '/', '//']) suite.good('write', { text, bytes: write(text) });
   return suite;
 };
+
+/** Each line of the table of the package, alone. */
+function everyProtocol(sdk) {
+  const { table } = sdk.from('multiaddr').protocols;
+  return table.map(([, size, name]) => `/${name}${name in NAMED ? NAMED[name] : VALUES[size]}`);
+}
+
+/** One content address in every base, twice: the second has all digits of a base in it. */
+function everyBase(sdk) {
+  const CID = sdk.from('cids');
+  const { names } = sdk.from('multibase');
+  const digests = [Buffer.alloc(32, 7), Buffer.from('000108310518720928b30d38f4114935db65d7b9cbe1db9ef3de7bf0c1feffff', 'hex')];
+  const found = [];
+  digests.forEach((digest) => {
+    const cid = new CID(1, 'raw', Buffer.concat([Buffer.from([0x12, 32]), digest]));
+    Object.keys(names).filter((name) => name !== 'identity').forEach((name) => found.push(`/ipfs/${cid.toString(name)}`));
+  });
+  return found;
+}
+
+/** The first and last of each run of known hash functions, and the numbers beside them. */
+function everyHash(sdk) {
+  const { isValidCode } = sdk.from('multihashes');
+  const { encode } = sdk.from('varint');
+  const base32 = sdk.from('multibase').names.base32;
+  const edges = [];
+  for (let code = 0; code < 0x10000; code += 1) {
+    if (isValidCode(code) !== isValidCode(code + 1)) edges.push(code, code + 1);
+  }
+  return [...new Set(edges)].map((code) => {
+    const cid = Buffer.from([1, 0x55, ...encode(code), 4, 1, 2, 3, 4]);
+    return `/ipfs/b${base32.encode(cid)}`;
+  });
+}
