@@ -253,10 +253,16 @@ def _made(cls: type[F], values: dict[str, Any]) -> F:
 
 
 def unchecked(cls: type[F], values: Mapping[str, Any]) -> F:
-    """An object of values that are known to be right: ``__post_init__`` is left out."""
+    """An object of values that are known to be right: ``__post_init__`` is left out.
+
+    KeyError where a field has neither value nor default.
+    """
     made = object.__new__(cls)
     for name, put, default in cls._shape.setters:
-        put(made, values.get(name, default))
+        value = values.get(name, default)
+        if value is MISSING:
+            raise KeyError(name)
+        put(made, value)
     return made
 
 

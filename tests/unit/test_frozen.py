@@ -143,6 +143,8 @@ def test_its_signature_is_that_of_its_fields() -> None:
 def test_what_is_known_to_be_right_is_not_checked() -> None:
     point = unchecked(Point, {"x": -1, "names": []})
     assert (point.x, point.y, point.norm) == (-1, 0, 0)
+    with pytest.raises(KeyError, match="names"):
+        unchecked(Point, {"x": 1})
 
 
 def test_signing_an_order_loads_neither_dataclasses_nor_inspect_nor_logging() -> None:
