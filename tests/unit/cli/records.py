@@ -57,3 +57,22 @@ def update(message: str, *tasks: Task, **more: Any) -> DealUpdate:
         completed_tasks_count=names.count("COMPLETED"),
         failed_tasks_count=sum(each.task_timed_out for each in tasks),
     )
+
+
+class Part:
+    """A part of the library: its methods give what a test says, and note what they were given."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        answer = self.answers[name]
+
+        def call(*given: Any, **named: Any) -> Any:
+            self.calls.append((name, *given, named) if named else (name, *given))
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
