@@ -29,6 +29,8 @@ class Context:
         self.methods: dict[str, Any] = {}
         self.node = SimpleNamespace(request=self._request)
         self.sent: list[tuple[Any, ...]] = []
+        self.pending: set[str] = set()  # operations of an earlier call, of unknown outcome
+        self.events: list[Any] = [{}]
         self.refusals: list[Exception] = []
         self._kept: dict[str, Any] = {}
 
@@ -69,6 +71,9 @@ class Context:
     def resolve(self, address: str, name: str) -> str:
         return address
 
+    def unfinished(self, operation: str, arguments: Mapping[str, Any]) -> bool:
+        return operation in self.pending
+
     def send(
         self,
         operation: str,
@@ -81,7 +86,7 @@ class Context:
         finish: Callable[..., None] | None = None,
         **more: Any,
     ) -> Any:
-        if check is not None:
+        if check is not None and operation not in self.pending:  # what is resumed is not checked
             check()
         if self.refusals:
             raise self.refusals.pop(0)
@@ -89,7 +94,7 @@ class Context:
         tx_hash = f"0x{len(self.sent):064x}"
         if finish is not None:
             finish(tx_hash, note or {})
-        return SimpleNamespace(tx_hash=tx_hash, events=[{}])
+        return SimpleNamespace(tx_hash=tx_hash, events=self.events)
 
 
 def share(digit: str, price: int) -> dict[str, Any]:
