@@ -6,12 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from iexec_lite.errors import SignatureError
+from iexec_lite.eth.eip712 import Domain
+from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB, Method
 
 ME, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
 HUB_ADDRESS, TOKEN, BRIDGE_ADDRESS = "0x" + "44" * 20, "0x" + "55" * 20, "0x" + "66" * 20
 NULL = "0x" + "00" * 32
+REGISTRIES = {
+    kind: "0x" + f"0{at}" * 20 for at, kind in enumerate(("app", "dataset", "workerpool"), 1)
+}
 
 
 class Context:
@@ -23,6 +29,7 @@ class Context:
 
     def __init__(self, now: int = 1000, **chain: Any) -> None:
         self.chain = Chain(id=4242, name="test", hub=HUB_ADDRESS, **chain)
+        self.offline = False
         self.hub, self.token, self.address, self.interval = HUB_ADDRESS, TOKEN, ME, 0.0
         self.now, self.settled = now, "latest"
         self.answers: dict[str, Any] = {}
@@ -70,6 +77,26 @@ class Context:
 
     def resolve(self, address: str, name: str) -> str:
         return address
+
+    def read_many(self, reads: Sequence[Any], *, block: Any = "latest") -> list[Any]:
+        return self.read_all(reads, block=block)
+
+    def checked(self, reads: Sequence[Any], results: list[Any]) -> list[Any]:
+        return results
+
+    def registry(self, kind: str) -> str:
+        return REGISTRIES[kind]
+
+    def record(self, kind: Any, value: Any) -> Any:
+        return kind.from_dict(value)
+
+    @property
+    def domain(self) -> Domain:
+        return orders.domain(self.chain.id, self.hub)
+
+    def require_address(self, expected: str, message: str) -> None:
+        if self.address != expected:
+            raise SignatureError(message)
 
     def unfinished(self, operation: str, arguments: Mapping[str, Any]) -> bool:
         return operation in self.pending
