@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from iexec_lite.cli import secret_values
 from iexec_lite.sdk.records import (
     AccountBalance,
     BridgeTransfer,
@@ -165,6 +168,22 @@ def test_the_bridge(run, library, wallet) -> None:
     assert document == {"ok": True, "amount": "3000000000", "from": ME, "to": contract, **hashes}
 
 
+def test_a_bridge_that_is_not_described(run, library, wallet, project: Path) -> None:
+    chain = {"id": "4242", "host": "http://127.0.0.1:1", "hub": OTHER, "native": True}
+    (project / "chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": chain}}))
+    message = run("wallet", "bridge-to-mainchain", "3", *KS, "--raw").json["error"]["message"]
+    assert message == 'Missing bridge in "chain.json" for chain 4242'
+    # nor is there anything that knows results: dropbox needs nothing of it
+    chain |= {"sms": "http://127.0.0.1:1", "resultProxy": ""}
+    (project / "chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": chain}}))
+    pushed = SecretPush(is_pushed=True, is_updated=False)
+    library.storage = Part(check_storage_token_exists=False, push_storage_token=pushed)
+    out = run("storage", "init", "dropbox", "--token", "x", *KS).out
+    assert out == f"Storage initialized: dropbox storage token of {ME} pushed\n"
+    message = run("storage", "init", *KS, "--raw").json["error"]["message"]
+    assert "resultProxy" in message
+
+
 @pytest.mark.parametrize(
     ("side", "chain", "message"),
     [
@@ -305,7 +324,7 @@ def test_cancel(run, library, wallet) -> None:
 # ---- secrets -------------------------------------------------------------------------------------
 
 
-def test_the_secret_of_an_app(run, library, wallet, project: Path) -> None:
+def test_the_secret_of_an_app(run, library, wallet, project: Path, monkeypatch) -> None:
     library.app = Part(check_app_secret_exists=False, push_app_secret=True)
     (project / "secret").write_text("two\nlines\r\n")
     words = ("app", "push-secret", APP, *OWN)
@@ -334,6 +353,11 @@ def test_the_secret_of_an_app(run, library, wallet, project: Path) -> None:
     library.app.answers["check_app_secret_exists"] = True
     message = run(*words, "--raw").json["error"]["message"]
     assert message == f"Secret already exists for {APP} and can't be updated"
+    library.app.answers["check_app_secret_exists"] = False
+    stream = io.TextIOWrapper(io.BytesIO(b"s3cr3t\xff"), encoding="utf-8")
+    monkeypatch.setattr(secret_values, "sys", SimpleNamespace(stdin=stream))
+    message = run(*words, "--secret-file", "-", "--raw").json["error"]["message"]
+    assert message == "--secret-file: standard input is not UTF-8 text"
 
 
 @pytest.mark.parametrize(("known", "word"), [(True, "Secret"), (False, "No secret")])

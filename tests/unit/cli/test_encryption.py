@@ -54,8 +54,15 @@ def test_encrypt(run, folders: Path, project: Path) -> None:
     assert [line for line in found.out.splitlines() if line in ("a:", "b:", "dataset:")] == [
         *("a:", "b:", "dataset:")
     ]
-    assert "  3. give its key to the workers: iexec-lite dataset push-secret\n" in found.out
-    assert "(the key of dataset; of another with --secret-path FILE)" in found.out
+    assert found.out.endswith(
+        "\n\nMake a backup of the keys: without them nobody can read the encrypted files.\n"
+        "Next, for each dataset:\n"
+        "  1. put the encrypted file where workers can fetch it, for example on IPFS\n"
+        '  2. write its address as "multiaddr" and the checksum as "checksum" into the "dataset"\n'
+        "     of iexec.json, then: iexec-lite dataset deploy\n"
+        "  3. give its key to the workers: iexec-lite dataset push-secret\n"
+        "     (the key of dataset; of another with --secret-path FILE)\n"
+    )
     # nothing is replaced without a question, and nothing is half done
     before = (encrypted / "a.enc").read_bytes()
     message = run("dataset", "encrypt", "--raw").json["error"]["message"]
