@@ -44,8 +44,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "iexec_lite"
 WHOLE = ("protocol/*.py", "eth/abi*.py", "eth/rlp.py", "eth/eip712*.py", "eth/transaction.py")
 LAYERS = ("eth", "net", "sdk", "cli")
+PAGES = "tests/meta/test_docs.py"  # every help text and default is in a page of docs/
 TESTS = [*(f"tests/unit/{each}" for each in ("eth", "protocol", "net", "sdk", "cli"))]
-TESTS += ["tests/vectors", "tests/property"]
+TESTS += ["tests/vectors", "tests/property", PAGES]
 
 SEED = "2026"
 BUDGET = 40.0  # seconds of tests for a mutant, as they took when nothing was changed
@@ -600,6 +601,7 @@ class Cold:
         layer, _, rest = module.partition("/")
         stem = Path(rest).stem
         near = [f"tests/unit/{layer}/test_{each}.py" for each in (stem, stem.split("_")[0])]
+        near += [PAGES] if layer in ("cli", "sdk") else []
         best = [each for each, _ in self.kills[module].most_common(3)]
         most = [each for each, _ in Counter(self.touched.get(module, {})).most_common(4)]
         first = [each for each in dict.fromkeys([*best, *near, *most]) if each in self.all]

@@ -633,7 +633,7 @@ def test_a_closed_pool_refuses(serve):
 
 
 def test_a_pool_is_not_pickled():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^a connection pool cannot be pickled or copied$"):
         pickle.dumps(Http())
 
 

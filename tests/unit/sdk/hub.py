@@ -11,6 +11,7 @@ from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB, Method
+from iexec_lite.protocol.values import parse_address
 
 ME, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
 HUB_ADDRESS, TOKEN, BRIDGE_ADDRESS = "0x" + "44" * 20, "0x" + "55" * 20, "0x" + "66" * 20
@@ -76,7 +77,7 @@ class Context:
         return getattr(self.chain, name)
 
     def resolve(self, address: str, name: str) -> str:
-        return address
+        return parse_address(address, name)
 
     def read_many(self, reads: Sequence[Any], *, block: Any = "latest") -> list[Any]:
         return self.read_all(reads, block=block)

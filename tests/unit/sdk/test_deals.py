@@ -10,6 +10,7 @@ from iexec_lite.errors import (
     IExecError,
     ObjectNotFoundError,
     StateError,
+    ValidationError,
     Web3ProviderSendError,
 )
 from iexec_lite.protocol.contracts import EVENTS, HUB
@@ -106,6 +107,14 @@ def test_an_end_is_told_once_it_is_deep_enough(context: Context) -> None:
     (found,) = deals(context).obs_deal(DEALID)
     assert found.message == "DEAL_COMPLETED"
     assert blocks == ["latest", 90, "latest", 90]
+
+
+def test_the_id_of_a_task(context: Context) -> None:
+    assert deals(context).compute_task_id(DEALID, "5") == IDS[1]
+    with pytest.raises(ValidationError, match=r"^task_idx\b"):
+        deals(context).compute_task_id(DEALID, "five")
+    with pytest.raises(ValidationError, match=r"^dealid\b"):
+        deals(context).compute_task_id("five", 5)
 
 
 # ---- claims --------------------------------------------------------------------------------------

@@ -125,8 +125,49 @@ def test_nobody_can_be_paid() -> None:
         with pytest.raises(ValidationError, match="to is the zero address"):
             move(1, NOBODY)
     for move in (moves.send_eth, moves.send_rlc):
-        with pytest.raises(ValidationError, match="amount"):
+        with pytest.raises(ValidationError, match="is not a valid amount"):
             move(-1, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda wallet, _: wallet.check_balances("0x1"), "address"),
+        (lambda wallet, _: wallet.check_bridged_balances("0x1"), "address"),
+        (lambda wallet, _: wallet.is_authorized("0x1"), "address"),
+        (lambda wallet, _: wallet.get_eth("0x1"), "address"),
+        (lambda wallet, _: wallet.send_eth(1, "0x1"), "to"),
+        (lambda wallet, _: wallet.send_rlc(1, "0x1"), "to"),
+        (lambda wallet, _: wallet.sweep("0x1"), "to"),
+        (lambda _, account: account.check_balance("0x1"), "address"),
+        (lambda _, account: account.check_bridged_balance("0x1"), "address"),
+        (lambda _, account: account.check_allowance("0x1", ME), "owner"),
+        (lambda _, account: account.check_allowance(ME, "0x1"), "spender"),
+        (lambda _, account: account.approve(1, "0x1"), "spender"),
+        (lambda _, account: account.revoke_approval("0x1"), "spender"),
+    ],
+)
+def test_a_wrong_address_is_named(call: Any, name: str) -> None:
+    context = chain()
+    context.http = None  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError, match=rf"^{name}\b"):
+        call(wallet(context), account(context))
+
+
+def test_faucets(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = chain(faucet="http://faucet")
+    context.http = "pool"  # type: ignore[attr-defined]
+    asked: list[Any] = []
+
+    def ask(http: Any, faucet: Any, name: str, receiver: str) -> Any:
+        asked.append((http, faucet.url.partition("?")[0], name, receiver))
+        return {"ok": True}
+
+    monkeypatch.setattr("iexec_lite.net.faucet.ask", ask)
+    for coin in ("eth", "rlc"):
+        (answer,) = getattr(wallet(context), f"get_{coin}")(OTHER)
+        assert answer.response == {"ok": True}
+        assert asked.pop() == ("pool", f"http://faucet/get{coin.upper()}", "test", OTHER)
 
 
 # ---- sweep ---------------------------------------------------------------------------------------
