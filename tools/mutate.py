@@ -601,7 +601,7 @@ class Cold:
         layer, _, rest = module.partition("/")
         stem = Path(rest).stem
         near = [f"tests/unit/{layer}/test_{each}.py" for each in (stem, stem.split("_")[0])]
-        near += [PAGES] if layer in ("cli", "sdk") else []
+        near = [PAGES, *near] if layer in ("cli", "sdk") else near
         best = [each for each, _ in self.kills[module].most_common(3)]
         most = [each for each, _ in Counter(self.touched.get(module, {})).most_common(4)]
         first = [each for each in dict.fromkeys([*best, *near, *most]) if each in self.all]
