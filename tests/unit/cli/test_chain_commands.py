@@ -468,6 +468,33 @@ def test_where_storage_needs_no_token(run, library, wallet) -> None:
         assert run("storage", verb, "ipfs", *today, "--raw").json == {**done, **more}
 
 
+@pytest.mark.parametrize(
+    ("words", "service"),
+    [
+        (("app", "check-secret", APP), "sms"),
+        (("dataset", "check-secret", APP), "sms"),
+        (("dataset", "push-secret", APP), "sms"),
+        (("result", "push-encryption-key", *KS), "sms"),
+        (("result", "check-encryption-key", APP), "sms"),
+        (("requester", "check-secret", "x", ME), "sms"),
+        (("storage", "check", "dropbox", "--user", ME), "sms"),
+        (("order", "show", "--app", HASH), "iexecGateway"),
+        (("order", "publish", "--app", *KS), "iexecGateway"),
+        (("orderbook", "workerpool"), "iexecGateway"),
+        (("app", "publish", APP, *KS), "iexecGateway"),
+        (("app", "unpublish", APP, *KS), "iexecGateway"),
+    ],
+)
+def test_a_service_that_the_chain_has_not(
+    run, library, wallet, project: Path, words: tuple[str, ...], service: str
+) -> None:
+    """It is told before anything else is asked for."""
+    chain = {"id": "4242", "host": "http://127.0.0.1:1", "hub": OTHER, "iexecGateway": ""}
+    (project / "chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": chain}}))
+    message = run(*words, "--raw").json["error"]["message"]
+    assert message == f'Missing {service} in "chain.json" for chain 4242'
+
+
 # ---- chain ---------------------------------------------------------------------------------------
 
 

@@ -190,10 +190,11 @@ def test_what_is_no_deal(run, library) -> None:
 def test_claim(run, library, wallet, count: int, words: str) -> None:
     claimed = {at: task(index=at).taskid for at in range(count)}
     claim = DealClaim(claimed=claimed, transactions=({"txHash": "0x1", "type": "claimArray"},))
-    library.deal = SimpleNamespace(show=lambda _: deal(), claim={DEALID: claim}.get)
+    paid = deal(dataset=share(DATASET, 10**9))
+    library.deal = SimpleNamespace(show=lambda _: paid, claim={DEALID: claim}.get)
     asked = ("deal", "claim", DEALID, "--keystoredir", "ks", *CHAIN)
     found = run(*asked)
-    back = f"{4 * count}.0 RLC went back to the account of {ME}, who paid"
+    back = f"{5 * count}.0 RLC went back to the account of {ME}, who paid"
     assert found.out == f"Deal successfully claimed ({words})\n{back}\n"
     assert library.signer.address == ME
     assert run(*asked, "--raw").json == {"ok": True, **claim.to_dict()}

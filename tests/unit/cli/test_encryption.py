@@ -169,6 +169,9 @@ def test_keys_for_results(run, short, library, wallet: Path, project: Path) -> N
         "publicKeyFile": f"{ME}_key.pub",
     }
     assert (place / f"{ME}_key").read_text() != private
+    assert (
+        "cannot be read without it" not in run(*words[:-1]).err
+    )  # which --force has taken note of
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,16 @@ def test_a_watch_gives_the_last_state(run, results, library) -> None:
     )
 
 
+def test_a_watch_that_is_interrupted(run, results, library) -> None:
+    def interrupted(taskid: str, dealid: str | None) -> Any:
+        raise KeyboardInterrupt
+
+    library.task.obs_task = interrupted
+    message = run(*SHOW, "--watch", "--raw").json["error"]["message"]
+    again = f"watch it again with: iexec-lite task show {TASKID} --watch"
+    assert message == f"Interrupted: the task goes on, only the watching ended; {again}"
+
+
 # ---- download ------------------------------------------------------------------------------------
 
 
@@ -162,6 +172,7 @@ def test_a_watch_gives_the_last_state(run, results, library) -> None:
         ((), f"{TASKID}.zip"),
         (("out",), "out.zip"),
         (("out.ZIP",), "out.ZIP"),
+        (("a.zip",), "a.zip"),
         ((".zip",), ".zip.zip"),
     ],
 )

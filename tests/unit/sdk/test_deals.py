@@ -11,11 +11,13 @@ from iexec_lite.errors import (
     ObjectNotFoundError,
     StateError,
     ValidationError,
+    Web3ProviderCallError,
     Web3ProviderSendError,
 )
 from iexec_lite.protocol.contracts import EVENTS, HUB
 from iexec_lite.protocol.ids import task_id
 from iexec_lite.sdk.deal import Deals
+from iexec_lite.sdk.hub import Hub
 from iexec_lite.sdk.states import read_tasks
 from iexec_lite.sdk.task import Tasks
 
@@ -115,6 +117,23 @@ def test_the_id_of_a_task(context: Context) -> None:
         deals(context).compute_task_id(DEALID, "five")
     with pytest.raises(ValidationError, match=r"^dealid\b"):
         deals(context).compute_task_id("five", 5)
+
+
+def test_how_long_deals_may_run(context: Context) -> None:
+    with_deal(context)
+    hub = Hub(context)  # type: ignore[arg-type]
+    assert (hub.get_timeout_ratio(), hub.longest(3)) == (10, 600)
+    busy = Web3ProviderCallError("busy")
+
+    def fail(*_: Any) -> Any:
+        raise busy
+
+    context.answers |= {"viewCategory": fail, HUB.countCategory.name: 3}
+    with pytest.raises(ValidationError, match="no category 3: this chain has categories 0 to 2"):
+        hub.show_category(3)
+    with pytest.raises(Web3ProviderCallError) as caught:
+        hub.show_category(2)
+    assert caught.value is busy
 
 
 # ---- claims --------------------------------------------------------------------------------------
@@ -288,6 +307,10 @@ def test_the_end_of_a_task_is_told_once_it_is_deep_enough(context: Context) -> N
     context.settled = 90
     (found,) = tasks(context).obs_task(IDS[0])
     assert found.message == "TASK_COMPLETED"
+    context.settled = "latest"
+    asked = with_deal(context, DONE)
+    list(tasks(context).obs_task(IDS[0]))
+    assert asked == [IDS[0]]  # there is no other block to look at
 
 
 def test_a_claim_of_a_task(context: Context) -> None:

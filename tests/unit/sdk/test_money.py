@@ -70,6 +70,9 @@ def account(context: Context) -> Account:
 def test_balances() -> None:
     found = wallet(chain()).check_balances(ME)
     assert (found.wei, found.nrlc) == (3 * 10**18, 5 * RLC)
+    context = chain()
+    context.methods["eth_getBalance"] = lambda owner, block: hex((owner, block) == (ME, "latest"))
+    assert wallet(context).check_balances(ME).wei == 1
     found = wallet(chain(native=True)).check_balances(ME)
     assert (found.wei, found.nrlc) == (5 * 10**18, 5 * RLC)
 
@@ -178,6 +181,7 @@ def test_sweep() -> None:
     found = wallet(context).sweep(OTHER)
     assert (found.send_erc20_tx_hash, found.send_native_tx_hash) == (ONE, TWO)
     assert found.errors == ()
+    assert found.to_dict() == {"sendERC20TxHash": ONE, "sendNativeTxHash": TWO}
     (tokens, coin) = context.sent
     data = TOKEN.transfer.encode(OTHER, 5 * RLC)
     assert tokens[:4] == ("sweepERC20", {"to": OTHER}, TOKEN_ADDRESS, data)
@@ -281,7 +285,7 @@ def test_wrap() -> None:
     with pytest.raises(StateError, match=KYC):
         wallet(context).wrap_enterprise_rlc(1)
     for other in (chain(native=True), chain(flavour="enterprise")):
-        with pytest.raises(StateError, match="Unable to wrap RLC into eRLC on current chain"):
+        with pytest.raises(StateError, match=r"^Unable to wrap RLC into eRLC on current chain$"):
             wallet(other).wrap_enterprise_rlc(1)
 
 
@@ -297,7 +301,7 @@ def test_unwrap() -> None:
     with pytest.raises(StateError, match=KYC):
         wallet(context).unwrap_enterprise_rlc(1)
     for other in (chain(native=True), chain()):
-        with pytest.raises(StateError, match="Unable to unwrap eRLC into RLC on current chain"):
+        with pytest.raises(StateError, match=r"^Unable to unwrap eRLC into RLC on current chain$"):
             wallet(other).unwrap_enterprise_rlc(1)
 
 
