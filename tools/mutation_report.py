@@ -5,10 +5,10 @@
 ``imported`` counts those of tables, fields and defaults, tried and killed: each costs a fresh
 import, and where time was short they were tried against the nearest test files only.
 
-For each module the file says how many mutants were tried and killed; one on a line that no unit test
-runs lives. Every survivor has the reason why no test was written for it, by hand, which stays when the file is
-written anew; one that begins with "equivalent" says that no test could tell it from the code, one
-that begins with "a gap" that a test could.
+For each module the file says how many mutants were tried and killed; one on a line that no unit
+test runs lives. Every survivor has the reason why no test was written for it, by hand, which stays
+when the file is written anew; one that begins with "equivalent" says that no test could tell it
+from the code, one that begins with "a gap" that a test could.
 """
 
 from __future__ import annotations
