@@ -6,11 +6,10 @@
 ``wanted`` counts the mutants that change anything: of the whole part all are tried. ``imported``
 counts those of tables, fields and defaults, tried and killed.
 
-For each module the file says how many mutants were tried, killed, and left out because no unit test
-runs their line (of the modules that must be whole none is left out: such a mutant lives). Every
-survivor has the reason why no test was written for it, by hand, which stays when the file is
-written anew; one that begins with "equivalent" says that no test could tell it from the code, one
-that begins with "a gap" that a test could.
+For each module the file says how many mutants were tried and killed; one on a line that no unit
+test runs lives. Every survivor has the reason why no test was written for it, by hand, which stays
+when the file is written anew; one that begins with "equivalent" says that no test could tell it
+from the code, one that begins with "a gap" that a test could.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 OUT = Path(__file__).resolve().parents[1] / "tests" / "mutation.json"
-KILLED = {"whole": 0.9, "elsewhere": 0.85}  # at least: the aim is 0.9 for both
+KILLED = {"whole": 0.9, "elsewhere": 0.9}  # at least
 EQUIVALENT, DRAWN = 0.05, 500  # at most; at least
 UNTOLD = "?"
 HELD = (
@@ -117,7 +116,8 @@ def main() -> int:
             report[name] = old[name]
             continue
         reasons = old.get(name, {}).get("survivors", {})
-        report[name] = figures(wanted, known, reasons, whole=name == "whole")
+        # A mutant that no unit test runs lives, of all modules: the stack tests are no excuse.
+        report[name] = figures(wanted, known, reasons, whole=True)
     OUT.write_text(written(report), "utf-8")
     bad = faults(report)
     print(*bad, sep="\n")

@@ -116,7 +116,8 @@ class Cold:
         importing = [each for each in self.all if mine in self.imports[each]]
         importing = importing or [each for each in self.all if users & self.imports[each]]
         most = [each for each, _ in Counter(self.touched.get(module, {})).most_common(4)]
-        found = dict.fromkeys([*named, *importing, *most])
+        pages = [tree.PAGES] if layer in ("cli", "sdk") else []
+        found = dict.fromkeys([*pages, *named, *importing, *most])
         return [each for each in found if each in self.all]
 
     def attempt(self, mutant: Mutant) -> tuple[int, int]:

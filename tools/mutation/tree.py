@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "iexec_lite"
 WHOLE = ("protocol/*.py", "eth/abi*.py", "eth/rlp.py", "eth/eip712*.py", "eth/transaction.py")
 LAYERS = ("eth", "net", "sdk", "cli")
+PAGES = "tests/meta/test_docs.py"  # every help text and default is in a page of docs/
 TESTS = [*(f"tests/unit/{each}" for each in ("eth", "protocol", "net", "sdk", "cli"))]
-TESTS += ["tests/vectors", "tests/property"]
+TESTS += ["tests/vectors", "tests/property", PAGES]
 
 
 def whole() -> list[str]:

@@ -8,9 +8,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,3 +167,32 @@ def node(project: Path) -> Iterator[Node]:
         yield server
         server.shutdown()
         thread.join()
+
+
+NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The library as commands see it, at :data:`NOW`: a test gives it the methods it needs.
+
+    Nothing is contacted; ``signer`` is the wallet that a command connected with.
+    """
+    found = SimpleNamespace()
+
+    def connect(selection: Any, options: Any, wallet: Any = None) -> Any:
+        found.chain, found.signer = selection.chain, wallet
+        return nullcontext(found)
+
+    monkeypatch.setattr("iexec_lite.cli.project.connect", connect)
+    monkeypatch.setattr("iexec_lite.cli.watching.chain_clock", lambda client: lambda: NOW)
+    monkeypatch.setattr("time.time", lambda: NOW)
+    return found
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits at the terminal, whose answers are the ``stdin`` of ``run``."""
+    monkeypatch.setattr("iexec_lite.cli.terminal.is_terminal", lambda stream: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")

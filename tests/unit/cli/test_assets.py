@@ -153,6 +153,10 @@ def test_words_that_make_no_command(run: Any, words: list[str]) -> None:
     assert run(*words, "--raw").json["error"]["name"] == "UsageError"
 
 
+def test_a_group_without_a_command_is_named(run: Any) -> None:
+    assert run("app", "--raw").json["command"] == "iexec-lite app"
+
+
 def test_help_of_these_groups_loads_nothing(project: Path) -> None:
     groups = (*KINDS, "category", "registry", "info")
     code = (

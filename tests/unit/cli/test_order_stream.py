@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import order_stream
+from iexec_lite.cli import main, order_stream
 from iexec_lite.sdk import signing
 from iexec_lite.sdk.files import create_private
 
@@ -43,9 +44,19 @@ def start(*words: str) -> subprocess.Popen[bytes]:
 
 def sign(lines: Iterable[bytes], *words: str) -> tuple[int, list[Any], str]:
     """Exit status, the documents of standard output, and what a person is told."""
-    with start(*words) as process:
-        out, err = process.communicate(b"".join(lines), timeout=100)
-    return process.returncode, [json.loads(each) for each in out.splitlines()], err.decode()
+    if "2" in words:  # several processes need one that they can be told from
+        with start(*words) as process:
+            out, err = process.communicate(b"".join(lines), timeout=100)
+        return process.returncode, [json.loads(each) for each in out.splitlines()], err.decode()
+    given, got = (io.TextIOWrapper(io.BytesIO(data)) for data in (b"".join(lines), b""))
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stream in (("stdin", given), ("stdout", got), ("stderr", told)):
+            patch.setattr(f"sys.{name}", stream)
+        status = main([*WORDS, *words])
+    got.flush()
+    documents = [json.loads(each) for each in got.buffer.getvalue().splitlines()]  # type: ignore[attr-defined]
+    return status, documents, told.getvalue()
 
 
 def numbers(documents: Iterable[Any]) -> list[object]:
@@ -207,6 +218,34 @@ def test_memory_does_not_grow_with_the_orders() -> None:
         return usage.ru_maxrss if sys.platform != "darwin" else usage.ru_maxrss // 1024
 
     assert peak(3000) < peak(100) + 1500
+
+
+def test_long_lines_and_marks_at_the_beginning() -> None:
+    long = b'{"app": "' + b"x" * order_stream.MAX_LINE + b'"}'
+    for bad in (long + b"\n", long * 3 + b"\n", long * 2):
+        status, documents, _ = sign(
+            [order_stream.BOM + line(0), bad, line(2)][: 2 if bad[-1:] != b"\n" else 3]
+        )
+        assert status == 1
+        assert numbers(documents)[:2] == ["0", "refused 2"]
+        assert numbers(documents)[2:] == (["2"] if bad.endswith(b"\n") else [])
+    status, documents, _ = sign([line(0), order_stream.BOM + line(1)])
+    assert numbers(documents) == ["0", "refused 2"]
+
+
+def test_what_is_told_at_the_end(project: Path) -> None:
+    words = ("--output", "out.jsonl")
+    _, _, err = sign([line(0), line(1)], *words)
+    assert err.endswith("ℹ 2 signed\n")
+    _, _, err = sign([line(0), line(1), line(2)], *words, "--resume")
+    assert err.endswith("ℹ 1 signed, 2 before\n")
+    status, documents, _ = sign([line(0), b"x\n", line(2)], "--output", "new", "--raw")
+    assert (status, documents) == (1, [])
+    with open(project / "new", "ab") as file:
+        file.write(b"half a line")
+    status, _, err = sign([line(0), b"x\n", line(2), line(3)], "--output", "new", "--resume")
+    assert (status, err.count("refused")) == (0, 0)
+    assert numbers(written(project / "new")) == ["0", "refused 2", "2", "3"]
 
 
 def test_another_input_is_not_resumed(project: Path) -> None:

@@ -166,7 +166,7 @@ BASE = {"version": 3, "crypto": {"cipher": "aes-128-ctr"}}
         ("[" * 50_000, "is not a wallet: not JSON"),
         ("\udcff", "is not UTF-8 text"),
         ({"privateKey": "0x" + "de" * 32, "address": ADDRESS}, "is not an encrypted wallet"),
-        ({**BASE, "address": "0x12"}, "invalid JSON wallet: address is not an address"),
+        ({**BASE, "address": "0x12"}, "invalid JSON wallet: address is not an address$"),
         ({"encseed": "00", "ethaddr": ADDRESS}, "is not an encrypted wallet"),
     ],
 )

@@ -101,7 +101,7 @@ def test_hash_message_counts_bytes() -> None:
 
 @pytest.mark.parametrize("message", ["hello", "0x00", None, 5, [1]])
 def test_message_must_be_bytes(signer: KeySigner, message: object) -> None:
-    with pytest.raises(ValidationError, match="must be bytes"):
+    with pytest.raises(ValidationError, match=r"must be bytes: encode text, decode hex first$"):
         signer.sign_message(message)  # type: ignore[arg-type]
 
 

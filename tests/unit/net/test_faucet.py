@@ -121,8 +121,11 @@ def test_a_status_that_says_no_is_a_refusal(serve: Any, http: Http) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>gone</html>", b"[]", b'"paid"', b"{" * 70000])
 def test_what_is_no_answer(serve: Any, http: Http, body: bytes) -> None:
     server = serve(lambda call: call.reply(200, body))
-    with pytest.raises(ApiCallError, match=r"The faucet faucet\.iex\.ec .* of V6 are gone"):
+    with pytest.raises(
+        ApiCallError, match=r"The faucet faucet\.iex\.ec .* of V6 are gone"
+    ) as caught:
         ask(http, local(server), "goerli", ADDRESS)
+    assert caught.value.retryable is False
     optional = replace(local(server), vital=False)
     answer = ask(http, optional, "goerli", ADDRESS)
     assert list(answer) == ["error"]
@@ -134,6 +137,7 @@ def test_nobody_there(http: Http) -> None:
     with pytest.raises(ApiCallError, match=r"didn't answer: http://127\.0\.0\.1:9 ") as caught:
         ask(http, gone, "goerli", ADDRESS)
     assert "V6" not in caught.value.message
+    assert caught.value.retryable is True
 
 
 def test_plain_http_needs_a_word(http: Http) -> None:

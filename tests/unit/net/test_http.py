@@ -246,17 +246,23 @@ def test_exactly_the_limit_passes(serve, http):
         http.request("GET", server.url, max_bytes=999)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw-deflate", "identity", "members"])
+@pytest.mark.parametrize(
+    "encoding", ["gzip", "deflate", "raw-deflate", "stored", "identity", "members"]
+)
 def test_compressed_answers(serve, http, encoding):
     text = b"some text " * 1000
     packed = {
         "gzip": gzip.compress(text, mtime=0),
         "deflate": zlib.compress(text),
         "raw-deflate": zlib.compress(text)[2:-4],
+        # bare too, and its first byte is that of zlib's header by chance
+        "stored": b"\x08\x10\x27\xef\xd8" + text + b"\x01\x00\x00\xff\xff",
         "identity": text,
         "members": gzip.compress(text[:5000], mtime=0) + gzip.compress(text[5000:]) + b"\0\0",
     }[encoding]
-    name = {"raw-deflate": "deflate", "members": "gzip"}.get(encoding, encoding)
+    name = {"raw-deflate": "deflate", "stored": "deflate", "members": "gzip"}.get(
+        encoding, encoding
+    )
     server = serve(lambda call: call.reply(200, packed, {"Content-Encoding": name}))
     assert http.request("GET", server.url).body == text
 
@@ -629,7 +635,7 @@ def test_a_closed_pool_refuses(serve):
 
 
 def test_a_pool_is_not_pickled():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^a connection pool cannot be pickled or copied$"):
         pickle.dumps(Http())
 
 

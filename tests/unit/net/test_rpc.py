@@ -457,6 +457,7 @@ def test_known_messages_are_mapped(node, message, kind, text):
         error(-32015, "VM execution error.", data="Reverted " + REVERT),
         error(-32000, "revert", data={"0xab": {"error": "revert", "return": REVERT}, "stack": ""}),
         error(-32603, "Internal error", data={"originalError": {"code": 3, "data": REVERT}}),
+        error(-32603, "Internal error", data={"result": REVERT}),
     ],
 )
 def test_revert_reasons_of_many_nodes(node, answer):

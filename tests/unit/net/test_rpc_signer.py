@@ -28,6 +28,7 @@ from iexec_lite.errors import (
 )
 from iexec_lite.eth.signer import SendingSigner, Signer, TransactionSigner
 from iexec_lite.eth.transaction import Transaction
+from iexec_lite.net.rpc import RpcError
 from iexec_lite.testing import TYPED
 
 from .conftest import Call, Serve
@@ -97,6 +98,13 @@ def test_a_wallet_that_wants_to_be_asked(shown: object) -> None:
     wallet = Wallet(eth_accounts=shown, eth_requestAccounts=[WHO, OTHER.address])
     assert RpcSigner(wallet).address == WHO
     assert wallet.methods == ["eth_accounts", "eth_requestAccounts"]
+
+
+def test_a_wallet_that_is_busy_is_not_asked_for_more() -> None:
+    wallet = Wallet(eth_accounts=ProviderError(-32005, "too many requests"))
+    with pytest.raises(RpcError, match="too many requests"):
+        _ = RpcSigner(wallet).address
+    assert wallet.methods == ["eth_accounts"]
 
 
 def test_no_account() -> None:

@@ -145,6 +145,11 @@ def test_signing_provider() -> None:
     with IExec(provider) as client:
         assert client.wallet.get_address() == ADDRESS
         assert client.chain.id == 134
+        assert client._context._send_options["gas_price"] == 7
+        assert client.chain.use_gas is True
+    with IExec(provider, gas_price=9, use_gas=False) as client:
+        assert client._context._send_options["gas_price"] == 9
+        assert client.chain.use_gas is False
     for options in ({"gas_price": -1}, {"get_transaction_count": 7}):
         with pytest.raises(ConfigurationError):
             utils.get_signer_from_private_key(CLOSED, KEY, **options)

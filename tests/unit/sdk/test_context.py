@@ -13,7 +13,7 @@ from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.net.http import Response
 from iexec_lite.protocol import orders
-from iexec_lite.protocol.chains import CHAINS
+from iexec_lite.protocol.chains import CHAINS, Chain
 from iexec_lite.sdk.client import SigningProvider
 
 KEY = "0x" + "11" * 32
@@ -164,3 +164,56 @@ def test_a_closed_client() -> None:
     iexec.close()
     with pytest.raises((TransportError, ConfigurationError)):
         iexec.hub.count_category()
+
+
+@pytest.mark.parametrize(("confirms", "head", "block"), [(1, 10, "latest"), (3, 10, 8), (3, 1, 0)])
+def test_what_is_taken_as_final(confirms: int, head: int, block: object) -> None:
+    node = Node(eth_blockNumber=hex(head))
+    with client(node, NODE, chain=Chain(id=31337), confirms=confirms) as iexec:
+        assert iexec._context.settled_block() == block
+    assert ("eth_blockNumber" in node.asked) is (confirms > 1)
+
+
+@pytest.mark.parametrize(
+    ("native", "token", "text"),
+    [
+        (True, "55" * 20, "RLC is the token 0x5+ here, not the chain's coin: is_native must be Fa"),
+        (False, "00" * 20, "RLC is the chain's coin here: is_native must be True"),
+        (True, "00" * 20, ""),
+        (False, "55" * 20, ""),
+    ],
+)
+def test_the_kind_of_money_is_compared(native: bool, token: str, text: str) -> None:
+    node = Node(eth_call="0x" + token.rjust(64, "0"))
+    record = Chain(id=31337, hub=HUB, native=native)
+    with client(node, NODE, chain=record) as iexec:
+        if not text:
+            assert iexec._context.token == f"0x{token}"
+            return
+        with pytest.raises(ConfigurationError, match=text):
+            _ = iexec._context.token
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("0x12", f"token of {HUB}: its answer cannot be decoded: "),
+        ("0x", f"token of {HUB}: no such contract answers; check the address and the chain"),
+    ],
+)
+def test_answers_that_are_none(answer: str, text: str) -> None:
+    with client(Node(eth_call=answer), NODE, chain=Chain(id=31337, hub=HUB)) as iexec:
+        with pytest.raises(Web3ProviderCallError) as caught:
+            _ = iexec._context.token
+        assert caught.value.message.startswith(text)
+
+
+def test_a_call_that_was_not_made_is_not_unfinished() -> None:
+    with client(Node(), NODE, KEY, chain=Chain(id=31337, hub=HUB)) as iexec:
+        context = iexec._context
+        assert context.unfinished("deposit", {"amount": "1"}) is False
+        intent = context._intent("deposit", {"amount": "1"})
+        account = context.transactions.account
+        account.leave(account.add(intent.key, intent.to_dict(), 0))
+        assert context.unfinished("deposit", {"amount": "1"}) is True
+        assert context.unfinished("deposit", {"amount": "2"}) is False

@@ -215,6 +215,17 @@ def test_a_nonce_that_went_elsewhere_unseen(node: Node, bench: Bench) -> None:
     assert bench.states == [UNKNOWN]
 
 
+def test_a_wallet_that_sends_it_anew_at_another_price(
+    node: Node, signer: Signer, bench: Bench
+) -> None:
+    signer.sending = lambda: None
+    bench.then = lambda: node.mine(B) if not node.blocks else None
+    sent = bench.send()
+    assert sent.tx_hash == B
+    assert bench.now > 0  # it was waited for
+    assert bench.states == [SETTLED]
+
+
 def test_a_node_that_contradicts_itself(node: Node, signer: Signer, bench: Bench) -> None:
     signer.sending = lambda: node.mine(A)
     node.hidden.add("eth_getTransactionReceipt")

@@ -578,6 +578,7 @@ def test_a_request_is_checked_first(fake: Fake, iexec: IExec) -> None:
 def test_publishing_without_the_key(fake: Fake, client: Any) -> None:
     fake.always(PUBLISHED)
     iexec = client(signer=None)
+    assert iexec.order.publish_challenge(order=ORDER).address == ME
     signed = iexec.order.publish_challenge(ME).sign(SIGNER)
     for form in (signed, signed.to_dict()):
         assert iexec.order.publish_apporder(ORDER, authorization=form) == HASH

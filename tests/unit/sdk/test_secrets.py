@@ -29,6 +29,7 @@ from iexec_lite.protocol.authorization import MARKET, RESULT_PROXY, new_challeng
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.detached import SigningRequest
 from iexec_lite.protocol.rules import V6, V9
+from iexec_lite.sdk.secrets import check_secret
 
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
 ME = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -339,11 +340,20 @@ def test_unusable_tokens(service: Service, value: Any) -> None:
     assert not service.asked
 
 
+def test_the_largest_secret(service: Service) -> None:
+    assert check_secret("x" * 4096, "the token") == "x" * 4096
+    for value, size in (("é" * 2049, 4098), ("", 0)):
+        with pytest.raises(ValidationError, match=f"the token has {size} bytes: it must have 1 to"):
+            check_secret(value, "the token")
+
+
 def test_unusable_result_keys(service: Service, rsa: tuple[str, str]) -> None:
     private, public = rsa
     bad = {
-        private: "RSA public key.*this is a private key",
-        base64.b64encode(private.encode()).decode(): "RSA public key.*this is a private key",
+        private: "RSA public key.*; this is a private key, keep it to yourself$",
+        base64.b64encode(
+            private.encode()
+        ).decode(): "RSA public key.*; this is a private key, keep it to yourself$",
         "foo": "RSA public key.*or base64 of it$",
         public.replace("M", "!", 5): "unusable RSA public key: .* a part of it is missing",
         "-----BEGIN PUBLIC KEY-----\n": "unusable RSA public key",
@@ -431,6 +441,7 @@ def test_the_words_of_the_sms(service: Service, body: bytes, said: str) -> None:
         iexec.secrets.push_requester_secret("login", "s3cr3t")
     assert "unexpected status: 400" in caught.value.message
     assert said in caught.value.message
+    assert said or caught.value.message.endswith("check that the URL is right.")
     assert "s3cr3t" not in str(caught.value.to_dict())
 
 

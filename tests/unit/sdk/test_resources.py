@@ -1,0 +1,263 @@
+"""Apps, datasets, workerpools and orders of a hub in memory: deployed, shown, given away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iexec_lite.errors import ObjectNotFoundError, SignatureError, StateError, ValidationError
+from iexec_lite.eth.signer import KeySigner
+from iexec_lite.protocol import orders
+from iexec_lite.protocol.contracts import ENTRY, EVENTS, HUB, REGISTRY, RESOURCE
+from iexec_lite.sdk.assets import Apps, Datasets, Workerpools
+from iexec_lite.sdk.order import Orders
+from iexec_lite.sdk.records import PublishedOrder
+
+from .hub import HUB_ADDRESS, ME, OTHER, REGISTRIES, Context
+
+THERE, NEW = "0x" + "a1" * 20, "0x" + "31" * 20
+NOBODY = "0x" + "00" * 20
+ONE = f"0x{1:064x}"
+KINDS = {"app": Apps, "dataset": Datasets, "workerpool": Workerpools}
+ENTRIES: dict[str, dict[str, object]] = {
+    "app": {
+        "owner": ME,
+        "name": "hello",
+        "type": "DOCKER",
+        "multiaddr": "registry.hub.docker.com/iexechub/hello:1",
+        "checksum": "0x" + "15" * 32,
+    },
+    "dataset": {
+        "owner": ME,
+        "name": "data",
+        "multiaddr": "/ipfs/QmW2WQi7j6c7UgJTarActp7tDNikE4B2qXtFCfLPdsgaTQ",
+        "checksum": "0x" + "16" * 32,
+    },
+    "workerpool": {"owner": ME, "description": "pool"},
+}
+THERE = orders.create_apporder(app=THERE).app  # EIP-55
+
+
+@pytest.fixture
+def context() -> Context:
+    """The hub has one app, dataset, workerpool: ``THERE``, which belongs to ``ME``."""
+    found = Context()
+    found.answers |= {
+        REGISTRY.isRegistered.name: lambda to, block, address: address == THERE,
+        REGISTRY.balanceOf.name: lambda to, block, owner: 2 if owner == OTHER else 0,
+        REGISTRY.tokenOfOwnerByIndex.name: lambda to, block, owner, index: (
+            int(THERE, 16) if (owner, index) == (OTHER, 1) else 7
+        ),
+        ENTRY.owner.name: ME,
+        HUB.viewConsumed.name: 0,
+        **{getattr(REGISTRY, f"predict{kind.capitalize()}").name: NEW for kind in KINDS},
+    }
+    for getters in RESOURCE.values():
+        for key, getter in getters.items():
+            text = key.endswith(("Multiaddr", "MREnclave"))
+            found.answers.setdefault(getter.name, b"text" if text else f"<{key}>")
+    found.answers[RESOURCE["app"]["registry"].name] = REGISTRIES["app"]
+    found.events = [{"tokenId": int(NEW, 16)}]
+    return found
+
+
+def of(kind: str, context: Context) -> Any:
+    return KINDS[kind](context)  # type: ignore[arg-type]
+
+
+# ---- apps, datasets, workerpools -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_deploy(context: Context, kind: str) -> None:
+    deploy = getattr(of(kind, context), f"deploy_{kind}")
+    found = deploy(ENTRIES[kind], new=True)
+    assert (found.address, found.tx_hash) == (NEW, ONE)
+    ((operation, arguments, to, data, more),) = context.sent
+    assert (operation, to) == (f"deploy{kind.capitalize()}", REGISTRIES[kind])
+    assert arguments["owner"] == ME
+    assert data[:4] == getattr(REGISTRY, f"create{kind.capitalize()}").selector
+    assert more == {"expect": [(REGISTRY.Transfer, REGISTRIES[kind])], "new": True}
+    assert getattr(of(kind, context), f"predict_{kind}_address")(ENTRIES[kind]) == NEW
+    context.answers[REGISTRY.isRegistered.name] = lambda to, block, address: address == NEW
+    with pytest.raises(StateError) as caught:
+        deploy(ENTRIES[kind])
+    assert caught.value.message == f"{kind.capitalize()} already deployed at address {NEW}"
+    assert caught.value.details == {"address": NEW}
+    with pytest.raises(ValidationError, match="owner is the zero address: give the address of who"):
+        deploy({**ENTRIES[kind], "owner": NOBODY})
+    assert len(context.sent) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whether_something_is_deployed(context: Context, kind: str) -> None:
+    check = getattr(of(kind, context), f"check_deployed_{kind}")
+    assert check(THERE) is True
+    assert check(NEW) is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_show(context: Context, kind: str) -> None:
+    library = of(kind, context)
+    found = getattr(library, f"show_{kind}")(THERE)
+    assert (found.obj_address, found.kind) == (THERE, kind)
+    assert list(found.properties) == list(RESOURCE[kind])
+    assert found.properties["owner"] == ME
+    assert list(found.to_dict()) == ["objAddress", kind]
+    with pytest.raises(ObjectNotFoundError, match=f"No {kind} found for id {NEW}"):
+        getattr(library, f"show_{kind}")(NEW)
+    assert getattr(library, f"show_user_{kind}")(1, OTHER).obj_address == THERE
+    with pytest.raises(StateError) as caught:
+        getattr(library, f"show_user_{kind}")(2, OTHER)
+    text = f"{kind} not deployed: {OTHER} has 2, there is no index 2"
+    assert caught.value.message == text
+    count = getattr(library, f"count_user_{kind}s")
+    assert (count(OTHER), count(ME)) == (2, 0)
+
+
+def test_texts_that_are_no_utf8(context: Context) -> None:
+    """Anybody may write anything: it is shown as far as it is text."""
+    context.answers[RESOURCE["app"]["appMREnclave"].name] = b"a\xffb"
+    found = of("app", context).show_app(THERE)
+    assert found.properties["appMREnclave"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transfer(context: Context, kind: str) -> None:
+    move = getattr(of(kind, context), f"transfer_{kind}")
+    found = move(THERE, OTHER, new=True)
+    assert found.to_dict() == {"address": THERE, "to": OTHER, "txHash": ONE}
+    data = REGISTRY.safeTransferFrom.encode(ME, OTHER, int(THERE, 16))
+    more = {"expect": [(REGISTRY.Transfer, REGISTRIES[kind])], "new": True}
+    operation, arguments = f"transfer{kind.capitalize()}", {"address": THERE, "to": OTHER}
+    assert context.sent == [(operation, arguments, REGISTRIES[kind], data, more)]
+    with pytest.raises(ObjectNotFoundError, match=f"No {kind} found"):
+        move(NEW, OTHER)
+    with pytest.raises(ValidationError, match=f"to is the zero address, which can own no {kind}"):
+        move(THERE, NOBODY)
+    context.answers[ENTRY.owner.name] = OTHER
+    with pytest.raises(StateError) as caught:
+        move(THERE, OTHER)
+    assert caught.value.message == (
+        f"Only {kind} owner can transfer {kind} ownership: the owner of {THERE} is {OTHER}"
+    )
+
+
+# ---- orders --------------------------------------------------------------------------------------
+
+SIGNER = KeySigner.from_key("0x" + "11" * 32)
+
+
+@pytest.fixture
+def owner(context: Context) -> str:
+    """Who owns everything, and the requester: whoever has the key of ``SIGNER``."""
+    context.address = context.answers[ENTRY.owner.name] = SIGNER.address
+    return SIGNER.address
+
+
+def created(kind: str, **more: object) -> orders.Order:
+    if kind == "request":
+        given = {"app": THERE, "category": 1, "requester": SIGNER.address, "volume": 3, **more}
+        return orders.create_requestorder(**given, result_proxy="https://x")  # type: ignore[arg-type]
+    category = {"category": 1} if kind == "workerpool" else {}
+    given = {kind: THERE, "volume": 3, **category, **more}
+    found: orders.Order = getattr(orders, f"create_{kind}order")(**given)
+    return found
+
+
+def signed(kind: str, context: Context) -> orders.SignedOrder:
+    return orders.sign_order(created(kind), SIGNER, context.domain)
+
+
+ALL = [*KINDS, "request"]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_cancel(context: Context, owner: str, kind: str) -> None:
+    order = signed(kind, context)
+    cancel = getattr(Orders(context), f"cancel_{kind}order")  # type: ignore[arg-type]
+    found = cancel(order, new=True)
+    assert (found.order, found.tx_hash) == (order, ONE)
+    name = f"{kind.capitalize()}Order"
+    order_hash = orders.order_hash(order, context.domain)
+    ((operation, arguments, to, data, more),) = context.sent
+    assert (operation, arguments, to) == (f"cancel{name}", {"orderHash": order_hash}, HUB_ADDRESS)
+    assert data[:4] == getattr(HUB, f"manage{name}").selector
+    event = getattr(EVENTS, f"Closed{name}")
+    assert more == {"expect": [(event, HUB_ADDRESS)], "new": True}
+    assert cancel(order.to_dict()).order == order
+    context.answers[HUB.viewConsumed.name] = 2
+    cancel(order)
+    context.answers[HUB.viewConsumed.name] = 3
+    with pytest.raises(StateError) as caught:
+        cancel(order)
+    assert caught.value.message == f"{kind}order already canceled"
+    assert caught.value.details == {"orderHash": order_hash}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_only_the_owner_cancels(context: Context, owner: str, kind: str) -> None:
+    context.address = OTHER
+    with pytest.raises(StateError) as caught:
+        getattr(Orders(context), f"cancel_{kind}order")(signed(kind, context))  # type: ignore[arg-type]
+    text = f"only {owner} can cancel this {kind}order: it is the owner"
+    assert (caught.value.message, context.sent) == (text, [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_owner_signs(context: Context, owner: str, kind: str) -> None:
+    library = Orders(context)  # type: ignore[arg-type]
+    checks = {} if kind == "workerpool" else {"preflight_check": False}
+    context.signer = SIGNER  # type: ignore[attr-defined]
+    found = getattr(library, f"sign_{kind}order")(created(kind), **checks)
+    orders.verify_order(found, context.domain, owner)
+    context.answers[ENTRY.owner.name] = OTHER
+    with pytest.raises(SignatureError, match="Invalid order signer, must be the resource owner"):
+        getattr(library, f"sign_{kind}order")(created(kind), **checks)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_signing_elsewhere(context: Context, owner: str, kind: str) -> None:
+    library = Orders(context)  # type: ignore[arg-type]
+    checks = {} if kind == "workerpool" else {"preflight_check": False}
+    order = created(kind)
+    ask = getattr(library, f"sign_{kind}order_request")
+    asked = ask(order, **checks)
+    assert (asked.address, asked.chain_id) == (owner, 4242)
+    assert asked.summary.startswith(f"{kind.capitalize()}Order for 'iExecODB'")
+    if kind == "request":
+        return
+    assert ask(order, address=owner, **checks).address == owner
+    with pytest.raises(StateError) as caught:
+        ask(order, address=OTHER, **checks)
+    assert caught.value.message == (
+        f"Invalid order signer, must be the resource owner (expected {owner}, got {OTHER})"
+    )
+    context.offline = True
+    assert ask(order, address=OTHER, **checks).address == OTHER
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_hash(context: Context, kind: str) -> None:
+    order = signed(kind, context)
+    digest = getattr(Orders(context), f"hash_{kind}order")  # type: ignore[arg-type]
+    wanted = orders.order_hash(order, context.domain)
+    assert digest(order) == wanted
+    assert digest({key: value for key, value in order.to_dict().items() if key != "sign"}) == wanted
+
+
+def test_records_of_the_marketplace() -> None:
+    order = orders.sign_order(created("app"), SIGNER, Context().domain)
+    found = PublishedOrder(
+        order_hash=ONE,
+        chain_id=1,
+        order=order,
+        remaining=2,
+        status="open",
+        publication_timestamp="x",
+        signer=ME,
+    )
+    shown = found.to_dict()
+    assert shown["order"]["volume"] == 3  # type: ignore[index]
+    assert "bulk" not in shown
