@@ -153,8 +153,8 @@ async function structOf(kind) {
   return structs.get(kind);
 }
 
-/** A digest, and what ethers signs it to. */
-const signedDigest = (key, digest) => [digest, utils.joinSignature(new utils.SigningKey(key).signDigest(digest))];
+/** A digest, and what ethers signs it to; by its class of keys without the public key that a new one would be given. */
+const signedDigest = (privateKey, digest) => [digest, utils.joinSignature(utils.SigningKey.prototype.signDigest.call({ privateKey }, digest))];
 
 function paramsOf({ params, tee, callback, proxy, strict = false }) {
   return createObjParams({
