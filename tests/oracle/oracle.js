@@ -329,7 +329,10 @@ async function answer(line) {
 async function main() {
   process.stdout.write('ready\n'); // node itself may have said something before
   for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+    const found = await answer(line);
+    process.stdout.cork(); // answers that are ready together leave together
+    process.stdout.write(`${JSON.stringify(found)}\n`);
+    setImmediate(() => process.stdout.uncork());
   }
 }
 
