@@ -33,6 +33,8 @@ WORDS = (
 # sandbox's keys are public.
 MEANT = {"--show-private-key", "--unencrypted", "sandbox"}
 
+BLOCK = 8
+
 
 def forms(secret: bytes) -> Iterator[bytes]:
     """A secret as it is and as it might be hidden, in lower case."""
@@ -54,9 +56,19 @@ def patterns() -> dict[str, tuple[bytes, ...]]:
     return {name: tuple(set(forms(secret))) for name, secret in {**keys, **words}.items()}
 
 
+@cache
+def blocks() -> frozenset[bytes]:
+    """Every ``BLOCK`` bytes of every form: in a text with a secret is one of them at a multiple."""
+    every = [form for found in patterns().values() for form in found]
+    assert min(map(len, every)) >= 2 * BLOCK - 1
+    return frozenset(form[at : at + BLOCK] for form in every for at in range(len(form) - BLOCK + 1))
+
+
 def secrets_in(data: str | bytes) -> list[str]:
     """The names of the secrets in a text."""
     lower = (data.encode("utf-8", "replace") if isinstance(data, str) else data).lower()
+    if blocks().isdisjoint([lower[at : at + BLOCK] for at in range(0, len(lower), BLOCK)]):
+        return []  # nearly always, and thirty times faster than to look for every form
     return [name for name, found in patterns().items() if any(form in lower for form in found)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from .conftest import ROOT, load
 
 make_docs = load("tools/make_docs.py")
+pages = cache(make_docs.pages)
 table = load("tests/witness.py")
 
 
@@ -17,7 +19,7 @@ def stale(docs: Path) -> list[str]:
     """Pages that are not what their sources make today: run ``python tools/make_docs.py``."""
     return [
         name
-        for name, text in make_docs.pages().items()
+        for name, text in pages().items()
         if not (docs / name).is_file() or (docs / name).read_text("utf-8") != text
     ]
 
@@ -32,7 +34,7 @@ def test_pages_are_up_to_date(tmp_path: Path) -> None:
 
 
 def test_nothing_of_v6_is_missing() -> None:
-    assert "**missing**" not in make_docs.pages()["methods.md"]
+    assert "**missing**" not in pages()["methods.md"]
 
 
 def test_methods() -> None:

@@ -91,6 +91,15 @@ def test_every_form_is_found(hidden: str) -> None:
     assert leaks.secrets_in(f'{{"a": "{hidden}"}}') == [f"word {len(leaks.WORDS) - 1}"]
 
 
+def test_every_form_is_found_wherever_it_begins() -> None:
+    for name, found in leaks.patterns().items():
+        for form in found:
+            for before in range(leaks.BLOCK):
+                for after in (b"", b"z"):
+                    assert name in leaks.secrets_in(b"z" * before + form + after)
+    assert leaks.secrets_in(b"z" * 1000) == []
+
+
 def test_only_a_reason_excuses() -> None:
     for marks, excused in (([], False), ([pytest.mark.shows_secrets.mark], False)):
         guard = leaks.Guard()

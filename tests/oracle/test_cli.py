@@ -24,7 +24,7 @@ from iexec_lite.sandbox import accounts
 from iexec_lite.sandbox.demo import MEASUREMENT
 from iexec_lite.sandbox.runner import SAMPLE_IMAGE
 
-from .conftest import ROOT
+from .conftest import COMPILED, ROOT
 from .turns import Team
 
 HASH = re.compile("0x[0-9a-f]{64}")
@@ -42,9 +42,9 @@ def env(_oracle: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     cache = os.environ.get("IEXEC_LITE_CACHE", str(Path.home() / ".cache" / "iexec_lite"))
     found = {
         **os.environ,
+        **COMPILED,
         **dict.fromkeys(("HOME", "USERPROFILE", "IEXEC_LITE_HOME"), home),
         "IEXEC_LITE_CACHE": cache,
-        "NODE_COMPILE_CACHE": f"{home}/node",  # used from node 22 on
         "PYTHONPATH": str(ROOT),
     }
     for name in ("IEXEC_LITE_PASSWORD", "XDG_DATA_HOME", "DEBUG"):

@@ -36,6 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(CliCoverage(config, api.is_whole))
 
 
+# Files that take longest, to be begun first: no process waits at the end while another is at one.
+LONG = (
+    *("test_tutorials", "test_readme", "test_dockerfile", "test_campaign"),
+    *("test_today", "test_result", "test_order_devices", "test_secrets"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def kit() -> Kit:
     """Anvil and the contracts. Before the guard below: this may need the network, once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,24 +61,42 @@ def client(machine: Machine) -> Iterator[Callable[[str], IExec]]:
         iexec.close()
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Machine, str], Path]:
+    """Projects to be copied, and beside each its key: two commands a person, not two a test.
+
+    Nothing in them is of the machine whose commands made them.
+    """
+    home, made = tmp_path_factory.mktemp("begun"), set[str]()
+
+    def make(machine: Machine, name: str) -> Path:
+        if name not in made:
+            folder = home / name
+            folder.mkdir()
+            machine.raw("init", "--skip-wallet", folder=folder)
+            (folder / "chain.json").write_text('{"default": "sandbox", "chains": {}}')
+            key = home / f"{name}.key"
+            atomic_write(key, accounts.secret(name).hex(), mode=PRIVATE)
+            words = ["wallet", "import", "--private-key-file", str(key), "--unencrypted"]
+            wallet = machine.raw(*words, folder=folder)
+            assert wallet["address"] == accounts.signer(name).address
+            made.add(name)
+        return home
+
+    return make
+
+
 @pytest.fixture
-def project(machine: Machine, tmp_path: Path) -> Project:
+def project(machine: Machine, begun: Callable[[Machine, str], Path], tmp_path: Path) -> Project:
     """``project("requester")``: a project folder with that account's wallet, in clear.
 
-    Its default chain is ``sandbox``.
+    Its default chain is ``sandbox``; ``requester.key`` is beside it.
     """
 
     def make(name: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        machine.raw("init", "--skip-wallet", folder=folder)
-        (folder / "chain.json").write_text('{"default": "sandbox", "chains": {}}')
-        key = tmp_path / f"{name}.key"
-        atomic_write(key, accounts.secret(name).hex(), mode=PRIVATE)
-        words = ["wallet", "import", "--private-key-file", str(key), "--unencrypted"]
-        wallet = machine.raw(*words, folder=folder)
-        assert wallet["address"] == accounts.signer(name).address
-        return folder
+        home = begun(machine, name)
+        shutil.copy2(home / f"{name}.key", tmp_path)
+        return Path(shutil.copytree(home / name, tmp_path / name))
 
     return make
 
