@@ -86,16 +86,25 @@ class Measured:
         """The median of a contestant."""
         return median(self.rounds[name])
 
+    def best(self, name: str) -> float:
+        """The best turn of a contestant: the one that the machine shared least with others."""
+        return (min if self.row.lower else max)(self.rounds[name])
+
     def ratio(self, name: str) -> float:
         """Ours beside ``name``: how many times as much, the median of the rounds."""
         pairs = zip(self.rounds["ours"], self.rounds[name], strict=False)
         return median(ours / theirs if theirs else 0.0 for ours, theirs in pairs)
 
+    def meets(self, value: float) -> bool:
+        """Whether a value of ours is what the target in numbers asks for."""
+        target = self.row.target
+        return target is None or (value <= target if self.row.lower else value >= target)
+
     def reached(self) -> dict[str, bool]:
         """Which of the targets are reached; what was not measured is left out."""
         row, found = self.row, {}
         if row.target is not None:
-            found["target"] = self.ours <= row.target if row.lower else self.ours >= row.target
+            found["target"] = self.meets(self.ours)
         if row.share is not None and row.share_of in self.rounds:
             ratio = self.ratio(row.share_of)
             found["share"] = ratio <= row.share if row.lower else ratio >= row.share

@@ -32,8 +32,9 @@ def check(text: str) -> list[list[str]]:
         assert any(word in row[0] for row in rows), word
     for what, ours, target, reached, *_ in rows:
         assert re.match(r"[\d.,e+]+( |/s)", ours), what
+        assert reached != "at best" or "at best" in ours, what
         assert re.match(r"[≤≥] [\d.,]+", target), what
-        assert reached in ("yes", "no", "in part"), what
+        assert reached in ("yes", "no", "in part", "at best"), what
     assert not re.search(r"/(home|root|tmp|work|Users)/", text)
     for scale in ("orders signed", "tasks of a deal", "orders of an order book", "logs of a range"):
         assert scale in text
