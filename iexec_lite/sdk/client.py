@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from .account import Account
     from .assets import Apps, Datasets, Workerpools
     from .deal import Deals
-    from .hub import Hub, Networks
+    from .hub import Hub
     from .journal import Journal
+    from .network import Networks
     from .order import Orders
     from .orderbook import Orderbook
     from .result import ResultKeys
@@ -297,7 +298,7 @@ class IExec:
     @cached_property
     def network(self) -> Networks:
         """Which chain this is."""
-        from .hub import Networks
+        from .network import Networks
 
         return Networks(self._context)
 
