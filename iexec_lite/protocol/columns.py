@@ -147,7 +147,6 @@ class _Plan:
         pairs = tuple(zip(self.names, self.columns, strict=True))
         self.parsers = {name: column.parse for name, column in pairs}
         self.checks = tuple((name, column.check) for name, column in pairs)
-        self.defaults = {item.name: item.default for item in items if not item.required}
         # Most values are their own JSON and their own form of eth: the others are converted.
         self.writers = tuple((n, c.to_json) for n, c in pairs if c.to_json is not _same)
         self.packers = tuple((i, c.pack) for i, c in enumerate(self.columns) if c.pack is not _same)

@@ -797,3 +797,15 @@ def test_no_other_panic_is_known() -> None:
 def test_public_names_exist() -> None:
     for name in abi.__all__:
         assert getattr(abi, name) is not None
+
+
+def test_limits_may_be_given_in_order() -> None:
+    assert abi.Limits(2, 64) == abi.Limits(sharing=2, floor=64)
+
+
+@pytest.mark.parametrize("size", [0, 31, 32, 33, 63, 64, 65, 200])
+def test_text_is_padded_to_whole_words(size: int) -> None:
+    encoded = abi.encode(["string"], ["x" * size])
+    assert encoded == abi.encode(["bytes"], [b"x" * size])
+    assert len(encoded) == 64 + -(-size // 32) * 32
+    assert abi.decode(["string"], encoded) == ("x" * size,)

@@ -37,6 +37,7 @@ from iexec_lite.protocol.contracts import (
     Method,
     decode_deal,
 )
+from iexec_lite.protocol.orders import NULL_DATASETORDER
 
 H = "0x3eca1B216A7DF1C7689aEb259fFB83ADFB894E7f"
 KEY_ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -407,12 +408,25 @@ def test_address_forms() -> None:
         (("0x12",), "viewAccount: account: .*not a valid ethereum address"),
         ((H.replace("eca1", "ecA1"),), "viewAccount: account: .*wrong checksum"),
         ((None,), "viewAccount: account: "),
+        ((NULL_DATASETORDER,), "viewAccount: account: .*not a valid ethereum address"),
         ((b"\0" * 19,), "viewAccount: "),
     ],
 )
 def test_wrong_arguments(args: tuple[object, ...], text: str) -> None:
     with pytest.raises(ValidationError, match=text):
         HUB.viewAccount.encode(*args)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_the_wrong_argument_is_named(wrong: int) -> None:
+    given: list[object] = [H, H, H]
+    given[wrong] = "no address"
+    for text, names in (
+        ("f(address owner, address buyer, address seller)", ("owner", "buyer", "seller")),
+        ("f(address, address, address)", ("argument 0", "argument 1", "argument 2")),
+    ):
+        with pytest.raises(ValidationError, match=f"^f: {names[wrong]}: no address is not"):
+            Method(text).encode(*given)
 
 
 def test_wrong_struct() -> None:
