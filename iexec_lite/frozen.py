@@ -7,7 +7,7 @@
         unit: str = "nRLC"
 
 ``dataclasses`` writes and compiles the methods of each class anew, half a millisecond a class, and
-brings ``inspect``; there are sixty such classes here. Here the methods are those of the base. To
+brings ``inspect``; there are ninety such classes here. Here the methods are those of the base. To
 others the classes are dataclasses: ``dataclasses.replace``, ``fields``, ``asdict`` and type
 checkers take them as such (PEP 681). Beyond them, ``abstract=True`` says that a class only declares
 fields which its subclasses have, so that several such can be bases of one class.

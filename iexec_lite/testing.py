@@ -8,7 +8,6 @@ signer whose wallet has them, or put them there with :class:`Faulty`. See design
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +23,7 @@ from .errors import (
 )
 from .eth.eip712 import TypedData
 from .eth.signer import hash_message, verify_digest
+from .frozen import replace
 
 if TYPE_CHECKING:
     from .eth.signer import Signer
@@ -165,7 +165,7 @@ class Faulty:
             error.is_user_rejection = True
             raise error
         if self._fault == "other_nonce" and name.endswith("transaction"):
-            what = dataclasses.replace(what, nonce=what.nonce + 1)
+            what = replace(what, nonce=what.nonce + 1)
         answer = getattr(self._signer, name)(what)
         if self._fault == "lost_answer":
             raise TransportError("the test has lost the answer", retryable=True)

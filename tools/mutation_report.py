@@ -25,17 +25,11 @@ OUT = Path(__file__).resolve().parents[1] / "tests" / "mutation.json"
 KILLED = {"whole": 0.9, "elsewhere": 0.9}  # at least
 EQUIVALENT, DRAWN = 0.05, 500  # at most; at least
 UNTOLD = "?"
-HELD = (
-    "held by the stack tests"  # which need a chain; of modules that must be whole it is no excuse
-)
 
 
-def figures(
-    wanted: list[Any], known: dict[str, Any], reasons: dict[str, Any], *, whole: bool
-) -> dict[str, Any]:
+def figures(wanted: list[Any], known: dict[str, Any], reasons: dict[str, Any]) -> dict[str, Any]:
     """The part of the file about these mutants: those not in ``known`` were not tried."""
-    part: dict[str, Any] = {"wanted": len(wanted), "mutants": 0, "killed": 0, "not_run": 0}
-    part |= {"held": 0, "imported": [0, 0]}
+    part: dict[str, Any] = {"wanted": len(wanted), "mutants": 0, "killed": 0, "imported": [0, 0]}
     part |= {"modules": {}, "survivors": {}}
     for each in sorted(wanted, key=lambda one: (one.module, one.lines, one.what)):
         found = known.get(each.key, {"found": ""})
@@ -44,20 +38,16 @@ def figures(
         if found["found"] not in ("killed", "survived"):
             continue
         killed = found["found"] == "killed"
-        not_run = found["by"] == "not run" and not whole
         if found.get("imported"):
             part["imported"][0] += 1
             part["imported"][1] += killed
-        row = part["modules"].setdefault(each.module, [0, 0, 0])
-        for at, (name, adds) in enumerate(
-            (("mutants", True), ("killed", killed), ("not_run", not_run))
-        ):
+        row = part["modules"].setdefault(each.module, [0, 0])
+        for at, (name, adds) in enumerate((("mutants", True), ("killed", killed))):
             part[name] += adds
             row[at] += adds
-        if not killed and not not_run:
+        if not killed:
             reason = reasons.get(each.module, {}).get(each.what, UNTOLD)
             part["survivors"].setdefault(each.module, {})[each.what] = reason
-            part["held"] += reason.startswith(HELD) and not whole
     return part
 
 
@@ -66,18 +56,16 @@ def faults(report: dict[str, Any]) -> list[str]:
     bad = []
     for name in ("whole", "elsewhere"):
         part = report[name]
-        for at, total in enumerate(("mutants", "killed", "not_run")):
+        for at, total in enumerate(("mutants", "killed")):
             if part[total] != sum(row[at] for row in part["modules"].values()):
                 bad.append(f"{name}: {total} is not the sum of the modules")
-        for module, (mutants, killed, not_run) in part["modules"].items():
+        for module, (mutants, killed) in part["modules"].items():
             survivors = part["survivors"].get(module, {})
-            if mutants != killed + not_run + len(survivors):
+            if mutants != killed + len(survivors):
                 bad.append(f"{module}: {mutants} mutants are not those killed and those listed")
         reasons = [each for found in part["survivors"].values() for each in found.values()]
         bad += [f"{name}: a survivor without a reason" for each in reasons if len(each) < 10]
-        if part["held"] != sum(each.startswith(HELD) for each in reasons) * (name != "whole"):
-            bad.append(f"{name}: other survivors are held by the stack tests")
-        tried = part["mutants"] - part["not_run"] - part["held"]
+        tried = part["mutants"]
         if part["killed"] < KILLED[name] * tried:
             bad.append(f"{name}: only {part['killed']} of {tried} are killed")
         if sum(each.startswith("equivalent") for each in reasons) > EQUIVALENT * tried:
@@ -116,8 +104,7 @@ def main() -> int:
             report[name] = old[name]
             continue
         reasons = old.get(name, {}).get("survivors", {})
-        # A mutant that no unit test runs lives, of all modules: the stack tests are no excuse.
-        report[name] = figures(wanted, known, reasons, whole=True)
+        report[name] = figures(wanted, known, reasons)
     OUT.write_text(written(report), "utf-8")
     bad = faults(report)
     print(*bad, sep="\n")
