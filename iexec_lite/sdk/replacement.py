@@ -18,11 +18,13 @@ from ..eth.signer import TransactionSigner
 from ..eth.transaction import Transaction, parse
 from ..log import log
 from . import fees
+from .broadcast import NonceTaken
 from .confirmation import receipt_of
 from .intent import Intent
 from .journal import FAILED, REPLACES, SENT, SETTLED
 from .lines import CANCEL, cancelled, is_cancellation, mined_entry, rule_out
-from .transactions import NonceTaken, Transactions
+from .replay import why_failed
+from .transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -253,7 +255,7 @@ class Replacement:
     def _broadcast(self, account: AccountJournal, entry: Entry, raw: bytes) -> Entry:
         transactions = self._transactions
         try:
-            transactions.broadcast(str(entry.tx_hash), raw, in_doubt=False)
+            transactions.broadcast.send(str(entry.tx_hash), raw, in_doubt=False)
         except NonceTaken as taken:
             if getattr(taken.__cause__, "kind", "") != "nonce_too_low":
                 account.update(entry, state=FAILED)
@@ -288,7 +290,7 @@ class Replacement:
         if is_cancellation(entry) and not is_cancellation(mined):
             raise self._too_late(mined)
         if failed:
-            raise transactions.failure(mined, str(mined.tx_hash), receipt)
+            raise why_failed(transactions.rpc, transactions.signer.address, mined, receipt)
         log.info("confirmed %s", mined.tx_hash)
         return str(mined.tx_hash)
 

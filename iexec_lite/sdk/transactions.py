@@ -21,10 +21,8 @@ from ..errors import (
     OutcomeUnknownError,
     SignatureError,
     StateError,
-    TransportError,
     ValidationError,
     Web3ProviderCallError,
-    Web3ProviderError,
     Web3ProviderSendError,
 )
 from ..eth.codec import address_to_bytes, to_hex
@@ -33,9 +31,10 @@ from ..eth.transaction import SignedTransaction, Transaction, parse
 from ..frozen import replace
 from ..log import log
 from . import journal as states
+from .broadcast import Broadcast, NonceTaken
 from .confirmation import is_known, wait_for_receipt
 from .entrusted import Asked, Search, ask
-from .fees import Quote, call_fields, quote, reason_of, refused
+from .fees import Quote, quote
 from .intent import (
     Accept,
     Expected,
@@ -47,6 +46,7 @@ from .intent import (
     find_events,
 )
 from .lines import cancelled, is_cancellation, mined_entry, rule_out, waiting
+from .replay import why_failed
 
 if TYPE_CHECKING:
     from ..eth.signer import Signer
@@ -56,17 +56,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Expected", "Intent", "Sent", "Transactions"]
 
-
-_SEND_ATTEMPTS = 4  # of the same bytes, while the answers leave it in doubt
-_SEND_PAUSE = 0.5  # seconds, doubled
 _NONCE_ATTEMPTS = 4  # of new bytes, while others take the nonce first
 _NONCE_PAUSE = 0.2
 _MAX_NONCE = 2**53  # far above any account's, far below what sqlite holds
-_ARRIVAL_PAUSES = (0.2, 0.6)  # seconds: nodes behind one name may lag behind each other
-
-
-class NonceTaken(Exception):  # noqa: N818 - a signal between two methods, never seen outside
-    """A node refused the first send of some bytes because their nonce was used."""
 
 
 class Transactions:
@@ -109,6 +101,7 @@ class Transactions:
         self._gas_price = gas_price if chain.gas_price is None else chain.gas_price
         self._count = get_transaction_count
         self._sleep, self._clock = sleep, clock
+        self.broadcast = Broadcast(rpc, sleep)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("what holds a signer cannot be pickled or copied")
@@ -273,7 +266,7 @@ class Transactions:
             try:
                 if self._is_old(account, entry):
                     raise NonceTaken
-                self.broadcast(tx_hash, signed.raw, in_doubt=False)
+                self.broadcast.send(tx_hash, signed.raw, in_doubt=False)
                 return account.update(entry, state=states.SENT)
             except NonceTaken:
                 account.update(entry, state=states.FAILED)
@@ -380,59 +373,6 @@ class Transactions:
             self.give_up(account, replace(entry, tx_hash=tx_hash), error)
             raise
 
-    def broadcast(self, tx_hash: str, raw: bytes, *, in_doubt: bool) -> None:
-        """Offer the same bytes until a node has them; ``in_doubt``: one may have them already.
-
-        ``Web3ProviderSendError``: refused for certain. ``OutcomeUnknownError``: cannot tell.
-        """
-        failure: Web3ProviderError | TransportError | None = None
-        for attempt in range(_SEND_ATTEMPTS):
-            try:
-                self.rpc.send_raw(raw)
-            except (TransportError, Web3ProviderError) as error:
-                failure = error
-            else:
-                log.info("sent %s", tx_hash)
-                return
-            kind = getattr(failure, "kind", "")
-            in_doubt = in_doubt or not getattr(failure, "certain", True)
-            log.debug("sending %s: %s", tx_hash, kind or failure.code)
-            if kind == "already_known":
-                return
-            taken = kind in ("nonce_too_low", "underpriced")
-            # New bytes only where these are surely nowhere, not where nobody can tell.
-            arrived = self._has_arrived(tx_hash, _ARRIVAL_PAUSES if taken else ())
-            if arrived:
-                return
-            if taken and not in_doubt and arrived is False:
-                raise NonceTaken from failure
-            if kind == "nonce_too_low":
-                return  # mined, or replaced: waiting will tell
-            if not in_doubt and kind in _REFUSALS:
-                raise refused(failure) from failure  # type: ignore[arg-type]
-            in_doubt = True
-            if attempt + 1 < _SEND_ATTEMPTS:
-                self._sleep(_SEND_PAUSE * 2**attempt)
-        raise OutcomeUnknownError(
-            f"transaction {tx_hash} was signed, but whether a node has it is unknown: "
-            f"{failure.message if failure else ''}. The same call again resumes it",
-            cause=failure,
-            retryable=True,
-            tx_hash=tx_hash,
-        )
-
-    def _has_arrived(self, tx_hash: str, pauses: Sequence[float] = ()) -> bool | None:
-        """Whether a node has it, asked again after ``pauses``; None where nobody can tell."""
-        for pause in (*pauses, None):
-            try:
-                if is_known(self.rpc, tx_hash):
-                    return True
-            except (TransportError, Web3ProviderError):
-                return None
-            if pause is not None:
-                self._sleep(pause)
-        return False
-
     def give_up(self, account: AccountJournal, entry: Entry, error: BaseException) -> None:
         """Write down how it ended for us. Anything but a certain refusal leaves it unknown."""
         replaced = isinstance(error, Web3ProviderCallError) and "replaced" in error.details
@@ -485,7 +425,7 @@ class Transactions:
             self.give_up(account, entry, error)
             raise
         if failed:
-            raise self.failure(mined, tx_hash, receipt)
+            raise why_failed(self.rpc, self.signer.address, mined, receipt)
         log.info("confirmed %s", tx_hash)
         return Sent(
             tx_hash=tx_hash,
@@ -511,15 +451,15 @@ class Transactions:
 
         def resend() -> None:
             with suppress(StateError):  # a journal that cannot be read now does not end the wait
-                self._offer(last().raw or b"")
+                self.broadcast.again(last().raw or b"")
 
         tx_hash = str(entry.tx_hash)
         if resumed:
-            offered, known = last(), [each for each in hashes() if self._has_arrived(each)]
+            offered, known = last(), [each for each in hashes() if self.broadcast.has_arrived(each)]
             if not known:
-                self.broadcast(str(offered.tx_hash), offered.raw or b"", in_doubt=True)
+                self.broadcast.send(str(offered.tx_hash), offered.raw or b"", in_doubt=True)
             elif offered.tx_hash not in known:
-                self._offer(offered.raw or b"")
+                self.broadcast.again(offered.raw or b"")
             if known and tx_hash not in known:
                 tx_hash = known[-1]
         return self._wait(tx_hash, entry.nonce, timeout, resend, others=hashes)
@@ -566,46 +506,6 @@ class Transactions:
             sleep=self._sleep,
             clock=self._clock,
         )
-
-    def _offer(self, raw: bytes) -> None:
-        try:
-            self.rpc.send_raw(raw)
-        except (TransportError, Web3ProviderError) as error:
-            log.debug("offered again: %s", getattr(error, "kind", error.code))
-
-    def failure(
-        self, entry: Entry, tx_hash: str, receipt: Mapping[str, Any]
-    ) -> Web3ProviderCallError:
-        """A mined transaction with status 0, and why, as far as a replay tells."""
-        fields = self._sent_fields(entry)
-        from ..net.rpc_error import RpcError
-
-        text = "transaction failed"
-        cause: Web3ProviderError | None = None
-        try:
-            self.rpc.request("eth_call", (fields, receipt["blockNumber"]))
-        except RpcError as error:
-            cause, reason = error, reason_of(error)
-            text += f": {reason}" if reason else ""
-        except (TransportError, Web3ProviderError):
-            pass  # the reason is a courtesy
-        return Web3ProviderCallError(
-            text, details={"receipt": dict(receipt)}, cause=cause, tx_hash=tx_hash
-        )
-
-    def _sent_fields(self, entry: Entry) -> dict[str, str]:
-        """What was sent, to be replayed."""
-        address = self.signer.address
-        if entry.raw is None:
-            asked = Asked.of(entry)
-            return call_fields(address, asked.to, asked.data, asked.value)
-        sent = parse(entry.raw).transaction
-        to = None if sent.to is None else to_hex(sent.to)
-        return {**call_fields(address, to, sent.data, sent.value), "gas": hex(sent.gas)}
-
-
-# What a node says only of bytes that it did not take and would not pass on.
-_REFUSALS = frozenset(("insufficient_funds", "refused"))
 
 
 def _is_certain(error: BaseException) -> bool:
