@@ -10,7 +10,7 @@ Spec: chain.md §12.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -147,11 +147,25 @@ class _Plan:
         pairs = tuple(zip(self.names, self.columns, strict=True))
         self.parsers = {name: column.parse for name, column in pairs}
         self.checks = tuple((name, column.check) for name, column in pairs)
-        # Most values are their own JSON and their own form of eth: the others are converted.
+        # Most values are their own JSON: the others are converted.
         self.writers = tuple((n, c.to_json) for n, c in pairs if c.to_json is not _same)
-        self.packers = tuple((i, c.pack) for i, c in enumerate(self.columns) if c.pack is not _same)
+        self.pack = _packer(pairs)
         self.addresses = tuple(name for name, column in pairs if column.abi == "address")
         self.row = row_of(self.names)
+
+
+def _packer(pairs: Sequence[tuple[str, Column[Any]]]) -> Callable[[Record], tuple[object, ...]]:
+    """``lambda record: (record.volume, pack1(record.app), …)`` of these fields.
+
+    Written out, as a loop over the columns takes twice as long, a fifth of encoding an order.
+    """
+    packs = {f"pack{i}": column.pack for i, (_, column) in enumerate(pairs)}
+    values = (
+        f"record.{name}" if column.pack is _same else f"pack{i}(record.{name})"
+        for i, (name, column) in enumerate(pairs)
+    )
+    made: Any = eval(f"lambda record: ({', '.join(values)},)", packs)  # noqa: S307  # names of fields
+    return made  # type: ignore[no-any-return]
 
 
 _PLANS: dict[type[Record], _Plan] = {}
@@ -268,11 +282,7 @@ class Record(Frozen):
 
     def packed(self) -> tuple[object, ...]:
         """The values in the form of ``eth``, in order: a row for ABI or EIP-712 encoding."""
-        plan = _plan(type(self))
-        row = list(plan.row(self))
-        for i, pack in plan.packers:
-            row[i] = pack(row[i])
-        return tuple(row)
+        return _plan(type(self)).pack(self)
 
 
 # --- ABI values -----------------------------------------------------------------------------------
