@@ -188,3 +188,14 @@ def test_whether_it_has_arrived(node, broadcast, signed, pauses):
     node.eth_sendRawTransaction(to_hex(signed.raw))
     assert broadcast.has_arrived(tx_hash, (3,)) is True
     assert pauses == [1, 2]
+
+
+def test_a_refusal_by_the_next_node_is_not_certain(node, signed, pauses):
+    """The first took it, and its answer was lost: a new call would buy twice."""
+    node.automine = False
+    rpc = Rpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], http=node)
+    node.faults[SEND] = [CUT, error("insufficient funds")] * 4
+    node.faults[LOOK[0]] = node.faults[LOOK[1]] = [{"result": None}] * 99
+    with pytest.raises(OutcomeUnknownError, match="insufficient funds for intrinsic"):
+        Broadcast(rpc, pauses.append).send(to_hex(signed.hash), signed.raw, in_doubt=False)
+    assert list(node.pool) == [to_hex(signed.hash)]

@@ -483,3 +483,37 @@ def test_what_happens_is_logged(node: Node, bench: Bench, caplog: pytest.LogCapt
         f"{B} has taken the place of {A}",
         f"confirmed {B}",
     ]
+
+
+def test_ours_was_seen_and_what_took_its_nonce_is_not(
+    node: Node, signer: Signer, bench: Bench
+) -> None:
+    """It may have been ours at another price."""
+    waiting = {"hash": A, "from": KEY.address.lower(), "nonce": "0x0", "to": TO, "value": "0x1"}
+    node.eth_getTransactionByHash = lambda _: {**waiting, "input": "0x"}  # type: ignore[method-assign]
+    node.hidden.add("eth_getBlockByNumber")
+    bench.then = lambda: node.mine(B, value="0x9") if not node.blocks else None
+    error = unknown(bench)
+    why = (
+        "nobody knows whether it was sent: no transaction with nonce 0 is to be seen yet, but it "
+        "may still be approved in the wallet"
+    )
+    assert error.to_dict() == told(why, retryable=True, txHash=A)
+    assert bench.states == [UNKNOWN]
+
+
+def test_nodes_write_addresses_and_data_in_their_ways() -> None:
+    asked = Asked(sender=KEY.address, nonce=3, to=KEY.address, value=1, data=b"\xab", since=7)
+    usual = {"from": KEY.address, "nonce": "0x3", "to": KEY.address, "value": "0x1"}
+    assert asked.differences({**usual, "input": "0xAB"}) == []
+    assert asked.differences({**usual, "to": KEY.address.lower(), "data": "0xab"}) == []
+    assert asked.differences({**usual, "input": "0x", "data": "0xab"}) == ["data"]
+
+
+def test_without_a_head_nobody_is_asked(node: Node, signer: Signer, bench: Bench) -> None:
+    """Where to look for it later would not be known."""
+    node.hidden.add("eth_blockNumber")
+    with pytest.raises(Web3ProviderCallError) as caught:
+        bench.send()
+    text = f"the node gave no 0x hex number for eth_blockNumber{OTHER_NODE}"
+    assert (str(caught.value), signer.asked, bench.states) == (text, [], [])
