@@ -746,6 +746,125 @@ def test_refusals_of_the_node_leave_the_first_alone(sender, node, clock):
     assert transactions.send(intent(), TO).tx_hash == first
 
 
+def test_what_was_mined_in_its_place_cannot_be_cancelled(sender, node, clock):
+    """By the journal: who meant it has not looked yet, and the node may lag."""
+    transactions = sender()
+    first = give_up(transactions)
+    meanwhile(clock, node.mine)
+    second = speed_up(transactions, first)
+    node.mined.clear()
+    refuses(
+        lambda: cancel(transactions, first),
+        f"transaction {second} has taken the place of {first}",
+        second,
+    )
+    assert len(node.sent) == 2
+
+
+@pytest.mark.parametrize("act", [speed_up, cancel])
+def test_the_chain_is_looked_at_before_anything_is_signed(sender, node, act):
+    transactions = sender()
+    first = give_up(transactions)
+    before = len(node.methods)
+    with pytest.raises(OutcomeUnknownError):
+        act(sender(timeout=0), first)
+    prices = ["eth_getBlockByNumber", "eth_gasPrice", "eth_maxPriorityFeePerGas"]
+    assert node.methods[before:] == [
+        "eth_chainId",
+        *prices,
+        *(["eth_estimateGas"] if act is cancel else []),  # of the same bytes the gas is known
+        *("eth_chainId", "eth_getTransactionReceipt"),
+        "eth_sendRawTransaction",
+        "eth_getTransactionReceipt",
+    ]
+
+
+@pytest.mark.parametrize("act", [speed_up, cancel])
+@pytest.mark.parametrize(
+    ("method", "fault", "text"),
+    [
+        ("eth_chainId", {"result": "5"}, "the node gave no 0x hex number for eth_chainId"),
+        ("eth_chainId", {"error": {"code": 1, "message": "down"}}, "response error: down"),
+        (
+            "eth_getTransactionReceipt",
+            {"error": {"code": 1, "message": "down"}},
+            "response error: down",
+        ),
+        ("eth_getTransactionReceipt", {"result": "0x"}, "the receipt of another transaction"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_not_replaced(sender, node, act, method, fault, text):
+    transactions = sender()
+    first = give_up(transactions)
+    node.faults[method] = [fault] * 9
+    with pytest.raises(Web3ProviderCallError, match=text):
+        act(transactions, first)
+    assert len(node.sent) == 1
+
+
+def test_an_entry_of_another_chain_is_not_signed_again(sender, node):
+    signed = SIGNER.sign_transaction(
+        Transaction(nonce=0, gas=21000, to=b"\x22" * 20, value=1, data=b"", chain_id=1, gas_price=1)
+    )
+    transactions = sender()
+    tx_hash = to_hex(signed.hash)
+    transactions.account.add(intent().key, intent().to_dict(), 0, tx_hash=tx_hash, raw=signed.raw)
+    refuses(
+        lambda: speed_up(transactions, tx_hash),
+        f"transaction {tx_hash} is of another account or chain",
+    )
+    assert node.raws == []
+
+
+def test_how_long_it_is_waited_for(sender, node, clock):
+    """As of the client, or as the call says; and then as an outcome that is unknown."""
+    transactions = sender()
+    first = give_up(transactions)
+    for given, lasts in ((7, 7), (None, 60), (0, 0)):
+        begun = clock.now
+        with pytest.raises(OutcomeUnknownError, match=f"not confirmed within {lasts} s"):
+            Replacement(transactions, first, cancel=False).send(given)
+        assert lasts <= clock.now - begun < lasts + 1.6
+    assert len(node.sent) == 2
+
+
+def test_what_happens_is_logged(sender, node, clock, caplog):
+    transactions = sender()
+    first = give_up(transactions)
+    caplog.set_level("INFO", "iexec_lite")
+    caplog.clear()
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    second = last_hash(transactions)
+    assert caplog.messages == [f"sent {second}"]
+    caplog.clear()
+    meanwhile(clock, node.mine)
+    cancel(transactions, first)
+    assert caplog.messages == [
+        f"resuming transaction {second} of an earlier call",
+        f"confirmed {second}",
+    ]
+
+
+def test_as_users_see_what_is_pending(sender, node):
+    transactions = sender()
+    first = give_up(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(transactions, first)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    created = [int(entry.created) for entry in transactions.account.entries()]
+    common = {"nonce": 0, "state": "unknown", "live": False}
+    means = {"operation": "deposit", "arguments": {}}
+    nothing = {"operation": "cancelTransaction", "arguments": {"txHash": first}}
+    hashes = [to_hex(each.hash) for each in node.sent]
+    assert [each.to_dict() for each in pending(transactions.account)] == [
+        {"txHash": first, **common, **means, "created": created[0]},
+        {"txHash": hashes[1], **common, **means, "created": created[1], "replaces": first},
+        {"txHash": hashes[2], **common, **nothing, "created": created[2], "replaces": first},
+    ]
+
+
 # --- prices --------------------------------------------------------------------------------------
 
 
