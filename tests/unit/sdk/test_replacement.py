@@ -474,6 +474,36 @@ def test_lost_on_the_way_and_the_first_call_made_again(sender, node, clock):
     assert len(node.mined) == 1
 
 
+def test_an_unknown_outcome_is_of_what_the_nodes_have(sender, node):
+    """The dearer one, where it has driven out the first; else the first."""
+    transactions = sender()
+    first = give_up(transactions)
+    raw = node.pool[first]
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(transactions, first)
+    second = last_hash(transactions)
+    assert (list(node.pool), give_up(transactions)) == ([second], second)
+    node.pool[first] = raw  # of another node behind the same name
+    assert give_up(transactions) == first
+    assert len(node.sent) == 2
+
+
+def test_what_was_cancelled_rules_out_whatever_had_its_nonce(sender, node):
+    """Also an entry of another call, whose bytes no node knew when it was given on."""
+    transactions = sender()
+    give_up(transactions)
+    node.pool.clear()
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent("other"), TO)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), last_hash(transactions))
+    node.mine()
+    assert states(transactions) == [UNKNOWN] * 3
+    with pytest.raises(Web3ProviderCallError, match="was cancelled by"):
+        transactions.send(intent("other"), TO)
+    assert states(transactions) == [FAILED, FAILED, SETTLED]
+
+
 DEATH = f"""
 import os, sys
 from iexec_lite.eth.signer import KeySigner
@@ -894,6 +924,19 @@ DYNAMIC = {"max_fee_per_gas": 100, "max_priority_fee_per_gas": 8}
             [DYNAMIC],
             {"max_fee_per_gas": 900, "max_priority_fee_per_gas": 9},
         ),
+        (
+            {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 120},
+            [DYNAMIC],
+            {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 120},
+        ),
+        (
+            {"max_fee_per_gas": 1, "max_priority_fee_per_gas": 120},
+            [DYNAMIC],
+            {"max_fee_per_gas": 120, "max_priority_fee_per_gas": 120},
+        ),
+        ({"gas_price": 0}, [{"gas_price": 8}], {"gas_price": 9}),
+        ({"gas_price": 0}, [{"gas_price": 16}], {"gas_price": 18}),
+        ({"gas_price": 0}, [{"gas_price": 17}], {"gas_price": 20}),
         (
             {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 1},
             [{"gas_price": 160}],

@@ -1363,3 +1363,74 @@ def test_whose_price_counts(sender):
     assert sender(chain=chain, gas_price=5).quote(TO).gas_price == 9
     assert sender(chain=chain).quote(TO, gas_price=4).gas_price == 4
     assert sender(gas_price=5).quote(TO, b"\1", gas=70) == Quote(gas=70, gas_price=5)
+
+
+# --- what else is in the journal ---------------------------------------------------------------
+
+
+def test_what_waits_under_another_nonce_may_still_be_mined(sender, node):
+    node.automine = False
+    transactions = sender(timeout=0)
+    for operation in ("first", "second"):
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(operation), TO)
+    asked = {"to": TO, "value": "0", "data": "0x", "since": 1}
+    what = {**intent("third").to_dict(), "asked": asked}
+    of_a_wallet = transactions.account.add(intent("third").key, what, 0)
+    transactions.account.leave(of_a_wallet)
+    [first, _] = list(node.pool)
+    raw = node.pool.pop(first)
+    waiting, node.pool = node.pool, {first: raw}
+    node.mine()
+    node.pool = waiting
+    assert transactions.send(intent("first"), TO).tx_hash == first
+    assert states(transactions) == [SETTLED, UNKNOWN, INTENDED]
+
+
+def test_who_may_refuse_to_resume_gets_an_empty_note(sender, node):
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
+    transactions, seen = sender(), []
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO)
+    assert transactions.send(intent(), TO, accept=seen.append).note is None
+    assert seen == [{}]
+
+
+def test_nothing_comes_after_what_failed(sender, node):
+    node.status = "0x0"
+    seen = []
+    with pytest.raises(Web3ProviderCallError, match=r"^transaction failed$"):
+        sender().send(intent(), TO, b"\1", finish=lambda *given: seen.append(given))
+    assert seen == []
+    node.status = "0x1"
+    sent = sender().send(intent(), TO, b"\1", finish=lambda *given: seen.append(given))
+    assert seen == [(sent.tx_hash, {})]
+
+
+def test_what_somebody_else_wrote_down_as_done_is_still_waited_for(sender, node, clock):
+    """Its bytes are offered again, although nothing of it is pending by the journal."""
+    node.automine = False
+    transactions = sender()
+
+    def step():
+        [entry] = transactions.account.entries()
+        transactions.account.update(entry, state=SETTLED)
+        if len(node.raws) == 2:
+            node.mine()
+
+    clock.then = step
+    node.pool = Dropping()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert node.raws == node.raws[:1] * 2
+
+
+class Dropping(dict):
+    """A pool that forgets what comes first."""
+
+    first = True
+
+    def __setitem__(self, key, value):
+        if self.first:
+            self.first = False
+        else:
+            super().__setitem__(key, value)
