@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import active_children
@@ -227,3 +228,35 @@ def test_errors_of_the_source_come_through(iexec: IExec) -> None:
         with pytest.raises(OSError, match="the disk is gone"):
             list(iexec.order.sign_many("requestorder", source(), jobs=jobs))
     assert not active_children()
+
+
+def test_what_each_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is for who started it; its end is their end, whatever they are doing."""
+    done: list[object] = []
+
+    class Thread:
+        def __init__(self, target: Callable[[], object], daemon: bool) -> None:
+            done.append(("thread", daemon))
+            self.start = target
+
+    class Parent:
+        def join(self) -> None:
+            done.append("the parent ended")
+
+    parents = [Parent(), None]
+    monkeypatch.setattr(signing, "_DESK", [])
+    monkeypatch.setattr(signing.signal, "signal", lambda *given: done.append(given))
+    monkeypatch.setattr(signing.threading, "Thread", Thread)
+    monkeypatch.setattr(signing.multiprocessing, "parent_process", lambda: parents.pop(0))
+    monkeypatch.setattr(signing.os, "_exit", lambda code: done.append(("exit", code)))
+    context = IExec(chain=134, signer=SIGNER).order._context
+    for _ in range(2):
+        signing._begin("requestorder", context.chain, context.domain, b"\x11" * 32)
+    begun = [(signal.SIGINT, signal.SIG_IGN), ("thread", True)]
+    assert done == [*begun, "the parent ended", ("exit", 1), *begun]
+    one, bad, two = signing._chunk(signing._Desk.sign, list(given(9))[6:])
+    assert isinstance(bad, ValidationError)
+    for order in (one, two):
+        assert isinstance(order, SignedRequestorder)
+        verify_order(order, context.domain, SIGNER.address)
+    assert numbers([one, two]) == ["6", "8"]
