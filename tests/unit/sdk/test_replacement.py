@@ -437,6 +437,38 @@ def test_the_waiting_call_writes_down_a_cancellation_whose_caller_died(sender, n
     assert states(transactions) == [FAILED, SETTLED]
 
 
+def test_cancelled_while_it_is_sped_up(sender, node, clock):
+    transactions, found = sender(), []
+    first = give_up(transactions)
+
+    def stop():
+        with pytest.raises(OutcomeUnknownError):
+            cancel(sender(timeout=0), last_hash(transactions))
+        found.append(last_hash(transactions))
+
+    meanwhile(clock, stop, node.mine)
+    with pytest.raises(Web3ProviderCallError) as caught:
+        speed_up(transactions, first)
+    second = to_hex(node.sent[1].hash)
+    assert str(caught.value) == (
+        f"transaction {second} was cancelled by {found[0]}: nothing was done"
+    )
+    assert states(transactions) == [FAILED, FAILED, SETTLED]
+
+
+def test_a_cancellation_is_sped_up_and_resumed(sender, node, clock):
+    transactions = sender()
+    first = give_up(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    second = last_hash(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(sender(timeout=0), second)
+    meanwhile(clock, node.mine)
+    assert speed_up(transactions, second) == last_hash(transactions)
+    assert len(node.sent) == len(transactions.account.entries()) == 3
+
+
 # --- unknown, died -------------------------------------------------------------------------------
 
 
@@ -729,10 +761,19 @@ def test_another_chain_or_signature_sends_nothing(sender, node):
 
     with pytest.raises(SignatureError, match="another transaction"):
         cancel(sender(signer=Liar()), first)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(sender(timeout=0), first)
+    node.pool.clear()
+    node.chain_id = 1
+    with pytest.raises(ConfigurationError):  # nor is anything resumed
+        speed_up(sender(), first)
+    assert node.pool == {}
+    node.chain_id = CHAIN.id
+    transactions.account.update(transactions.account.entries()[-1], state=FAILED)
     node.chain_id = 1  # another node, since the client began
     with pytest.raises(ConfigurationError, match=r"on chain 1, .* nothing was signed"):
         speed_up(transactions, first)
-    assert len(transactions.account.entries()) == len(node.sent) == 1
+    assert len(transactions.account.entries()) == len(node.sent) == 2
 
 
 def test_an_entry_of_another_key_is_not_signed_again(sender, node, journal):

@@ -775,7 +775,7 @@ def test_a_journal_that_breaks_after_the_send_still_names_the_transaction(
     with pytest.raises(StateError) as caught:
         transactions.send(intent(), TO)
     assert caught.value.tx_hash in node.mined
-    assert "the journal cannot be used" in caplog.text
+    assert "the journal cannot be used" in caplog.messages
     monkeypatch.undo()
     assert transactions.send(intent(), TO).resumed
     assert len(node.mined) == 1
@@ -1237,7 +1237,7 @@ def test_arguments_must_be_json(junk, why):
 
 @pytest.mark.parametrize("sender", ["", "0x12", WHO[:-1] + "z", WHO.swapcase()])
 def test_an_intent_is_of_an_account(sender):
-    with pytest.raises(ValidationError, match="sender"):
+    with pytest.raises(ValidationError, match=r"\(sender\)"):
         Intent(chain_id=1, sender=sender, operation="x")
 
 
@@ -1319,11 +1319,41 @@ def test_without_a_nonce_nothing_is_signed(sender, node, method, own_nonces):
 def test_the_highest_nonce(sender, node, clock):
     """Above it a journal on disk could not keep it."""
     node.faults["eth_getTransactionCount"] = [{"result": hex(2**53)}]
-    transactions = sender(timeout=0)
     node.automine = False
+    for options in ({}, {"get_transaction_count": lambda *_: 2**53}):
+        with pytest.raises(OutcomeUnknownError):
+            sender(timeout=0, **options).send(intent(), TO, new=True)
+    assert [each.transaction.nonce for each in node.sent] == [2**53]
+
+
+@pytest.mark.parametrize("to", ["0x12", "nobody.eth"])
+def test_a_receiver_that_is_none(sender, node, to):
+    transactions = sender()
+    with pytest.raises(ValidationError) as caught:
+        transactions.send(intent(), to, quote=Quote(gas=21_000, gas_price=1))
+    assert str(caught.value) == f"'{to}' is not a valid ethereum address (to)"
+    assert (node.raws, states(transactions)) == ([], [])
+
+
+def test_nothing_is_sent_along_unless_it_is_said(sender, node):
+    estimated = []
+    node.eth_estimateGas = lambda fields: estimated.append(fields) or hex(21_000)
+    transactions = sender()
+    transactions.quote(TO)
+    transactions.send(intent(), TO)
+    assert estimated == [{"from": WHO, "to": TO, "data": "0x", "value": "0x0"}] * 2
+    assert (node.sent[0].transaction.value, node.sent[0].transaction.data) == (0, b"")
+
+
+def test_on_another_chain_nothing_is_resumed(sender, node):
+    """The same bytes may be valid there, where they were signed without a chain's id."""
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
     with pytest.raises(OutcomeUnknownError):
-        transactions.send(intent(), TO)
-    assert node.sent[0].transaction.nonce == 2**53
+        sender().send(intent(), TO)
+    node.chain_id = 1
+    with pytest.raises(ConfigurationError, match="on chain 1, expected 4242"):
+        sender().send(intent(), TO)
+    assert node.raws == []
 
 
 def test_nonces_are_asked_for_the_sender_with_what_waits(sender, node):
