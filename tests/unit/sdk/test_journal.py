@@ -298,6 +298,34 @@ def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
     assert taken.live
 
 
+def test_what_is_left_is_left_for_all(tmp_path):
+    """While who left it lives, and not what another has taken since."""
+    first, second = (FileJournal(tmp_path).account(1, WHO) for _ in range(2))
+    entry = add(first)
+    first.leave(entry)
+    left = second.left("k")
+    assert (left.id, left.live) == (entry.id, False)
+    second.take(left)
+    first.leave(entry)
+    assert [account.entries()[0].live for account in (first, second)] == [True, True]
+
+
+def test_what_another_sent_in_our_place_is_ours_to_show(tmp_path):
+    first, second = FileJournal(tmp_path, hold=True), FileJournal(tmp_path)
+    ours, theirs = first.account(1, WHO), second.account(1, WHO)
+    entry = add(theirs)
+    assert ours.update(entry, state=SETTLED).state == SETTLED
+    theirs.leave(entry)
+    assert theirs.left("k") is None, "we hold it, until somebody has seen it"
+    ours.leave(entry)
+    assert theirs.left("k") is None
+    first.confirm()
+    assert [entry.state for entry in theirs.entries()] == [SETTLED]
+    assert ours.pending() == []
+    first.close()
+    assert theirs.left("k") is None
+
+
 def test_what_nobody_has_seen_is_not_done(tmp_path):
     """With ``hold`` a settled entry is done for this process, and left for the next until seen."""
     first, second = FileJournal(tmp_path, hold=True), FileJournal(tmp_path)
