@@ -375,6 +375,18 @@ def test_a_left_one_is_cancelled(sender, node, clock):
     assert transactions.unfinished(intent()) is None
 
 
+def test_the_gas_of_nothing_is_estimated_as_it_is_sent(sender, node):
+    """To oneself: an account with code may need more than a plain transfer."""
+    transactions = sender()
+    first = give_up(transactions)
+    asked = []
+    node.eth_estimateGas = lambda fields: asked.append(fields) or hex(30_000)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    assert asked == [{"from": WHO, "to": WHO.lower(), "data": "0x", "value": "0x0"}]
+    assert node.sent[1].transaction.gas == 37_500
+
+
 def test_too_late_to_cancel(sender, node, clock):
     transactions = sender()
     first = give_up(transactions)

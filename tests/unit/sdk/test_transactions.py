@@ -578,6 +578,29 @@ def test_everything_is_lost_and_then_resumed(sender, node, arrived):
     assert transactions.unfinished(intent()) is None
 
 
+@pytest.mark.parametrize("message", ["insufficient funds", "intrinsic gas too low"])
+def test_a_refusal_of_what_is_resumed_is_not_certain(sender, node, message):
+    """Any node may have had the bytes since the first call."""
+    transactions = sender()
+    for fault in (DEAF, error(message)):
+        node.faults["eth_sendRawTransaction"] = [fault] * 4
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(), TO)
+        assert states(transactions) == [UNKNOWN]
+    assert transactions.send(intent(), TO).resumed
+
+
+def test_what_is_resumed_keeps_its_nonce(sender, node):
+    """New bytes for it would be a second purchase."""
+    transactions = sender(timeout=5)
+    for faults in ([DEAF] * 4, [error("nonce too low")]):
+        node.faults["eth_sendRawTransaction"] = faults
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(), TO)
+    assert len(transactions.account.entries()) == 1
+    assert transactions.send(intent(), TO).resumed
+
+
 def test_what_is_resumed_is_not_prepared(sender, node):
     """Data and note are made where something new is sent, and only there."""
     asked = []
