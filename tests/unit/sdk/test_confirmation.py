@@ -457,7 +457,7 @@ def test_one_in_its_place_that_is_taken_back_is_offered_at_once(node, wait, cloc
             node.mined.clear()
         return "0x1"
 
-    clock.sleep = lambda seconds: setattr(clock, "now", clock.now + (60 if counted else seconds))
+    clock.sleep = lambda seconds: setattr(clock, "now", clock.now + (4 if counted else seconds))
     node.eth_getTransactionCount = count
     with pytest.raises(Web3ProviderCallError) as caught:
         wait(confirms=9)

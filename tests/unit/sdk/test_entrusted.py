@@ -179,7 +179,7 @@ def test_an_answer_that_is_no_hash(answer: Any, node: Node, signer: Signer, benc
     signer.answer = answer
     signer.sending = lambda: node.mine(B)
     assert bench.send().tx_hash == B
-    assert len(signer.asked) == 1
+    assert (len(signer.asked), bench.now) == (1, 0)  # nothing is waited for under such a hash
 
 
 def test_nobody_can_look(node: Node, signer: Signer, bench: Bench) -> None:
@@ -456,6 +456,7 @@ def test_what_is_mined_unseen_is_told_with_its_hash(
     assert error.to_dict() == told(why, retryable=True, txHash=A)
     assert str(error.cause) == "http://n cannot be reached"
     assert node.asked.count("eth_getTransactionByHash") == 8  # before the receipt, and after
+    assert bench.now == pytest.approx(2 * (0.2 + 0.6 + 1.5))
 
 
 def test_what_differs_is_named(node: Node, signer: Signer, bench: Bench) -> None:

@@ -95,10 +95,18 @@ def test_a_new_file_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     """Contents, then the name, then the folder: whenever the power goes, old or new."""
     done: list[str] = []
     sync, move = os.fsync, os.replace
-    monkeypatch.setattr(files.os, "fsync", lambda fd: (done.append("sync"), sync(fd)))
+    sizes: list[int] = []
+
+    def watched(fd):
+        sizes.append(os.fstat(fd).st_size)
+        done.append("sync")
+        sync(fd)
+
+    monkeypatch.setattr(files.os, "fsync", watched)
     monkeypatch.setattr(files.os, "replace", lambda *a: (done.append("name"), move(*a)))
     atomic_write(tmp_path / "a", b"new")
     assert done == (["sync", "name", "sync"] if os.name == "posix" else ["sync", "name"])
+    assert sizes[0] == len(b"new"), "not only what the system had been told of by then"
 
 
 @posix
@@ -319,6 +327,8 @@ def test_a_missing_folder_is_named(tmp_path):
 @posix
 def test_private_dir(tmp_path, umask):
     umask(0o002)
+    folder = private_dir(tmp_path / "of" / "many" / "folders")
+    assert mode(folder) == 0o700
     folder = private_dir(tmp_path / "a" / "b")
     assert mode(folder) == 0o700
     folder.chmod(0o755)
@@ -536,8 +546,22 @@ def test_a_lock_is_waited_for_until_the_time_is_up(tmp_path, monkeypatch):
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.02  # most are held for a moment
     assert pauses[-1] >= 0.05
+    waited = len(pauses)
     with pytest.raises(StateError), locked(tmp_path / "lock", timeout=0, busy="busy now"):
         pytest.fail("the lock was not held")
+    assert len(pauses) == waited
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="open files cannot be counted")
+def test_a_lock_that_is_not_got_leaves_no_file_open(tmp_path):
+    holder, other = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    holder.acquire()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        assert other.acquire() is False
+    assert len(os.listdir("/proc/self/fd")) == before
+    holder.release()
+    assert len(os.listdir("/proc/self/fd")) == before - 1
 
 
 def test_a_lock_ends_with_its_process(tmp_path):

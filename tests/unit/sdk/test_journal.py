@@ -30,6 +30,7 @@ from iexec_lite.sdk.journal import (
 )
 
 WHO = "0x" + "Ab" * 20
+ENDED = (SETTLED, FAILED)
 INTENT = {"operation": "deposit", "arguments": {"amount": "5", "text": "é"}}
 
 
@@ -308,6 +309,49 @@ def test_what_is_left_is_left_for_all(tmp_path):
     second.take(left)
     first.leave(entry)
     assert [account.entries()[0].live for account in (first, second)] == [True, True]
+
+
+def test_each_has_its_own_life(tmp_path):
+    first, second = (FileJournal(tmp_path) for _ in range(2))
+    one, two = (journal.account(1, WHO) for journal in (first, second))
+    add(one, key="first")
+    add(two, key="second")
+    for account in (one, two):
+        assert [entry.live for entry in account.entries()] == [True, True]
+    first.close()
+    assert [entry.live for entry in two.entries()] == [False, True]
+
+
+def test_the_states_of_a_journal_that_is_on_the_disk(tmp_path):
+    """Another version may have written it."""
+    account = FileJournal(tmp_path).account(1, WHO)
+    words = ("intended", "sent", "unknown", "settled", "failed")
+    with sqlite3.connect(tmp_path / f"1-{WHO.lower()}.sqlite3") as database:
+        database.executemany(
+            "INSERT INTO entries (key, intent, nonce, state, created) VALUES ('k', '{}', 1, ?, 0)",
+            [(word,) for word in words],
+        )
+    database.close()
+    found = account.entries()
+    assert tuple(entry.state for entry in found) == words == (INTENDED, SENT, UNKNOWN, *ENDED)
+    assert [entry.pending for entry in found] == [True] * 3 + [False] * 2
+    assert account.left("k").id == found[0].id
+
+
+def test_what_is_on_its_way_is_not_held(tmp_path):
+    """Only what is settled waits for somebody to see it; after the end it is left."""
+    journal = FileJournal(tmp_path, hold=True)
+    account = journal.account(1, WHO)
+    sent, failed, settled = (
+        account.update(add(account), state=state) for state in (SENT, FAILED, SETTLED)
+    )
+    assert (sent.state, sent.live, failed.state) == (SENT, True, FAILED)
+    assert [entry.state for entry in account.entries()] == [SENT, FAILED, SETTLED]
+    journal.close()
+    assert [(entry.id, entry.live) for entry in account.pending()] == [
+        (sent.id, False),
+        (settled.id, False),
+    ]
 
 
 def test_what_another_sent_in_our_place_is_ours_to_show(tmp_path):

@@ -866,7 +866,7 @@ def test_the_chain_is_looked_at_before_anything_is_signed(sender, node, act):
 @pytest.mark.parametrize(
     ("method", "fault", "text"),
     [
-        ("eth_chainId", {"result": "5"}, "the node gave no 0x hex number for eth_chainId"),
+        ("eth_chainId", {"result": "5"}, "the node gave no 0x hex number for eth_chainId;"),
         ("eth_chainId", {"error": {"code": 1, "message": "down"}}, "response error: down"),
         (
             "eth_getTransactionReceipt",

@@ -97,6 +97,8 @@ WHOLE = {
 @pytest.mark.parametrize(
     ("now", "status", "name", "timed_out"),
     [
+        (1099, 0, "UNSET", False),
+        (1100, 0, "TIMEOUT", True),
         (1099, 1, "ACTIVE", False),
         (1100, 1, "TIMEOUT", True),
         (1099, 2, "REVEALING", False),
