@@ -26,7 +26,7 @@ from iexec_lite.protocol.orders import (
     SignedRequestorder,
     SignedWorkerpoolorder,
 )
-from iexec_lite.sdk.facts import ERC1271, match_facts
+from iexec_lite.sdk.facts import ERC1271, match_facts, offer_facts
 
 
 def address(digit: str) -> str:
@@ -115,12 +115,19 @@ def node() -> Node:
     return Node()
 
 
-def facts(node: Node, bundle: OrderSet = ORDERS, **chain: Any) -> Any:
+def facts(
+    node: Node,
+    bundle: OrderSet = ORDERS,
+    *,
+    ask: Callable[..., Any] = match_facts,
+    options: dict[str, Any] | None = None,
+    **chain: Any,
+) -> Any:
     record = Chain(id=4242, name="test", hub=HUB_ADDRESS, **chain)
     with IExec("http://127.0.0.1:1", chain=record) as iexec:
         iexec._context._made["http"] = node
         node.close = lambda: None  # type: ignore[attr-defined]
-        return match_facts(iexec._context, bundle)
+        return ask(iexec._context, bundle, **(options or {}))
 
 
 def test_everything_in_two_batches(node: Node) -> None:
@@ -146,11 +153,6 @@ def test_no_question_about_a_dataset_that_is_not_used(node: Node) -> None:
         requestorder=replace(ORDERS.requestorder, dataset=NULL_ADDRESS),
     )
     assert facts(node, bundle).dataset is None
-
-
-def test_a_category_beyond_the_last(node: Node) -> None:
-    node.set(HUB_ADDRESS, HUB.countCategory, word(3))
-    assert facts(node).category_exists is False
 
 
 @pytest.mark.parametrize("answer", ["0x", REVERT, word(2**255), "0x1234"])
@@ -227,3 +229,68 @@ def test_kyc_of_everybody_who_takes_part(node: Node) -> None:
 
     node.set(TOKEN, ERLC.isKYC, judge)
     assert facts(node, flavour="enterprise").kyc == good
+
+
+def test_what_is_still_to_be_signed_counts_as_signed_and_unused(node: Node) -> None:
+    node.set(HUB_ADDRESS, HUB.verifyPresignatureOrSignature, word(0))
+    to_sign = ("requestorder", "workerpoolorder")
+    found = facts(node, options={"to_sign": to_sign})
+    parts = (found.app, found.dataset, found.workerpool, found.request)
+    assert [part.signed for part in parts] == [False, False, True, True]
+    assert [part.consumed for part in parts] == [2, 2, 0, 0]
+    # the owners of the others alone are asked once more
+    assert node.batches[-1] == [OWNERS[APP], OWNERS[DATASET]]
+
+
+def test_a_sponsor_pays_in_the_place_of_the_requester(node: Node) -> None:
+    sponsor = address("a")
+    rich = {sponsor[2:]: 500, REQUESTER[2:]: 77, OWNERS[POOL][2:]: 30}
+    node.set(HUB_ADDRESS, HUB.viewAccount, lambda data: word(rich[data[-20:].hex()]) + word(0)[2:])
+    found = facts(node, options={"sponsor": sponsor})
+    assert (found.sponsor, found.requester_stake, found.workerpool_stake) == (sponsor, 500, 30)
+    found = facts(node)
+    assert (found.sponsor, found.requester_stake, found.workerpool_stake) == (None, 77, 30)
+
+
+def test_the_members_of_a_group_are_asked_for_by_their_key(node: Node) -> None:
+    """A key of ERC-725 is 32 bytes: the address in the last twenty; 4 is what members have."""
+    asked: list[Any] = []
+
+    def judge(data: bytes) -> Answer:
+        asked.append(RESTRICTION.keyHasPurpose.decode_input(data))
+        return word(0)
+
+    node.set(GROUP, RESTRICTION.keyHasPurpose, judge)
+    assert facts(node).authorized == frozenset()
+    assert asked == [("0x" + "00" * 12 + POOL[2:], 4)]
+
+
+@pytest.mark.parametrize(("count", "exists"), [(3, False), (4, True)])
+def test_categories_are_counted_from_nought(node: Node, count: int, exists: bool) -> None:
+    """The request is for category 3."""
+    node.set(HUB_ADDRESS, HUB.countCategory, word(count))
+    assert facts(node).category_exists is exists
+
+
+def test_an_offer_alone(node: Node) -> None:
+    found, stake = facts(node, ORDERS.workerpoolorder, ask=offer_facts)
+    assert (found.owner, found.signed, found.consumed) == (OWNERS[POOL], True, 2)
+    assert (found.registered, stake) == (True, 77)
+    about = [HUB_ADDRESS, HUB_ADDRESS, REGISTRIES["workerpool"], POOL]
+    assert node.batches[-2:] == [about, [HUB_ADDRESS] * 2]
+
+
+def test_an_offer_that_is_not_one(node: Node) -> None:
+    node.set(HUB_ADDRESS, HUB.verifyPresignatureOrSignature, word(0))
+    node.set(REGISTRIES["app"], REGISTRY.isRegistered, word(0))
+    node.set(APP, ENTRY.owner, "0x")
+    node.table[NULL_ADDRESS, ERC1271.selector] = "0x"
+    found, _ = facts(node, ORDERS.apporder, ask=offer_facts)
+    assert (found.owner, found.signed, found.registered) == (NULL_ADDRESS, False, False)
+
+
+def test_a_contract_that_owns_an_offer_may_have_signed(node: Node) -> None:
+    node.set(HUB_ADDRESS, HUB.verifyPresignatureOrSignature, word(0))
+    node.set(OWNERS[APP], ERC1271, "0x20c13b0b" + "00" * 28)
+    found, _ = facts(node, ORDERS.apporder, ask=offer_facts)
+    assert found.signed is True

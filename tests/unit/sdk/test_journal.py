@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import sqlite3
 import stat
 import subprocess
@@ -14,12 +15,14 @@ import time
 import pytest
 
 from iexec_lite.errors import StateError, ValidationError
+from iexec_lite.frozen import replace
 from iexec_lite.sdk import file_journal
 from iexec_lite.sdk import journal as journals
 from iexec_lite.sdk.file_journal import FileJournal
 from iexec_lite.sdk.journal import (
     FAILED,
     INTENDED,
+    REPLACES,
     SENT,
     SETTLED,
     UNKNOWN,
@@ -27,6 +30,7 @@ from iexec_lite.sdk.journal import (
 )
 
 WHO = "0x" + "Ab" * 20
+ENDED = (SETTLED, FAILED)
 INTENT = {"operation": "deposit", "arguments": {"amount": "5", "text": "é"}}
 
 
@@ -97,7 +101,7 @@ def test_accounts_are_apart_and_case_does_not_matter(journal):
 
 def test_unknown_states_are_refused(journal):
     account = journal.account(134, WHO)
-    with pytest.raises(ValueError, match="done"):
+    with pytest.raises(ValueError, match=r"^unknown journal state 'done'$"):
         account.update(add(account), state="done")
 
 
@@ -125,10 +129,17 @@ def test_a_lock_that_never_comes(journal, monkeypatch):
     for module in (journals, file_journal):
         monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.02)
     account = journal.account(134, WHO)
-    with account.lock(), pytest.raises(StateError, match="keeps sending") as caught:  # noqa: SIM117
+    with account.lock(), pytest.raises(StateError) as caught:  # noqa: SIM117
         with account.lock():
             pytest.fail("two at once")
+    assert str(caught.value) == (
+        "another thread keeps sending with this account"
+        if isinstance(journal, MemoryJournal)
+        else "another process keeps sending with this account: try again when it is done"
+    )
     assert caught.value.retryable
+    with account.lock():
+        pass
 
 
 def test_old_finished_entries_are_forgotten(journal, monkeypatch):
@@ -138,14 +149,86 @@ def test_old_finished_entries_are_forgotten(journal, monkeypatch):
     open_entry = add(account, key="open")
     for nonce in range(6):
         account.update(add(account, nonce=nonce), state=SETTLED)
-    kept = account.entries()
-    assert kept[0].id == open_entry.id
-    assert len(kept) <= 5
-    assert kept[-1].nonce == 5
+    for nonce in range(3):
+        add(account, key="open", nonce=nonce)
+    first, *finished = [entry for entry in account.entries() if entry.nonce < 6][:-3]
+    assert first.id == open_entry.id
+    if isinstance(journal, MemoryJournal):  # the last three that are finished
+        assert [entry.nonce for entry in finished] == [3, 4, 5]
+    else:  # those among the last three of all
+        assert finished == []
+    assert [entry.nonce for entry in account.pending()] == [0, 0, 1, 2]
+
+
+def test_as_many_finished_ones_are_kept_as_may_be(journal, monkeypatch):
+    for module in (journals, file_journal):
+        monkeypatch.setattr(module, "KEEP", 3)
+    account = journal.account(134, WHO)
+    for nonce in range(3):
+        account.update(add(account, nonce=nonce), state=(SETTLED, FAILED)[nonce % 2])
+    assert [entry.nonce for entry in account.entries()] == [0, 1, 2]
+    add(account, nonce=3)
+    of_three = [0, 1, 2, 3] if isinstance(journal, MemoryJournal) else [1, 2, 3]
+    assert [entry.nonce for entry in account.entries()] == of_three
+
+
+def test_only_what_is_given_changes(journal):
+    account = journal.account(134, WHO)
+    entry = add(account, nonce=7, tx_hash="0xab", raw=b"raw", note={"a": 1})
+    assert account.update(entry) == entry
+    assert account.update(entry, tx_hash="0xcd") == replace(entry, tx_hash="0xcd")
+    assert account.update(entry, note={}) == replace(entry, tx_hash="0xcd", note={})
+    sent = account.update(entry, state=SENT)
+    assert sent == replace(entry, tx_hash="0xcd", note={}, state=SENT)
+    assert account.entries() == [sent]
+
+
+def test_what_has_ended_is_not_taken_up_again(journal):
+    account = journal.account(134, WHO)
+    for state in (SETTLED, FAILED):
+        entry = account.update(add(account), state=state)
+        assert account.update(entry, state=SENT).state == state
+        assert not account.take(entry).live
+        account.leave(entry)
+        assert account.entries()[-1].state == state
+
+
+def line(account, nonce, tx_hash, replaces=None, **more):
+    intent = INTENT if replaces is None else {**INTENT, REPLACES: replaces}
+    return account.add("k", intent, nonce, tx_hash=tx_hash, **more)
+
+
+def test_what_was_sent_in_the_place_of_another_is_of_its_line(journal):
+    account = journal.account(134, WHO)
+    first = line(account, 1, "0xa", raw=b"1")
+    other = line(account, 1, "0xb", raw=b"2")
+    second = line(account, 1, "0xc", "0xa", raw=b"3")
+    line(account, 2, "0xd", "0xa", raw=b"4")  # of another nonce
+    line(account, 1, "0xe", "0xa")  # of a wallet
+    assert account.family(first) == account.family(second) == [first, second]
+    assert account.family(other) == [other]
+    one, two = (account.add("k", INTENT, 1) for _ in range(2))  # not yet sent
+    assert (one.line, two.line) == ((1, str(one.id)), (1, str(two.id)))
+    assert (first.line, second.line) == ((1, "0xa"), (1, "0xa"))
+
+
+def test_of_a_line_the_oldest_is_left_and_only_while_nobody_works_on_it(journal):
+    account = journal.account(134, WHO)
+    first = line(account, 1, "0xa", raw=b"1")
+    second = line(account, 1, "0xc", "0xa", raw=b"2")
+    account.leave(second)
+    assert account.left("k") is None  # somebody works on the first
+    account.leave(first)
+    assert account.left("k").id == first.id
+    assert account.left("other") is None
+    account.update(first, state=FAILED)
+    assert account.left("k").id == second.id
+    account.update(first, state=SETTLED)
+    assert account.left("k") is None
 
 
 def test_journals_do_not_pickle(journal):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^a journal cannot be pickled or copied$"):
         pickle.dumps(journal)
 
 
@@ -214,6 +297,77 @@ def test_an_entry_that_was_given_up_is_left_for_other_processes(tmp_path):
         child.stdin.write("\n")
     assert account.left("k") is None
     assert taken.live
+
+
+def test_what_is_left_is_left_for_all(tmp_path):
+    """While who left it lives, and not what another has taken since."""
+    first, second = (FileJournal(tmp_path).account(1, WHO) for _ in range(2))
+    entry = add(first)
+    first.leave(entry)
+    left = second.left("k")
+    assert (left.id, left.live) == (entry.id, False)
+    second.take(left)
+    first.leave(entry)
+    assert [account.entries()[0].live for account in (first, second)] == [True, True]
+
+
+def test_each_has_its_own_life(tmp_path):
+    first, second = (FileJournal(tmp_path) for _ in range(2))
+    one, two = (journal.account(1, WHO) for journal in (first, second))
+    add(one, key="first")
+    add(two, key="second")
+    for account in (one, two):
+        assert [entry.live for entry in account.entries()] == [True, True]
+    first.close()
+    assert [entry.live for entry in two.entries()] == [False, True]
+
+
+def test_the_states_of_a_journal_that_is_on_the_disk(tmp_path):
+    """Another version may have written it."""
+    account = FileJournal(tmp_path).account(1, WHO)
+    words = ("intended", "sent", "unknown", "settled", "failed")
+    with sqlite3.connect(tmp_path / f"1-{WHO.lower()}.sqlite3") as database:
+        database.executemany(
+            "INSERT INTO entries (key, intent, nonce, state, created) VALUES ('k', '{}', 1, ?, 0)",
+            [(word,) for word in words],
+        )
+    database.close()
+    found = account.entries()
+    assert tuple(entry.state for entry in found) == words == (INTENDED, SENT, UNKNOWN, *ENDED)
+    assert [entry.pending for entry in found] == [True] * 3 + [False] * 2
+    assert account.left("k").id == found[0].id
+
+
+def test_what_is_on_its_way_is_not_held(tmp_path):
+    """Only what is settled waits for somebody to see it; after the end it is left."""
+    journal = FileJournal(tmp_path, hold=True)
+    account = journal.account(1, WHO)
+    sent, failed, settled = (
+        account.update(add(account), state=state) for state in (SENT, FAILED, SETTLED)
+    )
+    assert (sent.state, sent.live, failed.state) == (SENT, True, FAILED)
+    assert [entry.state for entry in account.entries()] == [SENT, FAILED, SETTLED]
+    journal.close()
+    assert [(entry.id, entry.live) for entry in account.pending()] == [
+        (sent.id, False),
+        (settled.id, False),
+    ]
+
+
+def test_what_another_sent_in_our_place_is_ours_to_show(tmp_path):
+    first, second = FileJournal(tmp_path, hold=True), FileJournal(tmp_path)
+    ours, theirs = first.account(1, WHO), second.account(1, WHO)
+    entry = add(theirs)
+    assert ours.update(entry, state=SETTLED).state == SETTLED
+    theirs.leave(entry)
+    assert theirs.left("k") is None, "we hold it, until somebody has seen it"
+    ours.leave(entry)
+    assert theirs.left("k") is None
+    first.confirm()
+    assert [entry.state for entry in theirs.entries()] == [SETTLED]
+    assert ours.pending() == []
+    first.close()
+    assert theirs.left("k") is None
 
 
 def test_what_nobody_has_seen_is_not_done(tmp_path):
@@ -293,15 +447,23 @@ def test_the_files_are_private(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="symbolic links need rights on Windows")
 def test_a_link_is_no_journal(tmp_path):
     (tmp_path / f"134-{WHO.lower()}.sqlite3").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValidationError, match="not a regular file"):
+    path = tmp_path / f"134-{WHO.lower()}.sqlite3"
+    refused = f"^{re.escape(str(path))} is not a regular file: refused as a journal$"
+    with pytest.raises(ValidationError, match=refused):
         FileJournal(tmp_path).account(134, WHO)
     assert not (tmp_path / "elsewhere").exists()
+    path.unlink()
+    path.mkdir()  # nor is a folder
+    with pytest.raises(ValidationError, match=refused):
+        FileJournal(tmp_path).account(134, WHO)
 
 
 def test_a_broken_file_is_reported(tmp_path):
     (tmp_path / f"134-{WHO.lower()}.sqlite3").write_bytes(b"not a database, surely" * 100)
-    with pytest.raises(StateError, match="cannot be used") as caught:
+    with pytest.raises(StateError) as caught:
         FileJournal(tmp_path).account(134, WHO)
+    path = tmp_path / f"134-{WHO.lower()}.sqlite3"
+    assert str(caught.value) == f"the journal {path} cannot be used: file is not a database"
     assert isinstance(caught.value.cause, sqlite3.Error)
 
 
@@ -321,17 +483,102 @@ def test_any_text_can_be_kept(journal):
     assert (entry.intent, entry.note) == (odd, odd)
 
 
-def test_a_damaged_entry_is_reported(tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "shown"),
+    [("intent = '{'", "0xab"), ("note = '['", "0xab"), ("intent = '', tx_hash = NULL", "None")],
+)
+def test_a_damaged_entry_is_reported(tmp_path, damage, shown):
     journal = FileJournal(tmp_path)
     account = journal.account(134, WHO)
     add(account, tx_hash="0xab")
     with sqlite3.connect(tmp_path / f"134-{WHO.lower()}.sqlite3") as database:
-        database.execute("UPDATE entries SET intent = '{'")
+        database.execute(f"UPDATE entries SET {damage}")
     database.close()
-    with pytest.raises(StateError, match="damaged at entry 1") as caught:
+    with pytest.raises(StateError) as caught:
         account.entries()
-    assert caught.value.tx_hash == "0xab"
+    path = tmp_path / f"134-{WHO.lower()}.sqlite3"
+    assert str(caught.value) == (
+        f"the journal {path} is damaged at entry 1: see what became of transaction {shown}, then "
+        "move the file away"
+    )
+    assert caught.value.tx_hash == ("0xab" if shown == "0xab" else None)
+    assert isinstance(caught.value.cause, (TypeError, ValueError))
     journal.close()
+
+
+def test_an_entry_must_survive_a_power_cut(tmp_path, monkeypatch):
+    said: list[str] = []
+    real = sqlite3.connect
+
+    def connect(*args, **options):
+        database = real(*args, **options)
+        database.set_trace_callback(said.append)
+        return database
+
+    account = FileJournal(tmp_path).account(134, WHO)
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    add(account)
+    words = [each.split()[0] for each in said]
+    assert said[0] == "PRAGMA synchronous = FULL"
+    assert words.index("INSERT") < words.index("COMMIT")
+
+
+def test_a_new_chain_of_an_old_id_begins_with_nothing(tmp_path):
+    journal = FileJournal(tmp_path)
+    for chain in (13, 134, 1341):
+        add(journal.account(chain, WHO))
+    add(journal.account(134, "0x" + "cd" * 20))
+    journal.close()
+    journal.forget(134)
+    found = sorted(path.name for path in tmp_path.glob("*.sqlite3"))
+    assert found == [f"13-{WHO.lower()}.sqlite3", f"1341-{WHO.lower()}.sqlite3"]
+    assert journal.account(134, WHO).entries() == []
+    journal.forget(99)
+
+
+def test_without_a_mark_of_life_nothing_is_written(tmp_path, monkeypatch):
+    account = FileJournal(tmp_path).account(134, WHO)
+    monkeypatch.setattr(file_journal.FileLock, "acquire", lambda self: False)
+    with pytest.raises(StateError) as caught:
+        add(account)
+    text = str(caught.value)
+    mark = rf"{re.escape(str(tmp_path))}/134-{WHO.lower()}\.{os.getpid()}-[0-9a-f]{{12}}\.live"
+    assert re.fullmatch(f"{mark} cannot be locked", text)
+    monkeypatch.undo()
+    assert account.entries() == []
+
+
+def test_a_mark_that_nobody_holds_is_cleared_away(tmp_path):
+    """Its process has died; of one that lives the file stays, however often it is looked at."""
+    first, second = FileJournal(tmp_path), FileJournal(tmp_path)
+    add(first.account(134, WHO))
+    account = second.account(134, WHO)
+    for _ in range(2):
+        assert [entry.live for entry in account.entries()] == [True]
+    [mark] = tmp_path.glob("*.live")
+    first._accounts[134, WHO.lower()]._mark.release()  # as the system does at its death
+    assert mark.exists()
+    assert [entry.live for entry in account.entries()] == [False]
+    assert not mark.exists()
+    assert [entry.live for entry in account.entries()] == [False]
+
+
+def test_what_cannot_be_left_on_the_disk_is_left_here(tmp_path, monkeypatch):
+    """What is being reported counts more than a disk that fails now."""
+    account = FileJournal(tmp_path).account(134, WHO)
+    entry = add(account)
+
+    def broken(*_, **__):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(sqlite3, "connect", broken)
+    account.leave(entry)
+    with pytest.raises(StateError) as caught:
+        account.entries()
+    path = tmp_path / f"134-{WHO.lower()}.sqlite3"
+    assert str(caught.value) == f"the journal {path} cannot be used: disk I/O error"
+    monkeypatch.undo()
+    assert not account.entries()[0].live
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -105,6 +105,13 @@ def give_up(transactions, *what, **options):
     return caught.value.tx_hash
 
 
+def refuses(act, text, tx_hash=None):
+    """A refusal, told whole and with the hash of what stands in the way."""
+    with pytest.raises(StateError) as caught:
+        act()
+    assert (str(caught.value), caught.value.tx_hash) == (text, tx_hash)
+
+
 def meanwhile(clock, *steps):
     """Each pause takes the next step; a step may pause itself."""
     left = list(steps)
@@ -152,8 +159,11 @@ def test_a_left_one_is_sped_up_and_its_call_finds_it_once(sender, node, clock):
     [left] = pending(transactions.account)
     assert (left.tx_hash, left.replaces, left.live) == (second, first, False)
     assert speed_up(transactions, first) == second
-    with pytest.raises(StateError, match=f"{second} is mined: too late to be sped up"):
-        speed_up(transactions, second)
+    refuses(
+        lambda: speed_up(transactions, second),
+        f"transaction {second} is mined: too late to be sped up",
+        second,
+    )
     sent = transactions.send(intent(), TO, b"other salt")
     assert (sent.tx_hash, sent.resumed, sent.note) == (second, True, {"order": 1})
     assert states(transactions) == [FAILED, SETTLED]
@@ -328,10 +338,16 @@ def test_a_reorganisation_puts_the_first_back(sender, node, clock):
 def test_cancelled_while_somebody_waits(sender, node, clock):
     transactions, found = sender(), []
     meanwhile(clock, lambda: found.append(cancel(sender(), last_hash(transactions))), node.mine)
-    with pytest.raises(Web3ProviderCallError, match="was cancelled by") as caught:
+    with pytest.raises(Web3ProviderCallError) as caught:
         transactions.send(intent(), TO, b"\x01", value=5)
-    assert caught.value.tx_hash == found[0]
-    assert found[0] in caught.value.message
+    first = to_hex(node.sent[0].hash)
+    assert caught.value.to_dict() == {
+        "name": "Web3ProviderCallError",
+        "code": "web3_call",
+        "message": f"transaction {first} was cancelled by {found[0]}: nothing was done",
+        "details": {"replaced": True, "cancelled": first},
+        "txHash": found[0],
+    }
     nothing = node.sent[1].transaction
     assert (to_hex(nothing.to), nothing.value, nothing.data) == (WHO.lower(), 0, b"")
     assert (nothing.nonce, nothing.gas) == (0, 125_000)  # as the node estimates, not 21000
@@ -349,10 +365,26 @@ def test_a_left_one_is_cancelled(sender, node, clock):
     meanwhile(clock, node.mine)
     assert list(node.mined) == [] != cancel(transactions, first)
     assert states(transactions) == [FAILED, SETTLED]
-    with pytest.raises(StateError, match="is mined in the place of"):
-        cancel(transactions, first)
+    done = last_hash(transactions)
+    refuses(
+        lambda: cancel(transactions, first),
+        f"transaction {done} is mined in the place of {first}: too late to be cancelled",
+        done,
+    )
     assert pending(transactions.account) == []
     assert transactions.unfinished(intent()) is None
+
+
+def test_the_gas_of_nothing_is_estimated_as_it_is_sent(sender, node):
+    """To oneself: an account with code may need more than a plain transfer."""
+    transactions = sender()
+    first = give_up(transactions)
+    asked = []
+    node.eth_estimateGas = lambda fields: asked.append(fields) or hex(30_000)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    assert asked == [{"from": WHO, "to": WHO.lower(), "data": "0x", "value": "0x0"}]
+    assert node.sent[1].transaction.gas == 37_500
 
 
 def test_too_late_to_cancel(sender, node, clock):
@@ -364,9 +396,11 @@ def test_too_late_to_cancel(sender, node, clock):
         return {"error": {"code": -32000, "message": "nonce too low"}}
 
     node.faults["eth_sendRawTransaction"] = [mined_first]
-    with pytest.raises(StateError, match=f"{first} is mined: too late to be cancelled") as caught:
-        cancel(transactions, first)
-    assert caught.value.tx_hash == first
+    refuses(
+        lambda: cancel(transactions, first),
+        f"transaction {first} is mined: too late to be cancelled",
+        first,
+    )
     assert states(transactions) == [UNKNOWN, FAILED]
     signed = len(node.sent)
     with pytest.raises(StateError, match="too late to be cancelled"):  # seen before it is signed
@@ -385,11 +419,16 @@ def test_a_sped_up_one_is_cancelled_and_the_cancellation_sped_up(sender, node, c
         cancel(impatient, second)
     third = last_hash(transactions)
     for tx_hash in (first, second):
-        with pytest.raises(StateError, match=f"being cancelled by {third}") as caught:
-            speed_up(transactions, tx_hash)
-        assert caught.value.tx_hash == third
-    with pytest.raises(StateError, match="is a cancellation itself"):
-        cancel(transactions, third)
+        refuses(
+            lambda tx_hash=tx_hash: speed_up(transactions, tx_hash),
+            f"transaction {tx_hash} is being cancelled by {third}: that one can be sped up",
+            third,
+        )
+    refuses(
+        lambda: cancel(transactions, third),
+        f"transaction {third} is a cancellation itself: it can be sped up",
+        third,
+    )
     meanwhile(clock, node.mine)
     fourth = speed_up(transactions, third)
     assert node.sent[3].transaction.data == b""
@@ -408,6 +447,38 @@ def test_the_waiting_call_writes_down_a_cancellation_whose_caller_died(sender, n
     with pytest.raises(Web3ProviderCallError, match="was cancelled by"):
         transactions.send(intent(), TO)
     assert states(transactions) == [FAILED, SETTLED]
+
+
+def test_cancelled_while_it_is_sped_up(sender, node, clock):
+    transactions, found = sender(), []
+    first = give_up(transactions)
+
+    def stop():
+        with pytest.raises(OutcomeUnknownError):
+            cancel(sender(timeout=0), last_hash(transactions))
+        found.append(last_hash(transactions))
+
+    meanwhile(clock, stop, node.mine)
+    with pytest.raises(Web3ProviderCallError) as caught:
+        speed_up(transactions, first)
+    second = to_hex(node.sent[1].hash)
+    assert str(caught.value) == (
+        f"transaction {second} was cancelled by {found[0]}: nothing was done"
+    )
+    assert states(transactions) == [FAILED, FAILED, SETTLED]
+
+
+def test_a_cancellation_is_sped_up_and_resumed(sender, node, clock):
+    transactions = sender()
+    first = give_up(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    second = last_hash(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(sender(timeout=0), second)
+    meanwhile(clock, node.mine)
+    assert speed_up(transactions, second) == last_hash(transactions)
+    assert len(node.sent) == len(transactions.account.entries()) == 3
 
 
 # --- unknown, died -------------------------------------------------------------------------------
@@ -445,6 +516,36 @@ def test_lost_on_the_way_and_the_first_call_made_again(sender, node, clock):
     assert (sent.tx_hash, sent.resumed) == (last_hash(transactions), True)
     assert states(transactions) == [FAILED, SETTLED]
     assert len(node.mined) == 1
+
+
+def test_an_unknown_outcome_is_of_what_the_nodes_have(sender, node):
+    """The dearer one, where it has driven out the first; else the first."""
+    transactions = sender()
+    first = give_up(transactions)
+    raw = node.pool[first]
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(transactions, first)
+    second = last_hash(transactions)
+    assert (list(node.pool), give_up(transactions)) == ([second], second)
+    node.pool[first] = raw  # of another node behind the same name
+    assert give_up(transactions) == first
+    assert len(node.sent) == 2
+
+
+def test_what_was_cancelled_rules_out_whatever_had_its_nonce(sender, node):
+    """Also an entry of another call, whose bytes no node knew when it was given on."""
+    transactions = sender()
+    give_up(transactions)
+    node.pool.clear()
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent("other"), TO)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), last_hash(transactions))
+    node.mine()
+    assert states(transactions) == [UNKNOWN] * 3
+    with pytest.raises(Web3ProviderCallError, match="was cancelled by"):
+        transactions.send(intent("other"), TO)
+    assert states(transactions) == [FAILED, FAILED, SETTLED]
 
 
 DEATH = f"""
@@ -552,19 +653,30 @@ def test_what_is_finished_stays_so(journal):
 def test_unknown_mined_and_failed(sender, node, clock):
     transactions = sender()
     for act in (speed_up, cancel):
-        with pytest.raises(StateError, match=f"no transaction {OTHER_HASH} of {WHO} on test"):
-            act(transactions, OTHER_HASH)
+        refuses(
+            lambda act=act: act(transactions, OTHER_HASH),
+            f"no transaction {OTHER_HASH} of {WHO} on test is in this journal: only what was sent "
+            "with it can be replaced",
+        )
     meanwhile(clock, node.mine)
     mined = transactions.send(intent(), TO).tx_hash
-    with pytest.raises(StateError, match=f"{mined} is mined: too late to be sped up"):
-        speed_up(transactions, mined)
+    refuses(
+        lambda: speed_up(transactions, mined),
+        f"transaction {mined} is mined: too late to be sped up",
+        mined,
+    )
     node.faults["eth_sendRawTransaction"] = [
         {"error": {"code": -32000, "message": "insufficient funds for gas"}}
     ]
     with pytest.raises(Web3ProviderSendError):
         transactions.send(intent(), TO)
-    with pytest.raises(StateError, match="has failed and cannot be mined"):
-        cancel(transactions, last_hash(transactions))
+    failed = last_hash(transactions)
+    refuses(
+        lambda: cancel(transactions, failed),
+        f"transaction {failed} has failed and cannot be mined any more: there is nothing to "
+        "replace",
+        failed,
+    )
     assert len(node.sent) == 1
 
 
@@ -586,8 +698,12 @@ def test_a_nonce_that_was_given_to_another(sender, node, clock):
     with pytest.raises(OutcomeUnknownError) as caught:
         transactions.send(intent("other"), TO)
     for act in (speed_up, cancel):
-        with pytest.raises(StateError, match=f"given to another, {caught.value.tx_hash}"):
-            act(transactions, first)
+        refuses(
+            lambda act=act: act(transactions, first),
+            f"no node had transaction {first} when its nonce was given to another, "
+            f"{caught.value.tx_hash}: wait for that one, or replace it",
+            caught.value.tx_hash,
+        )
     meanwhile(clock, node.mine)
     assert speed_up(transactions, caught.value.tx_hash) == last_hash(transactions)
     assert len(node.mined) == 1
@@ -599,9 +715,12 @@ def test_somebody_works_on_it(sender, node, clock):
     again = sender()
 
     def at_the_same_time():
-        with pytest.raises(StateError, match="is on its way in the place of") as caught:
-            speed_up(again, first)
-        assert caught.value.tx_hash == last_hash(again)
+        refuses(
+            lambda: speed_up(again, first),
+            f"{last_hash(again)} is on its way in the place of {first}, and somebody waits for it: "
+            "that one can be sped up",
+            last_hash(again),
+        )
 
     meanwhile(clock, at_the_same_time, node.mine)
     assert speed_up(transactions, first) == last_hash(transactions)
@@ -616,19 +735,28 @@ def test_wallets_and_prescribed_prices(sender, node):
         def send_transaction(self, transaction):
             raise AssertionError
 
-    with pytest.raises(ConfigurationError, match="in the wallet"):
+    with pytest.raises(ConfigurationError) as caught:
         speed_up(sender(signer=Wallet()), OTHER_HASH)
+    assert str(caught.value) == (
+        "this wallet sends by itself: speed up or cancel the transaction in the wallet"
+    )
     free = Chain(id=4242, name="side", hub="0x" + "33" * 20, use_gas=False)
     for act in (speed_up, cancel):
-        with pytest.raises(StateError, match="is 0 wei for everybody: there is nothing to raise"):
-            act(sender(chain=free), OTHER_HASH)
+        refuses(
+            lambda act=act: act(sender(chain=free), OTHER_HASH),
+            "the price of gas on side is 0 wei for everybody: there is nothing to raise, wait for "
+            "the transaction",
+        )
     transactions = sender()
     asked = {"to": TO, "value": "0", "data": "0x", "since": 1}
     transactions.account.add(
         intent().key, {**intent().to_dict(), "asked": asked}, 5, tx_hash=OTHER_HASH
     )
-    with pytest.raises(StateError, match="was sent by a wallet"):
-        cancel(transactions, OTHER_HASH)
+    refuses(
+        lambda: cancel(transactions, OTHER_HASH),
+        f"transaction {OTHER_HASH} was sent by a wallet: speed up or cancel it there",
+        OTHER_HASH,
+    )
     assert node.raws == []
 
 
@@ -645,10 +773,19 @@ def test_another_chain_or_signature_sends_nothing(sender, node):
 
     with pytest.raises(SignatureError, match="another transaction"):
         cancel(sender(signer=Liar()), first)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(sender(timeout=0), first)
+    node.pool.clear()
+    node.chain_id = 1
+    with pytest.raises(ConfigurationError):  # nor is anything resumed
+        speed_up(sender(), first)
+    assert node.pool == {}
+    node.chain_id = CHAIN.id
+    transactions.account.update(transactions.account.entries()[-1], state=FAILED)
     node.chain_id = 1  # another node, since the client began
     with pytest.raises(ConfigurationError, match=r"on chain 1, .* nothing was signed"):
         speed_up(transactions, first)
-    assert len(transactions.account.entries()) == len(node.sent) == 1
+    assert len(transactions.account.entries()) == len(node.sent) == 2
 
 
 def test_an_entry_of_another_key_is_not_signed_again(sender, node, journal):
@@ -663,24 +800,152 @@ def test_an_entry_of_another_key_is_not_signed_again(sender, node, journal):
     tx_hash = to_hex(signed.hash)
     account = transactions.account
     account.add(intent().key, intent().to_dict(), 0, tx_hash=tx_hash, raw=signed.raw)
-    with pytest.raises(StateError, match="of another account or chain"):
-        speed_up(transactions, tx_hash)
+    refuses(
+        lambda: speed_up(transactions, tx_hash),
+        f"transaction {tx_hash} is of another account or chain",
+    )
     assert node.raws == []
 
 
 def test_refusals_of_the_node_leave_the_first_alone(sender, node, clock):
     transactions = sender()
     first = give_up(transactions)
-    for message, text in (
-        ("insufficient funds for gas * price + value", "insufficient funds"),
-        ("replacement transaction underpriced", "offer a higher gas_price"),
+    funds = (
+        "insufficient funds for intrinsic transaction cost: the account needs more of the chain's "
+        "coin"
+    )
+    price = f"the node wants more for a replacement of {first}: offer a higher gas_price"
+    for message, text, retryable in (
+        ("insufficient funds for gas * price + value", funds, False),
+        ("replacement transaction underpriced", price, True),
     ):
         node.faults["eth_sendRawTransaction"] = [{"error": {"code": -32000, "message": message}}]
-        with pytest.raises(Web3ProviderSendError, match=text):
+        with pytest.raises(Web3ProviderSendError) as caught:
             speed_up(transactions, first)
+        assert (str(caught.value), caught.value.retryable) == (text, retryable)
+        assert caught.value.cause.node_message == message
     assert states(transactions) == [UNKNOWN, FAILED, FAILED]
     node.mine()
     assert transactions.send(intent(), TO).tx_hash == first
+
+
+def test_what_was_mined_in_its_place_cannot_be_cancelled(sender, node, clock):
+    """By the journal: who meant it has not looked yet, and the node may lag."""
+    transactions = sender()
+    first = give_up(transactions)
+    meanwhile(clock, node.mine)
+    second = speed_up(transactions, first)
+    node.mined.clear()
+    refuses(
+        lambda: cancel(transactions, first),
+        f"transaction {second} has taken the place of {first}",
+        second,
+    )
+    assert len(node.sent) == 2
+
+
+@pytest.mark.parametrize("act", [speed_up, cancel])
+def test_the_chain_is_looked_at_before_anything_is_signed(sender, node, act):
+    transactions = sender()
+    first = give_up(transactions)
+    before = len(node.methods)
+    with pytest.raises(OutcomeUnknownError):
+        act(sender(timeout=0), first)
+    prices = ["eth_getBlockByNumber", "eth_gasPrice", "eth_maxPriorityFeePerGas"]
+    assert node.methods[before:] == [
+        "eth_chainId",
+        *prices,
+        *(["eth_estimateGas"] if act is cancel else []),  # of the same bytes the gas is known
+        *("eth_chainId", "eth_getTransactionReceipt"),
+        "eth_sendRawTransaction",
+        "eth_getTransactionReceipt",
+    ]
+
+
+@pytest.mark.parametrize("act", [speed_up, cancel])
+@pytest.mark.parametrize(
+    ("method", "fault", "text"),
+    [
+        ("eth_chainId", {"result": "5"}, "the node gave no 0x hex number for eth_chainId;"),
+        ("eth_chainId", {"error": {"code": 1, "message": "down"}}, "response error: down"),
+        (
+            "eth_getTransactionReceipt",
+            {"error": {"code": 1, "message": "down"}},
+            "response error: down",
+        ),
+        ("eth_getTransactionReceipt", {"result": "0x"}, "the receipt of another transaction"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_not_replaced(sender, node, act, method, fault, text):
+    transactions = sender()
+    first = give_up(transactions)
+    node.faults[method] = [fault] * 9
+    with pytest.raises(Web3ProviderCallError, match=text):
+        act(transactions, first)
+    assert len(node.sent) == 1
+
+
+def test_an_entry_of_another_chain_is_not_signed_again(sender, node):
+    signed = SIGNER.sign_transaction(
+        Transaction(nonce=0, gas=21000, to=b"\x22" * 20, value=1, data=b"", chain_id=1, gas_price=1)
+    )
+    transactions = sender()
+    tx_hash = to_hex(signed.hash)
+    transactions.account.add(intent().key, intent().to_dict(), 0, tx_hash=tx_hash, raw=signed.raw)
+    refuses(
+        lambda: speed_up(transactions, tx_hash),
+        f"transaction {tx_hash} is of another account or chain",
+    )
+    assert node.raws == []
+
+
+def test_how_long_it_is_waited_for(sender, node, clock):
+    """As of the client, or as the call says; and then as an outcome that is unknown."""
+    transactions = sender()
+    first = give_up(transactions)
+    for given, lasts in ((7, 7), (None, 60), (0, 0)):
+        begun = clock.now
+        with pytest.raises(OutcomeUnknownError, match=f"not confirmed within {lasts} s"):
+            Replacement(transactions, first, cancel=False).send(given)
+        assert lasts <= clock.now - begun < lasts + 1.6
+    assert len(node.sent) == 2
+
+
+def test_what_happens_is_logged(sender, node, clock, caplog):
+    transactions = sender()
+    first = give_up(transactions)
+    caplog.set_level("INFO", "iexec_lite")
+    caplog.clear()
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    second = last_hash(transactions)
+    assert caplog.messages == [f"sent {second}"]
+    caplog.clear()
+    meanwhile(clock, node.mine)
+    cancel(transactions, first)
+    assert caplog.messages == [
+        f"resuming transaction {second} of an earlier call",
+        f"confirmed {second}",
+    ]
+
+
+def test_as_users_see_what_is_pending(sender, node):
+    transactions = sender()
+    first = give_up(transactions)
+    with pytest.raises(OutcomeUnknownError):
+        speed_up(transactions, first)
+    with pytest.raises(OutcomeUnknownError):
+        cancel(sender(timeout=0), first)
+    created = [int(entry.created) for entry in transactions.account.entries()]
+    common = {"nonce": 0, "state": "unknown", "live": False}
+    means = {"operation": "deposit", "arguments": {}}
+    nothing = {"operation": "cancelTransaction", "arguments": {"txHash": first}}
+    hashes = [to_hex(each.hash) for each in node.sent]
+    assert [each.to_dict() for each in pending(transactions.account)] == [
+        {"txHash": first, **common, **means, "created": created[0]},
+        {"txHash": hashes[1], **common, **means, "created": created[1], "replaces": first},
+        {"txHash": hashes[2], **common, **nothing, "created": created[2], "replaces": first},
+    ]
 
 
 # --- prices --------------------------------------------------------------------------------------
@@ -713,6 +978,19 @@ DYNAMIC = {"max_fee_per_gas": 100, "max_priority_fee_per_gas": 8}
             {"max_fee_per_gas": 900, "max_priority_fee_per_gas": 9},
         ),
         (
+            {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 120},
+            [DYNAMIC],
+            {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 120},
+        ),
+        (
+            {"max_fee_per_gas": 1, "max_priority_fee_per_gas": 120},
+            [DYNAMIC],
+            {"max_fee_per_gas": 120, "max_priority_fee_per_gas": 120},
+        ),
+        ({"gas_price": 0}, [{"gas_price": 8}], {"gas_price": 9}),
+        ({"gas_price": 0}, [{"gas_price": 16}], {"gas_price": 18}),
+        ({"gas_price": 0}, [{"gas_price": 17}], {"gas_price": 20}),
+        (
             {"max_fee_per_gas": 150, "max_priority_fee_per_gas": 1},
             [{"gas_price": 160}],
             {"max_fee_per_gas": 180, "max_priority_fee_per_gas": 180},
@@ -727,8 +1005,11 @@ def test_prices(now, rivals, expected):
 def test_the_users_price(sender, node, clock):
     transactions = sender(gas_price=10 * GWEI)
     first = give_up(transactions)
-    with pytest.raises(ValidationError, match=f"too low .* at least {11_250_000_000} wei"):
-        speed_up(transactions, first, gas_price=11 * GWEI)
+    with pytest.raises(ValidationError) as caught:
+        speed_up(transactions, first, gas_price=11_249_999_999)
+    assert str(caught.value) == (
+        "gas_price 11249999999 wei is too low to replace a transaction: at least 11250000000 wei"
+    )
     assert len(transactions.account.entries()) == 1
     meanwhile(clock, node.mine)
     speed_up(transactions, first, gas_price=11_250_000_000)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import active_children
 from pathlib import Path
@@ -101,12 +103,16 @@ def test_every_kind(iexec: IExec, kind: str) -> None:
         ("nonsense", "not JSON"),
         ("[1]", "must be a JSON object, got list"),
         ("null", "must be a JSON object, got NoneType"),
-        ("[" * 100_000, "not JSON: JSON nested deeper"),
+        ("[" * 100_000, "this is not JSON: JSON nested deeper"),
         (b'{"app": "\xff"}', "not JSON: 'utf-8'"),
         (" " * (signing.MAX_LINE + 1), "longer than 131072 bytes"),
         ('{"rules": 1, "\x1b[2J": 1}', "not JSON"),
         ('{"rules": 1, "\\u001b[2J": 1}', r"rules, \x1b[2J: not a field of requestorder"),
-        ('{"result_proxy": "https://evil.invalid"}', "result_proxy: not a field"),
+        ('{"result_proxy": "https://evil.invalid"}', "result_proxy: not a field of requestorder"),
+        (
+            json.dumps({"n" * 41 + str(number): 1 for number in range(11)}),
+            ", ".join(["n" * 40] * 10) + ": not a field of requestorder",
+        ),
         ("{}", "app is a required field"),
         (json.dumps({"app": APP, "category": 0, "sign": "0x"}), "sign: not a field"),
     ],
@@ -118,24 +124,45 @@ def test_bad_lines(line: str | bytes, message: str) -> None:
     assert isinstance(refused, ValidationError)
     assert message in refused.message
     assert isinstance(signed, str)
+    assert signed == json.dumps(json.loads(signed), separators=(",", ":"))
+
+
+def test_a_line_as_long_as_lines_may_be() -> None:
+    iexec = IExec(chain=134, signer=SIGNER)
+    line = json.dumps({"app": APP, "category": 0}).ljust(131072)
+    for fits in (line, line.encode()):
+        (signed,) = iexec.order.sign_lines("requestorder", [fits])
+        assert isinstance(signed, str)
+        (refused,) = iexec.order.sign_lines("requestorder", [fits + fits[-1:]])
+        assert isinstance(refused, ValidationError)
+        assert str(refused) == "longer than 131072 bytes"
 
 
 def test_what_cannot_begin(iexec: IExec) -> None:
     order = iexec.order
-    with pytest.raises(ValidationError, match="kind must be one of apporder"):
-        order.sign_many("order", [])
+    for kind in ("order", None, ["apporder"]):
+        with pytest.raises(ValidationError) as caught:
+            order.sign_many(kind, [])  # type: ignore[arg-type]
+        assert str(caught.value) == (
+            "kind must be one of apporder, datasetorder, workerpoolorder, requestorder"
+        )
     for jobs in (0, -1, 257, True, 1.5, "2"):
-        with pytest.raises(ValidationError, match="jobs must be a whole number from 1 to 256"):
+        with pytest.raises(ValidationError, match=r"^jobs must be a whole number from 1 to 256$"):
             order.sign_many("requestorder", [], jobs=jobs)  # type: ignore[arg-type]
     for wrong in ({"app": APP}, json.dumps({"app": APP}), b"", 5, None):
-        with pytest.raises(ValidationError, match="many orders are needed, got one"):
+        with pytest.raises(ValidationError) as caught:
             order.sign_many("requestorder", wrong)  # type: ignore[arg-type]
+        assert str(caught.value) == f"many orders are needed, got one {type(wrong).__name__}"
     elsewhere = IExec(chain=134, signer=Elsewhere()).order
-    with pytest.raises(ConfigurationError, match="a signer that holds its key"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^several processes need a signer that holds its key: use jobs=1$",
+    ):
         elsewhere.sign_lines("requestorder", [], jobs=2)
     (signed,) = elsewhere.sign_many("requestorder", given(1))
     assert isinstance(signed, SignedRequestorder)
-    assert list(order.sign_many("requestorder", [], jobs=2)) == []
+    for jobs in (2, 256):
+        assert list(order.sign_many("requestorder", [], jobs=jobs)) == []
 
 
 @pytest.mark.parametrize(("jobs", "most"), [(1, 1), (2, 2 * signing.AHEAD * signing.CHUNK)])
@@ -166,8 +193,13 @@ def test_a_process_that_is_killed() -> None:
     found = iexec.order.sign_many("requestorder", source(), jobs=2)
     next(found)
     active_children()[0].terminate()
-    with pytest.raises(ConfigurationError, match="ended before its work was done"):
+    with pytest.raises(ConfigurationError) as caught:
         list(found)
+    assert str(caught.value) == (
+        "a process that signs ended before its work was done: memory may be short, or a script "
+        'starts work without if __name__ == "__main__"'
+    )
+    assert isinstance(caught.value.cause, BrokenProcessPool)
     assert not active_children()
 
 
@@ -196,3 +228,35 @@ def test_errors_of_the_source_come_through(iexec: IExec) -> None:
         with pytest.raises(OSError, match="the disk is gone"):
             list(iexec.order.sign_many("requestorder", source(), jobs=jobs))
     assert not active_children()
+
+
+def test_what_each_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is for who started it; its end is their end, whatever they are doing."""
+    done: list[object] = []
+
+    class Thread:
+        def __init__(self, target: Callable[[], object], daemon: bool) -> None:
+            done.append(("thread", daemon))
+            self.start = target
+
+    class Parent:
+        def join(self) -> None:
+            done.append("the parent ended")
+
+    parents = [Parent(), None]
+    monkeypatch.setattr(signing, "_DESK", [])
+    monkeypatch.setattr(signing.signal, "signal", lambda *given: done.append(given))
+    monkeypatch.setattr(signing.threading, "Thread", Thread)
+    monkeypatch.setattr(signing.multiprocessing, "parent_process", lambda: parents.pop(0))
+    monkeypatch.setattr(signing.os, "_exit", lambda code: done.append(("exit", code)))
+    context = IExec(chain=134, signer=SIGNER).order._context
+    for _ in range(2):
+        signing._begin("requestorder", context.chain, context.domain, b"\x11" * 32)
+    begun = [(signal.SIGINT, signal.SIG_IGN), ("thread", True)]
+    assert done == [*begun, "the parent ended", ("exit", 1), *begun]
+    one, bad, two = signing._chunk(signing._Desk.sign, list(given(9))[6:])
+    assert isinstance(bad, ValidationError)
+    for order in (one, two):
+        assert isinstance(order, SignedRequestorder)
+        verify_order(order, context.domain, SIGNER.address)
+    assert numbers([one, two]) == ["6", "8"]

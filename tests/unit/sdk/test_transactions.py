@@ -6,6 +6,7 @@ show on demand.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import pickle
@@ -30,7 +31,7 @@ from iexec_lite.eth.crypto import keccak
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.eth.transaction import parse
 from iexec_lite.net.http import Response
-from iexec_lite.net.rpc import Rpc
+from iexec_lite.net.rpc import OTHER_NODE, Rpc
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.sdk.fees import Quote, call_fields
@@ -251,8 +252,11 @@ def test_another_chain_midway_signs_nothing(sender, node, own_nonces):
     transactions = sender(**options)
     transactions.send(intent(), TO)
     node.chain_id = 1
-    with pytest.raises(ConfigurationError, match=r"on chain 1, expected 4242.*nothing was signed"):
+    with pytest.raises(ConfigurationError) as caught:
         transactions.send(intent(), TO)
+    assert str(caught.value) == (
+        "the node http://127.0.0.1:1 is on chain 1, expected 4242 (test): nothing was signed"
+    )
     assert len(transactions.account.entries()) == len(node.raws) == 1
 
 
@@ -412,8 +416,10 @@ def test_another_chain_signs_nothing(sender, node, monkeypatch):
 
 @pytest.mark.parametrize("other", [{"chain_id": 1}, {"sender": TO}])
 def test_an_intent_of_another_account(sender, node, other):
-    with pytest.raises(ValidationError, match="the intent is of"):
+    with pytest.raises(ValidationError) as caught:
         sender().send(intent(**other), TO)
+    which = f"{other.get('sender', WHO)} on chain {other.get('chain_id', 4242)}"
+    assert str(caught.value) == (f"the intent is of {which}, but the signer is {WHO} on chain 4242")
     assert node.methods == []
 
 
@@ -443,6 +449,9 @@ def test_a_creation_is_to_nobody():
     assert call_fields(WHO, TO, b"\x01", 5) == {**call, "to": TO}
 
 
+RETURNED_ANOTHER = "the signer returned another transaction: nothing was sent"
+
+
 class Foreign:
     """A signer of another package, which says that it is the sender."""
 
@@ -464,7 +473,7 @@ class Foreign:
 def test_a_signer_with_another_key(sender, node):
     assert sender(signer=Foreign(SIGNER)).send(intent(), TO).receipt["status"] == "0x1"
     sent = len(node.raws)
-    with pytest.raises(SignatureError, match="another transaction"):
+    with pytest.raises(SignatureError, match=f"^{RETURNED_ANOTHER}$"):
         sender(signer=Foreign(KeySigner.from_key("0x" + "77" * 32))).send(intent(), TO)
     assert len(node.raws) == sent
 
@@ -485,7 +494,7 @@ def test_a_signer_that_signs_something_else(sender, node):
             return SIGNER.sign_transaction(dataclasses.replace(transaction, value=10**18))
 
     transactions = sender(signer=Crooked())
-    with pytest.raises(SignatureError, match="another transaction"):
+    with pytest.raises(SignatureError, match=f"^{RETURNED_ANOTHER}$"):
         transactions.send(intent(), TO)
     assert (node.raws, states(transactions)) == ([], [])
 
@@ -500,25 +509,30 @@ def test_a_signer_that_cannot_sign_transactions(sender, node):
         def sign_typed_data(self, typed_data):
             return b""
 
-    with pytest.raises(ConfigurationError, match="cannot sign transactions, nor send them"):
+    with pytest.raises(ConfigurationError) as caught:
         sender(signer=Reader()).send(intent(), TO)
+    assert str(caught.value) == (
+        "this signer cannot sign transactions, nor send them: use a key, a keystore or a wallet"
+    )
     assert node.raws == []
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"confirms": 0}, "invalid confirms"),
-        ({"confirms": True}, "invalid confirms"),
-        ({"confirms": "2"}, "invalid confirms"),
-        ({"gas_price": -1}, "Invalid gasPrice option"),
-        ({"gas_price": 1.5}, "Invalid gasPrice option"),
+        ({"confirms": 0}, "invalid confirms: it must be an integer of at least 1"),
+        ({"confirms": True}, "invalid confirms: it must be an integer of at least 1"),
+        ({"confirms": "2"}, "invalid confirms: it must be an integer of at least 1"),
+        ({"gas_price": -1}, "Invalid gasPrice option, must be a number of wei"),
+        ({"gas_price": True}, "Invalid gasPrice option, must be a number of wei"),
+        ({"gas_price": 1.5}, "Invalid gasPrice option, must be a number of wei"),
         ({"get_transaction_count": 5}, "Invalid getTransactionCount option, must be a function"),
     ],
 )
 def test_bad_options(sender, options, text):
-    with pytest.raises(ConfigurationError, match=text):
+    with pytest.raises(ConfigurationError) as caught:
         sender(**options)
+    assert str(caught.value) == text
 
 
 # --- lost answers ----------------------------------------------------------------------------
@@ -562,6 +576,29 @@ def test_everything_is_lost_and_then_resumed(sender, node, arrived):
     assert sent.note == {"order": "signed"}
     assert (len(node.mined), states(transactions)) == (1, [SETTLED])
     assert transactions.unfinished(intent()) is None
+
+
+@pytest.mark.parametrize("message", ["insufficient funds", "intrinsic gas too low"])
+def test_a_refusal_of_what_is_resumed_is_not_certain(sender, node, message):
+    """Any node may have had the bytes since the first call."""
+    transactions = sender()
+    for fault in (DEAF, error(message)):
+        node.faults["eth_sendRawTransaction"] = [fault] * 4
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(), TO)
+        assert states(transactions) == [UNKNOWN]
+    assert transactions.send(intent(), TO).resumed
+
+
+def test_what_is_resumed_keeps_its_nonce(sender, node):
+    """New bytes for it would be a second purchase."""
+    transactions = sender(timeout=5)
+    for faults in ([DEAF] * 4, [error("nonce too low")]):
+        node.faults["eth_sendRawTransaction"] = faults
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(), TO)
+    assert len(transactions.account.entries()) == 1
+    assert transactions.send(intent(), TO).resumed
 
 
 def test_what_is_resumed_is_not_prepared(sender, node):
@@ -722,14 +759,15 @@ def test_nonce_too_low_from_a_node_that_lags_in_receipts(sender, node):
     assert len(node.sent) == 1
 
 
-def test_a_refusal_of_the_second_node_is_not_certain(sender, node):
+def test_a_refusal_of_the_second_node_is_not_certain(node, journal, clock):
     """The first node took it, its answer was lost, the second says that funds are missing."""
     node.automine = False
     rpc = Rpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], http=node)
     node.faults["eth_sendRawTransaction"] = [CUT, *[error("insufficient funds")] * 3]
     node.faults["eth_getTransactionReceipt"] = [DEAF] * 99
-    transactions = sender()
-    transactions.rpc = rpc
+    transactions = Transactions(
+        rpc, CHAIN, SIGNER, journal=journal, sleep=clock.sleep, clock=clock, timeout=60
+    )
     with pytest.raises(OutcomeUnknownError):
         transactions.send(intent(), TO)
     assert states(transactions) == [UNKNOWN]
@@ -760,7 +798,7 @@ def test_a_journal_that_breaks_after_the_send_still_names_the_transaction(
     with pytest.raises(StateError) as caught:
         transactions.send(intent(), TO)
     assert caught.value.tx_hash in node.mined
-    assert "the journal cannot be used" in caplog.text
+    assert "the journal cannot be used" in caplog.messages
     monkeypatch.undo()
     assert transactions.send(intent(), TO).resumed
     assert len(node.mined) == 1
@@ -771,8 +809,11 @@ def test_a_journal_that_breaks_after_the_send_still_names_the_transaction(
 def test_a_mad_nonce_is_refused(sender, node, tmp_path, count, on_disk):
     journal = FileJournal(tmp_path) if on_disk else MemoryJournal()
     node.faults["eth_getTransactionCount"] = [{"result": hex(count)}]
-    with pytest.raises(Web3ProviderCallError, match=r"nonce 0x.* cannot be right"):
+    with pytest.raises(Web3ProviderCallError) as caught:
         sender(journal=journal).send(intent(), TO)
+    assert str(caught.value) == (
+        f"http://127.0.0.1:1 gives the nonce {count:#x}, which cannot be right: check it"
+    )
     with pytest.raises(ConfigurationError, match="getTransactionCount"):
         sender(journal=journal, get_transaction_count=lambda *_: count).send(intent(), TO)
     assert node.raws == []
@@ -807,12 +848,27 @@ def test_a_nonce_that_somebody_else_took_first(sender, node, message):
     assert states(transactions) == [FAILED, SETTLED]
 
 
-def test_a_nonce_that_is_always_taken(sender, node):
+@pytest.mark.parametrize("own_nonces", [False, True])
+def test_a_nonce_that_is_always_taken(sender, node, clock, own_nonces):
+    """The user's own source is not asked again: what it counts is not on the chain."""
+    options = {"get_transaction_count": lambda *_: 0} if own_nonces else {}
+    times, pauses = (1, [0.2]) if own_nonces else (4, [0.2, 0.4, 0.8, 1.6])
     node.faults["eth_sendRawTransaction"] = [error("nonce too low")] * 9
-    transactions = sender()
-    with pytest.raises(Web3ProviderSendError, match="nonce has already been used"):
+    slept = []
+    clock.sleep = slept.append
+    transactions = sender(**options)
+    with pytest.raises(Web3ProviderSendError) as caught:
         transactions.send(intent(), TO)
-    assert states(transactions) == [FAILED] * 4
+    assert caught.value.to_dict() == {
+        "name": "Web3ProviderSendError",
+        "code": "web3_send",
+        "message": f"nonce has already been used, {times} times over: another program sends with "
+        f"{WHO}",
+        "retryable": True,
+    }
+    assert states(transactions) == [FAILED] * times
+    looking = [0.2, 0.6]  # whether the bytes arrived nevertheless
+    assert slept == [each for pause in pauses for each in (*looking, pause)]
 
 
 def test_a_lagging_node_does_not_make_old_bytes_count_twice(sender, node):
@@ -838,8 +894,9 @@ def test_the_users_own_nonces(sender, node):
     assert asked == [(WHO, "pending")]
     assert node.sent[0].transaction.nonce == 77
     for junk in (-1, "5", None, True):
-        with pytest.raises(ConfigurationError, match="getTransactionCount"):
+        with pytest.raises(ConfigurationError) as caught:
             sender(get_transaction_count=lambda *_, junk=junk: junk).send(intent("b"), TO)
+        assert str(caught.value) == f"getTransactionCount gave {junk!r}, not a nonce"
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -1073,9 +1130,18 @@ def transfer(emitter, amount=5):
 
 def test_expected_events_come_from_their_emitter(sender, node):
     node.logs = [transfer(TO, 1), transfer(CHAIN.hub, 2), transfer(CHAIN.hub, 3)]
-    for expect in ((HUB.Transfer, CHAIN.hub), [(HUB.Transfer, CHAIN.hub)]):
+    one = (HUB.Transfer, CHAIN.hub)
+    for expect, values in (
+        (one, [2, 3]),
+        ([one], [2, 3]),
+        ((one,), [2, 3]),
+        ((one, (HUB.Transfer, TO)), [2, 3, 1]),
+        ((*one, "Deposit"), [2, 3]),
+        ((), []),
+        (None, []),
+    ):
         sent = sender().send(intent(), TO, expect=expect)
-        assert [event["value"] for event in sent.events] == [2, 3]
+        assert [event["value"] for event in sent.events] == values
 
 
 @pytest.mark.parametrize(
@@ -1177,14 +1243,45 @@ def test_equal_intents_have_equal_keys():
     assert len({one.key, *(other.key for other in others)}) == 6
 
 
-@pytest.mark.parametrize("junk", [b"bytes", float("nan"), {1, 2}, object()])
-def test_arguments_must_be_json(junk):
-    with pytest.raises(ValidationError, match="arguments of intent 'x'"):
+@pytest.mark.parametrize(
+    ("junk", "why"),
+    [
+        (b"bytes", "Object of type bytes is not JSON serializable"),
+        (float("nan"), "Out of range float values are not JSON compliant"),
+        ({1, 2}, "Object of type set is not JSON serializable"),
+    ],
+)
+def test_arguments_must_be_json(junk, why):
+    with pytest.raises(ValidationError) as caught:
         Intent(chain_id=1, sender=WHO, operation="x", arguments={"a": junk})
+    assert str(caught.value).startswith(f"the arguments of intent 'x' are not JSON: {why}")
+    assert isinstance(caught.value.cause, (TypeError, ValueError))
+
+
+@pytest.mark.parametrize("sender", ["", "0x12", WHO[:-1] + "z", WHO.swapcase()])
+def test_an_intent_is_of_an_account(sender):
+    with pytest.raises(ValidationError, match=r"\(sender\)"):
+        Intent(chain_id=1, sender=sender, operation="x")
+
+
+def test_an_intent_as_it_is_kept():
+    """The key is in journals on disk: another would make a new version send once more."""
+    what = Intent(chain_id=134, sender=WHO, operation="deposit", arguments={"b": 1, "a": "é"})
+    assert what.to_dict() == {
+        "chainId": 134,
+        "sender": WHO.lower(),
+        "operation": "deposit",
+        "arguments": {"b": 1, "a": "é"},
+    }
+    text = (
+        '{"arguments":{"a":"\\u00e9","b":1},"chainId":134,"operation":"deposit",'
+        f'"sender":"{WHO.lower()}"}}'
+    )
+    assert what.key == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_what_holds_a_signer_is_not_pickled(sender):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^what holds a signer cannot be pickled or copied$"):
         pickle.dumps(sender())
 
 
@@ -1196,3 +1293,197 @@ def test_sent_state_is_written(sender, node, clock):
     with pytest.raises(OutcomeUnknownError):
         transactions.send(intent(), TO)
     assert seen[0] == [SENT]
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+def test_a_send_is_told_in_the_log(sender, caplog):
+    caplog.set_level("INFO", "iexec_lite")
+    tx_hash = sender().send(intent(), TO).tx_hash
+    assert caplog.messages == [f"sent {tx_hash}", f"confirmed {tx_hash}"]
+
+
+def test_a_resumed_one_is_told_in_the_log(sender, node, caplog):
+    node.automine = False
+    with pytest.raises(OutcomeUnknownError) as caught:
+        sender(timeout=0).send(intent(), TO)
+    node.mine()
+    caplog.set_level("INFO", "iexec_lite")
+    caplog.clear()
+    sender().send(intent(), TO)
+    tx_hash = caught.value.tx_hash
+    assert caplog.messages == [
+        f"resuming transaction {tx_hash} of an earlier call",
+        f"confirmed {tx_hash}",
+    ]
+
+
+@pytest.mark.parametrize("method", ["eth_chainId", "eth_getTransactionCount"])
+@pytest.mark.parametrize("own_nonces", [False, True])
+def test_without_a_nonce_nothing_is_signed(sender, node, method, own_nonces):
+    options = {"get_transaction_count": lambda *_: 0} if own_nonces else {}
+    transactions = sender(**options)
+    costs = Quote(gas=30_000, gas_price=1)
+    if own_nonces and method == "eth_getTransactionCount":
+        transactions.send(intent(), TO, quote=costs)
+        assert method not in node.methods
+        return
+    transactions.check_chain()  # what it found is kept
+    node.faults[method] = [error("header not found"), {"result": "1"}]
+    with pytest.raises(Web3ProviderCallError, match="header not found"):
+        transactions.send(intent(), TO, quote=costs)
+    with pytest.raises(Web3ProviderCallError) as caught:
+        transactions.send(intent(), TO, quote=costs)
+    assert str(caught.value) == f"the node gave no 0x hex number for {method}{OTHER_NODE}"
+    assert (node.raws, states(transactions)) == ([], [])
+
+
+def test_the_highest_nonce(sender, node, clock):
+    """Above it a journal on disk could not keep it."""
+    node.faults["eth_getTransactionCount"] = [{"result": hex(2**53)}]
+    node.automine = False
+    for options in ({}, {"get_transaction_count": lambda *_: 2**53}):
+        with pytest.raises(OutcomeUnknownError):
+            sender(timeout=0, **options).send(intent(), TO, new=True)
+    assert [each.transaction.nonce for each in node.sent] == [2**53]
+
+
+@pytest.mark.parametrize("to", ["0x12", "nobody.eth"])
+def test_a_receiver_that_is_none(sender, node, to):
+    transactions = sender()
+    with pytest.raises(ValidationError) as caught:
+        transactions.send(intent(), to, quote=Quote(gas=21_000, gas_price=1))
+    assert str(caught.value) == f"'{to}' is not a valid ethereum address (to)"
+    assert (node.raws, states(transactions)) == ([], [])
+
+
+def test_nothing_is_sent_along_unless_it_is_said(sender, node):
+    estimated = []
+    node.eth_estimateGas = lambda fields: estimated.append(fields) or hex(21_000)
+    transactions = sender()
+    transactions.quote(TO)
+    transactions.send(intent(), TO)
+    assert estimated == [{"from": WHO, "to": TO, "data": "0x", "value": "0x0"}] * 2
+    assert (node.sent[0].transaction.value, node.sent[0].transaction.data) == (0, b"")
+
+
+def test_on_another_chain_nothing_is_resumed(sender, node):
+    """The same bytes may be valid there, where they were signed without a chain's id."""
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
+    with pytest.raises(OutcomeUnknownError):
+        sender().send(intent(), TO)
+    node.chain_id = 1
+    with pytest.raises(ConfigurationError, match="on chain 1, expected 4242"):
+        sender().send(intent(), TO)
+    assert node.raws == []
+
+
+def test_nonces_are_asked_for_the_sender_with_what_waits(sender, node):
+    asked = []
+    real = node.eth_getTransactionCount
+    node.eth_getTransactionCount = lambda *params: asked.append(params) or real(*params)
+    sender().send(intent(), TO)
+    assert asked == [(WHO, "pending")]
+
+
+def test_a_timeout_of_one_call_is_not_that_of_all(sender, node, clock):
+    node.automine = False
+    transactions = sender(timeout=100)
+    for given, lasts in ((5, 5), (None, 100), (0, 0)):
+        begun = clock.now
+        with pytest.raises(OutcomeUnknownError, match=f"not confirmed within {lasts} s"):
+            transactions.send(intent(), TO, timeout=given)
+        assert lasts <= clock.now - begun < lasts + 1.6
+
+
+def test_what_was_resumed_and_is_known_is_not_offered(sender, node):
+    node.automine = False
+    transactions = sender(timeout=0)
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(), TO)
+    assert len(node.raws) == 1
+    node.pool.clear()  # dropped
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO)
+    assert node.raws == node.raws[:1] * 2
+
+
+def test_whose_price_counts(sender):
+    """chain.md §1.3: what the chain prescribes beats the user's price."""
+    chain = CHAIN.with_overrides(fixed_gas_price=9)
+    assert sender(chain=chain, gas_price=5).quote(TO).gas_price == 9
+    assert sender(chain=chain).quote(TO, gas_price=4).gas_price == 4
+    assert sender(gas_price=5).quote(TO, b"\1", gas=70) == Quote(gas=70, gas_price=5)
+
+
+# --- what else is in the journal ---------------------------------------------------------------
+
+
+def test_what_waits_under_another_nonce_may_still_be_mined(sender, node):
+    node.automine = False
+    transactions = sender(timeout=0)
+    for operation in ("first", "second"):
+        with pytest.raises(OutcomeUnknownError):
+            transactions.send(intent(operation), TO)
+    asked = {"to": TO, "value": "0", "data": "0x", "since": 1}
+    what = {**intent("third").to_dict(), "asked": asked}
+    of_a_wallet = transactions.account.add(intent("third").key, what, 0)
+    transactions.account.leave(of_a_wallet)
+    [first, _] = list(node.pool)
+    raw = node.pool.pop(first)
+    waiting, node.pool = node.pool, {first: raw}
+    node.mine()
+    node.pool = waiting
+    assert transactions.send(intent("first"), TO).tx_hash == first
+    assert states(transactions) == [SETTLED, UNKNOWN, INTENDED]
+
+
+def test_who_may_refuse_to_resume_gets_an_empty_note(sender, node):
+    node.faults["eth_sendRawTransaction"] = [DEAF] * 4
+    transactions, seen = sender(), []
+    with pytest.raises(OutcomeUnknownError):
+        transactions.send(intent(), TO)
+    assert transactions.send(intent(), TO, accept=seen.append).note is None
+    assert seen == [{}]
+
+
+def test_nothing_comes_after_what_failed(sender, node):
+    node.status = "0x0"
+    seen = []
+    with pytest.raises(Web3ProviderCallError, match=r"^transaction failed$"):
+        sender().send(intent(), TO, b"\1", finish=lambda *given: seen.append(given))
+    assert seen == []
+    node.status = "0x1"
+    sent = sender().send(intent(), TO, b"\1", finish=lambda *given: seen.append(given))
+    assert seen == [(sent.tx_hash, {})]
+
+
+def test_what_somebody_else_wrote_down_as_done_is_still_waited_for(sender, node, clock):
+    """Its bytes are offered again, although nothing of it is pending by the journal."""
+    node.automine = False
+    transactions = sender()
+
+    def step():
+        [entry] = transactions.account.entries()
+        transactions.account.update(entry, state=SETTLED)
+        if len(node.raws) == 2:
+            node.mine()
+
+    clock.then = step
+    node.pool = Dropping()
+    assert transactions.send(intent(), TO).tx_hash in node.mined
+    assert node.raws == node.raws[:1] * 2
+
+
+class Dropping(dict):
+    """A pool that forgets what comes first."""
+
+    first = True
+
+    def __setitem__(self, key, value):
+        if self.first:
+            self.first = False
+        else:
+            super().__setitem__(key, value)

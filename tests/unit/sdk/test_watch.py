@@ -49,12 +49,104 @@ def test_ends_when_patience_is_spent() -> None:
         clock=lambda: next(times),
     )
     assert next(watch) == 1
-    with pytest.raises(WatchTimeoutError, match="last cause: c") as caught:
+    with pytest.raises(WatchTimeoutError) as caught:
         next(watch)
+    assert caught.value.to_dict() == {
+        "name": "WatchTimeoutError",
+        "code": "watch_timeout",
+        "message": "No good answer for 300 s while watching; last cause: c",
+        "retryable": True,
+    }
     assert isinstance(caught.value, TimeoutError)
     assert isinstance(caught.value.cause, TransportError)
     with pytest.raises(StopIteration):
         next(watch)
+
+
+@pytest.mark.parametrize(("silence", "ends"), [(299.9, False), (300.0, True)])
+def test_patience_is_counted_from_the_last_good_answer(silence: float, ends: bool) -> None:
+    times = iter([5000.0, 5250.0, 5250.0 + silence, 6000.0])
+    watch = Watch(
+        scripted((1, False), passing(), (2, True)),
+        interval=0,
+        patience=300.0,
+        clock=lambda: next(times),
+    )
+    assert next(watch) == 1
+    if ends:
+        with pytest.raises(WatchTimeoutError):
+            next(watch)
+    else:
+        assert next(watch) == 2
+
+
+def test_the_time_before_the_first_answer_counts_too() -> None:
+    times = iter([5000.0, 5299.0, 5300.0])
+    watch = Watch(
+        scripted(passing(), passing()), interval=0, patience=300.0, clock=lambda: next(times)
+    )
+    with pytest.raises(WatchTimeoutError, match="No good answer for 300 s"):
+        next(watch)
+
+
+def test_the_first_state_comes_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float | None] = []
+
+    class Never(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return False
+
+    watch = Watch(scripted((1, False), (None, False), (2, True)), interval=7)
+    monkeypatch.setattr(watch, "_closed", Never())
+    assert next(watch) == 1
+    assert pauses == []
+    assert next(watch) == 2
+    assert pauses == [7, 7]
+
+
+def test_what_is_closed_asks_nothing() -> None:
+    watch = Watch(scripted())
+    watch.close()
+    assert list(watch) == []
+
+
+def test_a_watch_that_is_closed_by_its_poll_gives_what_it_found() -> None:
+    def poll() -> tuple[int, bool]:
+        watch.close()
+        return 1, False
+
+    watch = Watch(poll, interval=3600)
+    assert list(watch) == [1]
+
+
+def test_a_thread_that_watches_keeps_no_program_alive() -> None:
+    seen = threading.Event()
+    threads: list[threading.Thread] = []
+    stop = Watch(lambda: (1, False), interval=3600).subscribe(
+        lambda _: (threads.append(threading.current_thread()), seen.set())
+    )
+    assert seen.wait(10)
+    [thread] = threads
+    assert (thread.name, thread.daemon) == ("iexec_lite-watch", True)
+    stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_an_error_of_who_listens_ends_it() -> None:
+    failed: list[Exception] = []
+    over, completed = threading.Event(), threading.Event()
+
+    def listen(_: object) -> None:
+        raise ValueError("mine")
+
+    Watch(scripted((1, False), (2, True)), interval=0).subscribe(
+        listen, lambda error: (failed.append(error), over.set()), completed.set
+    )
+    assert over.wait(10)
+    assert [str(each) for each in failed] == ["mine"]
+    assert not completed.is_set()
 
 
 def test_a_final_fault_ends_it_at_once() -> None:
@@ -149,4 +241,12 @@ def test_an_interrupt_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
         Interrupted().wait()
     monkeypatch.setattr(watch, "_closed", Interrupted())
     with pytest.raises(KeyboardInterrupt):
+        next(watch)
+
+    class Broken(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise RuntimeError("no more threads")
+
+    monkeypatch.setattr(watch, "_closed", Broken())
+    with pytest.raises(RuntimeError, match="no more threads"):
         next(watch)
