@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from iexec_lite.errors import SignatureError
+from iexec_lite.errors import ConfigurationError, SignatureError
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
@@ -74,7 +74,10 @@ class Context:
         return self._kept[key]
 
     def service(self, name: str, option: str) -> Any:
-        return getattr(self.chain, name)
+        found = getattr(self.chain, name)
+        if not found:
+            raise ConfigurationError(f"{option} is not given on chain {self.chain.id}")
+        return found
 
     def resolve(self, address: str, name: str) -> str:
         return parse_address(address, name)
