@@ -37,6 +37,7 @@ class Context:
         self.methods: dict[str, Any] = {}
         self.node = SimpleNamespace(request=self._request)
         self.sent: list[tuple[Any, ...]] = []
+        self.notes: list[Mapping[str, Any] | None] = []  # what the journal keeps with each
         self.pending: set[str] = set()  # operations of an earlier call, of unknown outcome
         self.events: list[Any] = [{}]
         self.refusals: list[Exception] = []
@@ -82,6 +83,9 @@ class Context:
     def resolve(self, address: str, name: str) -> str:
         return parse_address(address, name)
 
+    def addresses(self, kind: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return values
+
     def read_many(self, reads: Sequence[Any], *, block: Any = "latest") -> list[Any]:
         return self.read_all(reads, block=block)
 
@@ -110,7 +114,7 @@ class Context:
         operation: str,
         arguments: Mapping[str, Any],
         to: str,
-        data: bytes = b"",
+        data: bytes | Callable[[], Any] = b"",
         *,
         check: Callable[[], None] | None = None,
         note: Mapping[str, Any] | None = None,
@@ -121,6 +125,9 @@ class Context:
             check()
         if self.refusals:
             raise self.refusals.pop(0)
+        if callable(data):
+            data, note = (b"", note) if operation in self.pending else data()
+        self.notes.append(note)
         self.sent.append((operation, dict(arguments), to, data, more))
         tx_hash = f"0x{len(self.sent):064x}"
         if finish is not None:

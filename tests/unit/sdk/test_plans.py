@@ -331,7 +331,6 @@ def test_what_was_signed_before_must_be_within_the_limits() -> None:
 
 
 def test_all_faults_of_a_wish_at_once(context: Context) -> None:
-    context.addresses = lambda kind, values: values  # type: ignore[attr-defined]
     buying = purchase.Purchasing()
     buying._context = context  # type: ignore[assignment]
     limits = {"app": "x", "dataset": None, "workerpool": "1 RLC"}
