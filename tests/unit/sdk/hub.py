@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from iexec_lite.errors import ConfigurationError, SignatureError
+from iexec_lite.errors import ConfigurationError, SignatureError, Web3ProviderCallError
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
@@ -87,9 +87,18 @@ class Context:
         return values
 
     def read_many(self, reads: Sequence[Any], *, block: Any = "latest") -> list[Any]:
-        return self.read_all(reads, block=block)
+        found: list[Any] = []
+        for each in reads:
+            try:
+                found += self.read_all([each], block=block)
+            except Web3ProviderCallError as error:
+                found.append(error)
+        return found
 
     def checked(self, reads: Sequence[Any], results: list[Any]) -> list[Any]:
+        for error in results:
+            if isinstance(error, Exception):
+                raise error
         return results
 
     def registry(self, kind: str) -> str:
