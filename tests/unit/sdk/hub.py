@@ -141,7 +141,8 @@ class Context:
         tx_hash = f"0x{len(self.sent):064x}"
         if finish is not None:
             finish(tx_hash, note or {})
-        return SimpleNamespace(tx_hash=tx_hash, events=self.events)
+        resumed = operation in self.pending
+        return SimpleNamespace(tx_hash=tx_hash, events=self.events, resumed=resumed)
 
 
 def share(digit: str, price: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from iexec_lite.errors import (
     IExecError,
+    MarketCallError,
     MatchError,
     SmsCallError,
     StateError,
@@ -372,6 +373,138 @@ def test_a_challenge_for_what_is_no_order(context: Context) -> None:
     for junk in ({"app": APP}, "order", 7):
         with pytest.raises(ValidationError, match="order must be an order, not"):
             Publishing(context).publish_challenge(order=junk)  # type: ignore[arg-type]
+
+
+# ---- runs ----------------------------------------------------------------------------------------
+
+BUYER = KeySigner.from_key("0x" + "11" * 32)
+RUN: Any = {"app_max_price": "1 RLC", "workerpool_max_price": 2 * RLC, "params": "hi"}
+
+
+@pytest.fixture
+def market(context: Context, books: Books) -> Context:
+    """An app for 1 RLC and a workerpool for 2 RLC, of others; the wallet has staked 7 RLC."""
+    books.found = {
+        "app": page(apporder(RLC)),
+        0: page(poolorder(workerpoolprice=2 * RLC, category=0)),
+    }
+    context.answers |= {
+        HUB.viewConsumed.name: 0,
+        HUB.verifyPresignatureOrSignature.name: lambda to, block, who, *_: who != context.fake,  # type: ignore[attr-defined]
+    }
+    context.address, context.signer, context.fake = BUYER.address, BUYER, ""  # type: ignore[attr-defined]
+    dealid = orders.deal_id(NULL, 0)
+    context.events = [{"dealid": dealid, "requestHash": NULL, "volume": 1}]
+    return context
+
+
+def buying(context: Context) -> purchase.Purchasing:
+    found = purchase.Purchasing()
+    found._context = context  # type: ignore[assignment]
+    return found
+
+
+def test_the_plan_of_a_run(market: Context, caplog: pytest.LogCaptureFixture) -> None:
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    prices = {"app_price": RLC, "dataset_price": 0, "workerpool_price": 2 * RLC}
+    assert {name: getattr(plan, name) for name in prices} == prices
+    assert (plan.total, plan.stake, plan.shortfall, plan.ok) == (3 * RLC, 7 * RLC, 0, True)
+    order = plan.requestorder
+    assert (order.appmaxprice, order.datasetmaxprice, order.workerpoolmaxprice) == (
+        *(RLC, 0, 2 * RLC),
+    )
+    assert (order.workerpool, order.category, order.requester) == (POOL, 0, BUYER.address)
+    assert order.volume == 1
+    assert plan.datasetorder is None
+    assert (plan.unfinished, caplog.records) == (False, [])
+    market.pending = {"runApp"}
+    assert buying(market).plan_run(APP, check_request=False, **RUN).unfinished is True
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the same run was begun before, its outcome is unknown: it would be resumed"
+    )
+    other = buying(market).plan_run(APP, check_request=False, requester=OTHER, **RUN)
+    assert (other.unfinished, other.requestorder.requester) == (False, OTHER)
+
+
+def test_the_plan_of_a_run_that_cannot_be_paid(market: Context, books: Books) -> None:
+    """Orders that the run will sign count as signed; what is asked of the SMS comes first."""
+    market.fake = BUYER.address  # type: ignore[attr-defined]
+    market.answers[HUB.viewAccount.name] = lambda to, block, who: {
+        "stake": 2 * RLC if who == BUYER.address else 7 * RLC
+    }
+    market.sms = SimpleNamespace(exists=lambda *_, **__: False)  # type: ignore[attr-defined]
+    plan = buying(market).plan_run(APP, **RUN)
+    assert [reason.code for reason in plan.reasons] == ["request", "requester-stake"]
+    assert (plan.stake, plan.shortfall) == (2 * RLC, RLC)
+    with pytest.raises(MatchError) as caught:
+        buying(market).run(APP, **RUN)
+    assert caught.value.details["total"] == str(3 * RLC)
+    assert market.sent == []
+
+
+def test_a_run(market: Context) -> None:
+    shown: list[Any] = []
+    wish = buying(market)._wish(None, None, {}, app=APP, params="hi", trust=0)
+    given = {**RUN, "check_request": False}
+    found = buying(market).run(APP, confirm=lambda plan: shown.append(plan) or True, **given)
+    ((operation, arguments, _, data, more),) = market.sent
+    assert (operation, arguments["params"]) == ("runApp", wish.request.params)
+    assert arguments == wish.arguments
+    assert more["new"] is False
+    with pytest.raises(StateError, match=r"at the app price 2\.0 RLC: it is not resumed beyond"):
+        more["accept"]({"requestorder": {"appmaxprice": 2 * RLC, "workerpoolmaxprice": 0}})
+    (plan,) = shown
+    (note,) = market.notes
+    assert note is not None
+    signed = orders.SignedRequestorder.from_dict(note["requestorder"])
+    orders.verify_order(signed, market.domain, BUYER.address)
+    assert signed.appmaxprice == plan.app_price == RLC
+    sold = plan.apporder.order, orders.NULL_DATASETORDER, plan.workerpoolorder.order, signed
+    assert data == HUB.matchOrders.encode(*sold)
+    assert (found.volume, found.tx_hash, found.resumed) == (1, f"0x{1:064x}", False)
+    market.pending = {"runApp"}
+    assert buying(market).run(APP, **given).resumed is True
+    market.pending.clear()
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\.$"):
+        buying(market).run(APP, confirm=lambda _: False, **given)
+    buying(market).run(APP, new=True, **given)
+    assert market.sent[-1][4]["new"] is True
+
+
+def test_a_request_is_published(market: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[Any] = []
+    error = MarketCallError("the marketplace is down")
+
+    def publish(_: Any, order: Any, *, check_request: bool) -> str:
+        published.append((order, check_request))
+        if len(published) == 2:
+            raise error
+        return NULL
+
+    monkeypatch.setattr(Publishing, "publish_requestorder", publish)
+    given: Any = {"app_price": "1 RLC", "dataset_price": 5, "workerpool_price": 2, "volume": 2}
+    call = buying(market).request_execution
+    assert call(APP, check_request=False, **given) == NULL
+    ((order, checked),) = published
+    orders.verify_order(order, market.domain, BUYER.address)
+    assert checked is False  # it was checked with the plan
+    assert (order.appmaxprice, order.datasetmaxprice, order.workerpoolmaxprice) == (RLC, 0, 2)
+    assert (order.volume, order.app, order.category) == (2, APP, 0)
+    with pytest.raises(MarketCallError) as caught:
+        call(APP, check_request=False, dataset=DATASET, **given)
+    assert caught.value is error
+    order = published[1][0]
+    assert order.datasetmaxprice == 5
+    assert error.details == {"order": order.to_dict()}
+    with pytest.raises(ValidationError) as bad:
+        call(APP, check_request=False, volume=0)
+    assert bad.value.message == "volume must be greater than or equal to 1"
+    with pytest.raises(MatchError, match=r"^Total cost \(8000000000\) is greater than"):
+        call(APP, check_request=False, app_price="4 RLC", volume=2)
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\.$"):
+        call(APP, check_request=False, confirm=lambda _: False)
+    assert len(published) == 2
 
 
 # ---- what workerpools tell, and names ------------------------------------------------------------
