@@ -21,6 +21,7 @@ from iexec_lite.protocol.chains import CHAINS, Chain
 from iexec_lite.protocol.contracts import BRIDGE, TOKEN
 from iexec_lite.protocol.units import shown
 from iexec_lite.sdk import bridge
+from iexec_lite.sdk.wallet import Wallet
 
 from .hub import BRIDGE_ADDRESS, ME, OTHER, Context
 from .hub import TOKEN as TOKEN_ADDRESS
@@ -124,6 +125,20 @@ def test_back(back: Chains) -> None:
     assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
     amount, value = {"amount": str(5 * RLC)}, {"value": 5 * WEI, "new": True}
     assert back.here.sent == [("bridgeToMainchain", amount, BRIDGE_ADDRESS, b"", value)]
+
+
+def test_the_wallet_goes_over_the_bridge(out: Chains, back: Chains) -> None:
+    for chains, move in ((out, "bridge_to_sidechain"), (back, "bridge_to_mainchain")):
+        unit = RLC if chains is back else WEI
+        chains.logs[AWAY] = [payment(chains is out, value=5 * unit)]
+        wallet = Wallet(chains.here)  # type: ignore[arg-type]
+        found = getattr(wallet, move)("5 RLC", timeout=0, new=True)
+        assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
+        assert chains.here.sent[0][1] == {"amount": str(5 * RLC)}
+        assert chains.here.sent[0][4]["new"] is True
+        known(chains)
+        found = wallet.wait_for_bridge(SENT, timeout=0)
+        assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
 
 
 def test_what_is_paid_is_looked_for_from_where_it_was_sent(out: Chains) -> None:

@@ -179,6 +179,8 @@ def test_orders_for_a_group(context: Context, kind: str) -> None:
     assert faults(context, orders, **{kind: party}) == [
         f"[1].{kind}restrict is {GROUP}, not {party}"
     ]
+    with pytest.raises(ValidationError, match=rf"^{kind}: 0x1 is not "):
+        prepare(context, orders, **{kind: "0x1"})
     prepare(context, orders)  # for whom is not known yet
     key = "0x" + "00" * 12 + party[2:]
     context.answers[RESTRICTION.keyHasPurpose.name] = lambda to, block, *asked: (

@@ -90,8 +90,9 @@ def test_ether() -> None:
     wallet(context).send_eth(3 * 10**18, OTHER)
     with pytest.raises(StateError, match=r"Amount to send exceed wallet balance \(3\d+1 wei want"):
         wallet(context).send_eth(3 * 10**18 + 1, OTHER)
-    with pytest.raises(StateError, match=r"sendETH\(\) is disabled on sidechain, use sendRLC\(\)"):
+    with pytest.raises(StateError) as caught:
         wallet(chain(native=True)).send_eth(1, OTHER)
+    assert caught.value.message == "sendETH() is disabled on sidechain, use sendRLC()"
 
 
 def test_rlc() -> None:
@@ -177,6 +178,30 @@ def test_a_wrong_hash_is_named(verb: str) -> None:
         getattr(wallet(chain()), verb)("0x12")
 
 
+def test_a_transaction_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Replacement:
+        def __init__(self, transactions: Any, tx_hash: str, **how: Any) -> None:
+            made.append((transactions, tx_hash, how))
+
+        def send(self, timeout: float | None) -> str:
+            made.append(timeout)
+            return TWO
+
+    monkeypatch.setattr("iexec_lite.sdk.replacement.Replacement", Replacement)
+    context = chain()
+    for verb, cancel in (("speed_up_transaction", False), ("cancel_transaction", True)):
+        assert getattr(wallet(context), verb)(ONE, gas_price="2 gwei", timeout=7) == TWO
+        how = {"cancel": cancel, "gas_price": 2 * 10**9}
+        assert made == [(context.transactions, ONE, how), 7]  # type: ignore[attr-defined]
+        made.clear()
+        assert getattr(wallet(context), verb)(ONE) == TWO
+        how = {"cancel": cancel, "gas_price": None}
+        assert made == [(context.transactions, ONE, how), None]  # type: ignore[attr-defined]
+        made.clear()
+
+
 def test_faucets(monkeypatch: pytest.MonkeyPatch) -> None:
     context = chain(faucet="http://faucet")
     context.http = "pool"  # type: ignore[attr-defined]
@@ -259,6 +284,31 @@ def test_a_sweep_is_resumed() -> None:
     wallet(context).sweep(OTHER, new=True)
     assert [each[0] for each in context.sent] == ["sweepNative"]
     assert context.quoted != []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ended", ["sweepERC20", "sweepNative"])
+def test_a_sweep_that_another_process_ended(ended: str) -> None:
+    """Between the look at the journal and the send: what is resumed is no more, so all is asked."""
+    context = chain()
+    context.answers[TOKEN.balanceOf.name] = 0
+    context.pending = {"sweepERC20", "sweepNative"}
+    send = context.send
+
+    def late(operation: str, *given: Any, **more: Any) -> Any:
+        context.pending.discard(ended)
+        return send(operation, *given, **more)
+
+    context.send = late  # type: ignore[method-assign]
+    text = "the sweep of an earlier call has just ended: look at the balance first"
+    if ended == "sweepERC20":
+        with pytest.raises(StateError) as caught:
+            wallet(context).sweep(OTHER)
+        assert caught.value.message == text
+    else:
+        context.pending = {"sweepNative"}
+        found = wallet(context).sweep(OTHER)
+        assert found.errors == (f"Failed to transfer native token: {text}",)
+    assert context.sent == []
 
 
 def test_a_sweep_whose_first_half_is_unknown() -> None:
@@ -368,7 +418,7 @@ def test_unwrap() -> None:
     context.answers[ERLC.isKYC.name] = False
     with pytest.raises(StateError, match=KYC):
         wallet(context).unwrap_enterprise_rlc(1)
-    for other in (chain(native=True), chain()):
+    for other in (chain(native=True), chain(), chain(native=True, flavour="enterprise")):
         with pytest.raises(StateError, match=r"^Unable to unwrap eRLC into RLC on current chain$"):
             wallet(other).unwrap_enterprise_rlc(1)
 

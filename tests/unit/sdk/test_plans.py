@@ -259,6 +259,8 @@ def test_the_plan_of_a_request(context: Context) -> None:
     assert (found.total, found.stake, found.shortfall) == (6 * RLC, 7 * RLC, 0)
     assert found.ok
     found.raise_if_bad()
+    last = plan_request(context, **{**prices, "appmaxprice": 5 * RLC}, category=4)
+    assert (last.total, last.stake, last.reasons) == (7 * RLC, 7 * RLC, ())  # just enough
     found = plan_request(context, **prices, volume=3, category=5)
     assert (found.total, found.shortfall, found.ok) == (9 * RLC, 2 * RLC, False)
     category, stake = found.reasons
@@ -295,6 +297,8 @@ def test_a_request_for_what_is_not_there(context: Context) -> None:
     assert asked == [APP, DATASET]
     with pytest.raises(StateError, match=f"^No workerpool deployed at address {POOL}$"):
         plan_request(context, workerpool=POOL)
+    with pytest.raises(StateError, match=f"^No app deployed at address {NOBODY}$"):
+        plan_request(context, app=NOBODY)
 
 
 def test_a_plan_is_signed(context: Context) -> None:

@@ -11,7 +11,7 @@ import pytest
 from iexec_lite.errors import ObjectNotFoundError, SignatureError, StateError, ValidationError
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.signer import KeySigner
-from iexec_lite.protocol import cipher, orders
+from iexec_lite.protocol import cipher, multiaddr, orders
 from iexec_lite.protocol.authorization import app_secret_digest, web3_secret_digest
 from iexec_lite.protocol.contracts import ENTRY, EVENTS, HUB, REGISTRY, RESOURCE
 from iexec_lite.protocol.rules import V6, V9
@@ -130,6 +130,14 @@ def test_texts_that_are_no_utf8(context: Context) -> None:
     context.answers[RESOURCE["app"]["appMREnclave"].name] = b"a\xffb"
     found = of("app", context).show_app(THERE)
     assert found.properties["appMREnclave"] == "a\ufffdb"
+
+
+def test_addresses_of_files_are_shown_as_text(context: Context) -> None:
+    text = str(ENTRIES["dataset"]["multiaddr"])
+    packed, shown = multiaddr.to_bytes(text), text.replace("/ipfs/", "/p2p/")  # its name today
+    assert packed != text.encode()
+    context.answers[RESOURCE["dataset"]["datasetMultiaddr"].name] = packed
+    assert of("dataset", context).show_dataset(THERE).properties["datasetMultiaddr"] == shown
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -411,6 +419,40 @@ def test_signing_elsewhere(context: Context, owner: str, kind: str) -> None:
     )
     context.offline = True
     assert ask(order, address=OTHER, **checks).address == OTHER
+    context.address = NEW
+    assert ask(order, **checks).address == NEW  # nobody says who owns it
+
+
+def test_an_order_signed_elsewhere_comes_back(context: Context, owner: str) -> None:
+    library = Orders(context)  # type: ignore[arg-type]
+    signed = library.sign_workerpoolorder_request(created("workerpool")).sign(SIGNER)
+    for given in (signed, signed.to_dict()):
+        found = library.import_signed_order(given)
+        orders.verify_order(found, context.domain, owner)
+        assert found.volume == 3
+
+
+def test_orders_are_made(context: Context) -> None:
+    context.chain = Context(result_proxy="https://x").chain
+    context.address = OTHER
+    library = Orders(context)  # type: ignore[arg-type]
+    found: list[Any] = [
+        library.create_apporder(THERE, appprice="1 RLC"),
+        library.create_datasetorder(THERE, datasetprice=2),
+        library.create_workerpoolorder(THERE, 3, workerpoolprice=4, trust=5),
+        library.create_requestorder(THERE, 3, appmaxprice=6),
+    ]
+    assert [type(order).name for order in found] == [f"{kind}order" for kind in ALL]
+    assert [order.volume for order in found] == [1, 1, 1, 1]
+    app, dataset, pool, request = found
+    assert (app.app, app.appprice) == (THERE, 10**9)
+    assert (dataset.dataset, dataset.datasetprice) == (THERE, 2)
+    assert (pool.workerpool, pool.category, pool.workerpoolprice, pool.trust) == (THERE, 3, 4, 5)
+    assert (request.app, request.category, request.appmaxprice) == (THERE, 3, 6)
+    assert (request.requester, request.beneficiary) == (OTHER, OTHER)
+    assert library.create_requestorder(THERE, 3, requester=ME).requester == ME
+    assert "iexec_result_storage_proxy" in request.params
+    assert "https://x" in request.params
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -335,9 +335,30 @@ def test_an_order_in_the_place_of_a_challenge_is_not_signed(service: Service) ->
 
 @pytest.mark.parametrize("value", ["", "x" * 4097, None, b"foo", 5])
 def test_unusable_tokens(service: Service, value: Any) -> None:
-    with client(service) as iexec, pytest.raises(ValidationError, match="the token"):
-        iexec.storage.push_storage_token(value)
+    size = len(value) if isinstance(value, str) else None
+    fault = (
+        f"must be text, not {type(value).__name__}"
+        if size is None
+        else f"has {size} bytes: it must have 1 to 4096"
+    )
+    with client(service) as iexec:
+        for call in (iexec.storage.push_storage_token, iexec.storage.push_storage_token_request):
+            with pytest.raises(ValidationError) as caught:
+                call(value)
+            assert caught.value.message == f"the token {fault}"
+        with pytest.raises(ValidationError, match=r"^user: 0x1 is not "):
+            iexec.storage.check_storage_token_exists("0x1")
     assert not service.asked
+
+
+def test_without_a_result_proxy() -> None:
+    with IExec(Chain(id=133, name="here", host="http://n", hub=HUB, rules=V6), KEY) as iexec:
+        for call in (iexec.storage.default_storage_login, iexec.storage.login_challenge):
+            with pytest.raises(ConfigurationError) as caught:
+                call()
+            assert caught.value.message == (
+                "result_proxy_url option not set and no default value for your chain 133"
+            )
 
 
 def test_the_largest_secret(service: Service) -> None:
