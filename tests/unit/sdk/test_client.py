@@ -96,6 +96,21 @@ def test_refused_when_built(
     assert "12" * 3 not in str(caught.value)
 
 
+def test_all_that_is_known_of_the_other_ends() -> None:
+    bridged = {"rpc_url": "http://b", "chain_id": 7, "hub_address": RESOURCE}
+    bridged["bridge_address"] = ADDRESS
+    swap = {"hub_address": RESOURCE}
+    with IExec(
+        CLOSED, chain=31337, bridged_network_conf=bridged, enterprise_swap_conf=swap
+    ) as client:
+        context = client._context
+        assert context.has_bridged
+        chain = context.bridged.chain
+        assert (chain.id, chain.host, chain.hub) == (7, "http://b", RESOURCE)
+        assert chain.bridge_contract == ADDRESS
+        assert context.enterprise_swap_hub == RESOURCE
+
+
 def test_bad_key_is_not_repeated() -> None:
     secret = "0x" + "ab" * 31
     with pytest.raises(ValidationError) as caught:

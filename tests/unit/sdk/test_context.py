@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from iexec_lite import IExec
-from iexec_lite.errors import ConfigurationError, TransportError, Web3ProviderCallError
+from iexec_lite.errors import (
+    ConfigurationError,
+    StateError,
+    TransportError,
+    ValidationError,
+    Web3ProviderCallError,
+)
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.eth.signer import KeySigner
 from iexec_lite.net.http import Response
@@ -35,6 +41,7 @@ class Node:
     def __init__(self, **answers: Any) -> None:
         self.answers = {"eth_chainId": hex(31337), **answers}
         self.asked: list[str] = []
+        self.params: list[Any] = []
         self.urls: list[str] = []
 
     def request(self, method: str, url: str, *, body: bytes | None = None, **_: Any) -> Response:
@@ -44,6 +51,7 @@ class Node:
         answers = []
         for item in items:
             self.asked.append(item["method"])
+            self.params.append(item["params"])
             found = self.answers[item["method"]]
             result = {"error": found} if isinstance(found, dict) else {"result": found}
             if isinstance(found, Block):
@@ -132,6 +140,29 @@ def test_another_chain_than_the_records() -> None:
     assert caught.value.message == (
         "The node is on chain 31337, but bellecour is chain 134: check the URL or the chain name"
     )
+
+
+def test_nothing_is_sent_to_another_chain() -> None:
+    node = Node()
+    iexec = client(node, NODE, KEY, chain=134)
+    with pytest.raises(ConfigurationError, match="but bellecour is chain 134"):
+        iexec.account.approve(1, APP)
+    assert node.asked == ["eth_chainId"]
+
+
+def test_nothing_is_sent_that_the_state_forbids() -> None:
+    node = Node(eth_call="0x" + "00" * 64)  # an empty account
+    iexec = client(node, NODE, KEY, hub_address=HUB, chain=31337)
+    with pytest.raises(StateError, match="Withdraw amount exceed account balance"):
+        iexec.account.withdraw(1)
+    assert set(node.asked) == {"eth_chainId", "eth_call"}
+
+
+def test_a_name_that_stands_for_nothing() -> None:
+    with IExec.offline(KEY, chain=134) as iexec, pytest.raises(ValidationError) as caught:
+        iexec._context.resolve("alice.eth", "to")
+    assert caught.value.message.startswith("to: ")
+    assert "an offline client can ask nobody" in caught.value.message
 
 
 def test_a_hub_of_ones_own_is_asked_once() -> None:
@@ -225,6 +256,7 @@ def test_a_block_without_a_time(block: Any, text: str, retryable: bool) -> None:
     with pytest.raises(Web3ProviderCallError) as caught:
         iexec._context.block_time()
     assert (caught.value.message, caught.value.retryable) == (text, retryable)
+    assert node.params[-1] == ["latest", False]  # without its transactions
     if block == {}:
         with pytest.raises(Web3ProviderCallError) as caught:
             iexec._context.read_now([(HUB, contracts.HUB.countCategory, ())])

@@ -104,7 +104,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
 def context() -> Context:
     found = Context(rules=V6, result_proxy="https://x")
     found.answers |= {
-        REGISTRY.isRegistered.name: True,
+        REGISTRY.isRegistered.name: lambda to, block, address: address != NOBODY,
         ENTRY.owner.name: OTHER,
         HUB.countCategory.name: 5,
         HUB.viewAccount.name: {"stake": 7 * RLC, "locked": 0},
@@ -141,6 +141,50 @@ def test_a_dataset_is_asked_for(context: Context, books: Books) -> None:
     del books.found["dataset"]
     with pytest.raises(StateError, match=f"^No order available for dataset {DATASET}$"):
         find(context, dataset=DATASET)
+
+
+def test_a_workerpool_of_others_is_asked_for(context: Context, books: Books) -> None:
+    books.found = {"app": page(apporder()), 2: page(poolorder())}
+    assert find(context, workerpool=POOL)[2].order.workerpool == POOL
+    assert [asked["workerpool"] for _, asked in books.asked] == [POOL, POOL]
+
+
+@pytest.mark.parametrize("rules", [V6, V9])
+def test_which_tags_are_asked_for(books: Books, context: Context, rules: Any) -> None:
+    """Of the app what makes the enclave, of the dataset no more than the run has."""
+    today = Context(rules=rules, result_proxy="https://x")
+    today.answers = context.answers
+    tee, gpu = "0x" + "00" * 31 + ("09" if rules is V9 else "01"), "0x" + "00" * 30 + "0100"
+    books.found = {"app": page(apporder(tag=tee)), "dataset": page(datasetorder())}
+    books.found[2] = page(poolorder(tag=tee))
+    both = "0x" + "00" * 30 + "01" + tee[-2:]
+    find(today, tag=both, dataset=DATASET)
+    (_, app), (_, dataset), (_, pool) = books.asked
+    assert (app["min_tag"], app["max_tag"]) == (tee, both)
+    assert dataset["max_tag"] == (both if rules is V6 else None)  # there some bits do not count
+    assert pool["min_tag"] == both
+    books.asked.clear()
+    find(today, tag=gpu)
+    assert books.asked[0][1]["min_tag"] is None
+
+
+def test_no_more_than_some_pages_are_looked_through(context: Context, books: Books) -> None:
+    """A liar has no end of orders; the fifth page counts, the sixth does not."""
+    good, bad = apporder(), apporder(requesterrestrict=OTHER)
+
+    def book(*orders: orders.SignedApporder) -> Page[Any]:
+        first = page(orders[0])
+        if len(orders) == 1:
+            return first
+        return Page(first.items, 1, lambda: book(*orders[1:]))
+
+    for before, found in ((0, True), (3, True), (4, True), (5, False)):
+        books.found = {"app": book(*[bad] * before, good), 2: page(poolorder())}
+        if found:
+            assert find(context)[0].order == good
+            continue
+        with pytest.raises(StateError, match=f"^No order available for app {APP}$"):
+            find(context)
 
 
 def test_ones_own_cost_nothing(context: Context, books: Books) -> None:
@@ -430,6 +474,25 @@ def test_the_plan_of_a_run(market: Context, caplog: pytest.LogCaptureFixture) ->
     )
     other = buying(market).plan_run(APP, check_request=False, requester=OTHER, **RUN)
     assert (other.unfinished, other.requestorder.requester) == (False, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ("app_max_price", f"No order available for app {APP} for at most 0.5 RLC: the next one "),
+        ("dataset_max_price", f"No order available for dataset {DATASET} for at most 0.5 RLC: "),
+        ("workerpool_max_price", "No workerpoolorder matching your conditions currently avail"),
+    ],
+)
+def test_each_limit_counts(market: Context, books: Books, limit: str, text: str) -> None:
+    books.found["dataset"] = page(datasetorder(datasetprice=RLC))
+    given: Any = {"dataset": DATASET, "check_request": False}
+    assert buying(market).plan_run(APP, **given).total == 4 * RLC
+    for call in (buying(market).plan_run, buying(market).run):
+        with pytest.raises(StateError) as caught:
+            call(APP, **given, **{limit: "0.5 RLC"})
+        assert caught.value.message.startswith(text)
+        assert "for at most 0.5 RLC" in caught.value.message
 
 
 def test_the_plan_of_a_run_that_cannot_be_paid(market: Context, books: Books) -> None:

@@ -17,10 +17,20 @@ from iexec_lite.errors import (
     StateError,
     ValidationError,
 )
+from iexec_lite.frozen import replace
 from iexec_lite.protocol.chains import Chain
-from iexec_lite.protocol.orders import Apporder, Datasetorder, Workerpoolorder
+from iexec_lite.protocol.matching import OrderSet
+from iexec_lite.protocol.orders import (
+    Apporder,
+    Datasetorder,
+    SignedApporder,
+    SignedDatasetorder,
+    SignedWorkerpoolorder,
+    Workerpoolorder,
+    create_requestorder,
+)
 from iexec_lite.protocol.rules import V6, V9
-from iexec_lite.sdk.request import check_order, check_request
+from iexec_lite.sdk.request import check_match, check_order, check_request
 
 KEY = "0x" + "11" * 32
 ME = KeySigner.from_key(KEY).address
@@ -175,6 +185,29 @@ def test_params_that_workers_do_not_understand(client: Any, sms: Sms) -> None:
         with pytest.raises(ValidationError):
             iexec.order.sign_requestorder({**loose, "params": params})
     assert sms.asked == []
+
+
+def test_what_counts_for_a_match_is_the_tag_of_the_deal(client: Any, sms: Sms) -> None:
+    """The dataset is decrypted in an enclave that the app alone has asked for."""
+    context = client(V9)._context
+    context.registry = lambda _: OTHER
+    context.read_many = lambda *_: [True, b""]
+    plain, tee = "0x" + "00" * 32, "0x" + "00" * 31 + "09"
+    salt: Any = {"salt": plain, "sign": "0x"}
+    given = {"app": APP, "category": 0, "requester": ME, "dataset": DATASET, "tag": plain}
+    asking = create_requestorder(**given, result_proxy="https://p", rules=V9, tag_as_given=True)
+    bundle = OrderSet(
+        SignedApporder(app=APP, tag=tee, **salt),
+        SignedDatasetorder(dataset=DATASET, **salt),
+        SignedWorkerpoolorder(workerpool=OTHER, category=0, **salt),
+        asking.salted(bytes(32)),
+    )
+    with pytest.raises(StateError, match=r"^Dataset encryption key is not set") as caught:
+        check_match(context, bundle)
+    assert caught.value.details == {"check": "dataset"}
+    check_match(context, bundle._replace(apporder=replace(bundle.apporder, tag=plain)))
+    sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
+    check_match(context, bundle)
 
 
 def test_todays_networks_ask_for_the_dataset_and_the_requesters_secrets(
