@@ -226,6 +226,13 @@ def test_signing_provider() -> None:
     with IExec(provider, gas_price=9, use_gas=False) as client:
         assert client._context._send_options["gas_price"] == 9
         assert client.chain.use_gas is False
+    ours, theirs = (lambda address, block, n=n: n for n in (1, 2))
+    provider = utils.get_signer_from_private_key(CLOSED, KEY, get_transaction_count=ours)
+    with IExec(provider) as client, IExec(provider, get_transaction_count=theirs) as other:
+        assert client._context._send_options["get_transaction_count"] is ours
+        assert other._context._send_options["get_transaction_count"] is theirs
+    with IExec(provider, KeySigner.from_key("0x" + "22" * 32)) as client:
+        assert client.wallet.get_address() != ADDRESS  # the signer given goes before
     for options in ({"gas_price": -1}, {"get_transaction_count": 7}):
         with pytest.raises(ConfigurationError):
             utils.get_signer_from_private_key(CLOSED, KEY, **options)
@@ -235,6 +242,7 @@ def test_signer_object_and_key_text_are_the_same() -> None:
     signer = KeySigner.from_key(KEY)
     first = IExec.offline(signer, chain=134).order
     second = IExec.offline(KEY[2:], chain=134).order
+    assert IExec.offline("0X" + KEY[2:], chain=134).wallet.get_address() == signer.address
     order = first.create_workerpoolorder(RESOURCE, 3, workerpoolprice="0.5 RLC", tag=["tee"])
     assert order.workerpoolprice == 500_000_000
     salted = {**order.to_dict(), "salt": "0x" + "22" * 32}

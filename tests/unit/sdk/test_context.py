@@ -10,6 +10,7 @@ import pytest
 from iexec_lite import IExec
 from iexec_lite.errors import (
     ConfigurationError,
+    SignatureError,
     StateError,
     TransportError,
     ValidationError,
@@ -127,6 +128,15 @@ def test_a_quorum_of_nodes_is_asked() -> None:
     iexec = client(node, provider, is_native=True)
     assert iexec.wallet.check_balances(APP).wei == 7
     assert set(node.urls) == set(urls)
+    assert node.asked.count("eth_getBalance") == 2
+
+
+def test_one_of_several_nodes_is_enough_unless_a_quorum_is_asked_for() -> None:
+    node = Node(eth_getBalance="0x7", eth_blockNumber="0x1")
+    urls = ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    iexec = client(node, list(urls), chain=Chain(id=31337, hub=HUB), is_native=True)
+    assert iexec.wallet.check_balances(APP).wei == 7
+    assert node.asked.count("eth_getBalance") == 1
 
 
 # --- before a signature ---------------------------------------------------------------------------
@@ -174,6 +184,26 @@ def test_a_hub_of_ones_own_is_asked_once() -> None:
     iexec.order.sign_requestorder(order, check_request=False)
     assert node.asked == ["eth_chainId", "eth_call"]
     orders.verify_order(first, domain, iexec.wallet.get_address())
+
+
+def test_only_the_owner_signs() -> None:
+    node = Node(eth_chainId=hex(134), eth_call="0x" + "00" * 12 + APP[2:])
+    iexec = client(node, NODE, KEY, chain=134)
+    order = iexec.order.create_workerpoolorder(APP, 0)
+    with pytest.raises(SignatureError) as caught:
+        iexec.order.sign_workerpoolorder(order)
+    assert caught.value.message == (
+        f"Invalid order signer, must be the resource owner (expected {APP}, the wallet is "
+        f"{iexec.wallet.get_address()})"
+    )
+
+
+def test_the_hub_of_another_chain_is_asked_too() -> None:
+    node = Node(eth_call="0x" + "11" * 32)
+    hub = CHAINS["bellecour"].hub
+    iexec = client(node, NODE, KEY, hub_address=hub, chain=31337)
+    with pytest.raises(ConfigurationError, match=f"{hub} is not the iExec hub of chain 31337"):
+        _ = iexec._context.domain
 
 
 def test_a_hub_that_everybody_knows_is_not() -> None:
@@ -279,6 +309,29 @@ def test_a_closed_client() -> None:
         with pytest.raises(TransportError) as caught:
             call()
         assert caught.value.message == "this client is closed; build a new client"
+
+
+def test_closing_closes_the_other_end_too() -> None:
+    conf = {"rpc_url": "http://b", "chain_id": 7, "bridge_address": HUB}
+    iexec = IExec(NODE, chain=Chain(id=31337, hub=HUB), bridged_network_conf=conf)
+    there = iexec._context.bridged
+    iexec.close()
+    for call in (lambda: there.rpc, lambda: iexec.wallet.check_bridged_balances(APP)):
+        with pytest.raises(TransportError, match=r"^this client is closed"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("chain", "conf", "known"),
+    [
+        (CHAINS["mainnet"], None, True),
+        (Chain(id=31337), None, False),
+        (Chain(id=31337), {}, True),
+    ],
+)
+def test_whether_the_other_end_is_known(chain: Chain, conf: Any, known: bool) -> None:
+    with IExec(NODE, chain=chain, bridged_network_conf=conf) as iexec:
+        assert iexec._context.has_bridged is known
 
 
 @pytest.mark.parametrize(("confirms", "head", "block"), [(1, 10, "latest"), (3, 10, 8), (3, 1, 0)])

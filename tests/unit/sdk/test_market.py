@@ -27,6 +27,7 @@ from iexec_lite.protocol import ids, orders
 from iexec_lite.protocol.authorization import MARKET, new_challenge
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.rules import V6, V9
+from iexec_lite.sdk import market
 
 KEY = "0x" + "11" * 32
 SIGNER = KeySigner.from_key(KEY)
@@ -293,6 +294,13 @@ def test_what_is_said_of_a_wrong_answer(fake: Fake, iexec: IExec) -> None:
     assert caught.value.message == f"{wrong}apporder {listed} does not fit minTag {GPU}"
 
 
+def test_words_of_others_are_safe_to_print() -> None:
+    wrong = "The marketplace's answer is wrong: "
+    assert market.wrong("a\x1b[2J\nb").message == f"{wrong}a [2J b"
+    assert market.wrong("x" * 2000).message == wrong + "x" * 1000
+    assert market.wrong("x", retryable=True).retryable is True
+
+
 @pytest.mark.parametrize("kind", ["app", "dataset", "workerpool", "request"])
 def test_one_order_of_each_kind(fake: Fake, iexec: IExec, kind: str) -> None:
     data = orders.sign_order(orders.create_datasetorder(dataset=DATASET, volume=5), SIGNER, DOMAIN)
@@ -469,6 +477,21 @@ def test_why_a_filter_is_bad(iexec: IExec, filters: Json, text: str) -> None:
     with pytest.raises(ValidationError) as caught:
         iexec.orderbook.fetch_app_orderbook(**{"app": APP, **filters})
     assert caught.value.message == text + (str(2**53 - 2) if text.endswith("to ") else "")
+
+
+def test_a_book_of_datasets_is_of_one_or_of_an_owner(fake: Fake, client: Any) -> None:
+    with pytest.raises(ValidationError, match=r"^dataset or dataset_owner is required$"):
+        client().orderbook.fetch_dataset_orderbook()
+    with pytest.raises(ValidationError, match=r"^order_hash: 0x1 is not "):
+        client().orderbook.fetch_datasetorder("0x1")
+    fake.lists()
+    today = client(V9).orderbook
+    today.fetch_dataset_orderbook(dataset_owner=ME)
+    today.fetch_app_orderbook(app_owner=ME)
+    assert [
+        query["datasetOwner" if "data" in path else "appOwner"]
+        for _, path, query, _ in (fake.asked)
+    ] == [ME, ME]
 
 
 def test_filters_at_the_edge(fake: Fake, iexec: IExec) -> None:

@@ -270,7 +270,7 @@ def test_orders_that_cannot_be_used_are_skipped(
             poolorder(trust=2, workerpoolprice=1000 * RLC),
             f"the stake of the workerpool's owner is {100 * RLC}, {300 * RLC} is needed",
         ),
-        (poolorder(trust=2, workerpoolprice=333 * RLC), None),
+        (poolorder(trust=2, workerpoolprice=333_333_333_334), None),  # 30 % are just 100 RLC
     ],
 )
 def test_what_keeps_an_order_from_being_used(
@@ -393,7 +393,9 @@ def test_all_faults_of_a_wish_at_once(context: Context) -> None:
     wish = buying._wish(None, None, {**limits, "app": 7}, app=APP)
     assert wish.limits == {"app": 7, "dataset": None, "workerpool": RLC}
     assert (wish.category, wish.request.category, wish.request.requester) == (None, 0, ME)
-    assert buying._wish(OTHER, 3, {}, app=APP).request.requester == OTHER
+    assert wish.arguments == {**wish.request.to_dict(), "category": None}
+    third = buying._wish(OTHER, 3, {}, app=APP)
+    assert (third.request.requester, third.category, third.arguments["category"]) == (OTHER, 3, "3")
 
 
 def test_nothing_is_bought_without_a_yes() -> None:
