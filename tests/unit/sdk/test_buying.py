@@ -200,6 +200,14 @@ def test_a_sponsor_pays(context: Context) -> None:
     assert context.sent == [("sponsorMatchOrders", means, HUB_ADDRESS, data, more)]
     assert context.notes == [{"requestorder": requestorder.to_dict()}]
     context.address = BUYER
+    unsigned = request()
+    buy(context, unsigned, "sponsor_match_orders")
+    means = context.sent[-1][1]
+    assert means["requestorder"] == unsigned.to_dict()
+    note = context.notes[-1]
+    assert note is not None
+    sold = orders.SignedRequestorder.from_dict(note["requestorder"])
+    orders.verify_order(sold, context.domain, BUYER)
     with pytest.raises(MatchError, match="greater than sponsor account stake"):
         buy(context, requestorder, "sponsor_match_orders")
 
@@ -290,6 +298,8 @@ def test_an_estimate(context: Context) -> None:
     reasons = checked.pop("reasons")
     assert checked == figures
     assert [each["code"] for each in reasons] == ["workerpool-stake", "requester-stake"]
+    assert [list(each) for each in reasons] == [["code", "text"]] * 2
+    assert "(27) is greater than requester account stake (7)" in reasons[1]["text"]
     for call in ("estimate_match_orders", "check_match_orders"):
         unsigned = request(volume=3)
         context.answers[HUB.verifyPresignatureOrSignature.name] = lambda to, block, who, *_: (

@@ -18,7 +18,7 @@ from iexec_lite.errors import (
 )
 from iexec_lite.eth import keystore
 from iexec_lite.protocol.chains import CHAINS
-from iexec_lite.sdk.records import AccountBalance, Balances, Deal, ResourceShare, Task
+from iexec_lite.sdk.records import AccountBalance, Balances, Deal, ResourceShare, Task, to_json
 
 KEY = "0x" + "11" * 32
 ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -278,6 +278,13 @@ def test_records_print_v6_json() -> None:
         "statusName": "COMPLETED",
         "taskTimedOut": False,
     }
+
+
+def test_values_in_json() -> None:
+    """As JavaScript's SDK prints them: big numbers as text, bytes as hex."""
+    found = to_json({1: (7, True, b"\x01\xff", None, "x", Balances(wei=10, nrlc=3))})
+    assert found == {"1": ["7", True, "0x01ff", None, "x", {"wei": "10", "nRLC": "3"}]}
+    assert to_json([7], number=True) == [7]
 
 
 def test_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,10 @@ def test_nothing_is_sent_to_another_chain() -> None:
     with pytest.raises(ConfigurationError, match="but bellecour is chain 134"):
         iexec.account.approve(1, APP)
     assert node.asked == ["eth_chainId"]
+    iexec = client(node, NODE, KEY, chain=134)
+    for replace in (iexec.wallet.speed_up_transaction, iexec.wallet.cancel_transaction):
+        with pytest.raises(ConfigurationError, match="but bellecour is chain 134"):
+            replace("0x" + "11" * 32)
 
 
 def test_nothing_is_sent_that_the_state_forbids() -> None:
@@ -316,9 +320,30 @@ def test_closing_closes_the_other_end_too() -> None:
     iexec = IExec(NODE, chain=Chain(id=31337, hub=HUB), bridged_network_conf=conf)
     there = iexec._context.bridged
     iexec.close()
-    for call in (lambda: there.rpc, lambda: iexec.wallet.check_bridged_balances(APP)):
+    late = IExec(NODE, chain=Chain(id=31337, hub=HUB), bridged_network_conf=conf)
+    late.close()
+    for call in (
+        lambda: there.rpc,
+        lambda: iexec.wallet.check_bridged_balances(APP),
+        lambda: late._context.bridged,
+    ):
         with pytest.raises(TransportError, match=r"^this client is closed"):
             call()
+
+
+def test_the_other_end_is_read() -> None:
+    conf = {"rpc_url": "http://b", "chain_id": 7, "bridge_address": HUB}
+    node = Node(eth_chainId=hex(7), eth_getBalance=hex(5 * 10**18))
+    with IExec(NODE, chain=Chain(id=31337, hub=HUB), bridged_network_conf=conf) as iexec:
+        iexec._context.bridged._made["http"] = node
+        assert iexec.wallet.check_bridged_balances(APP).nrlc == 5 * 10**9
+    assert set(node.urls) == {"http://b"}
+
+
+def test_the_time_of_the_chain() -> None:
+    node = Node(eth_getBlockByNumber=Block({"timestamp": "0x64"}))
+    with client(node, NODE, chain=31337, hub_address=HUB) as iexec:
+        assert iexec.network.get_block_time() == 100
 
 
 @pytest.mark.parametrize(

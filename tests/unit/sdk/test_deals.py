@@ -297,6 +297,11 @@ def test_a_claim_that_is_too_large_is_halved(context: Context) -> None:
     ids = [arguments["taskids"] for _, arguments, *_ in context.sent]
     assert ids == [IDS[:2], IDS[2:5]]
     assert [each["type"] for each in claim.transactions] == ["initializeAndClaimArray"] * 2
+    context.sent.clear()
+    with_deal(context, task(1), task(1), UNSET)
+    context.refusals = [Web3ProviderSendError("out of gas")]
+    deals(context).claim(DEALID)  # what comes after what was halved is claimed too
+    assert [each[1]["taskids"] for each in context.sent] == [[IDS[0]], [IDS[1]], [IDS[2]]]
 
 
 @pytest.mark.parametrize(

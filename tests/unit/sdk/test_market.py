@@ -24,7 +24,7 @@ from iexec_lite.errors import (
 )
 from iexec_lite.net.http import Response
 from iexec_lite.protocol import ids, orders
-from iexec_lite.protocol.authorization import MARKET, new_challenge
+from iexec_lite.protocol.authorization import MARKET, Authorization, new_challenge
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.rules import V6, V9
 from iexec_lite.sdk import market
@@ -92,12 +92,13 @@ class Fake:
     def __init__(self) -> None:
         self.owner = ME
         self.asked: list[tuple[str, str, Json, Any]] = []
+        self.proofs: list[str | None] = []  # of who asks
         self.answer: Callable[[str, str, Json, Any], Any] = lambda *_: {"ok": True}
 
     def close(self) -> None:
         pass
 
-    def request(self, method: str, url: str, *, body: Any = None, **_: Any) -> Response:
+    def request(self, method: str, url: str, *, body: Any = None, **more: Any) -> Response:
         parts = urlsplit(url)
         data = json.loads(body) if body else None
         if parts.netloc == "node":
@@ -116,6 +117,7 @@ class Fake:
             text = "Sign this message to log into iExec Gateway: abc"
             return self.json({"ok": True, "data": new_challenge(MARKET, CHAIN_ID, text).to_dict()})
         self.asked.append((method, parts.path, query, data))
+        self.proofs.append(more.get("headers", {}).get("authorization"))
         answer = self.answer(method, parts.path, query, data)
         return answer if isinstance(answer, Response) else self.json(answer)
 
@@ -756,9 +758,12 @@ def test_publishing_without_the_key(fake: Fake, client: Any) -> None:
     fake.always(PUBLISHED)
     iexec = client(signer=None)
     assert iexec.order.publish_challenge(order=ORDER).address == ME
+    assert iexec.order.publish_challenge(OTHER, order=ORDER).address == OTHER
     signed = iexec.order.publish_challenge(ME).sign(SIGNER)
     for form in (signed, signed.to_dict()):
         assert iexec.order.publish_apporder(ORDER, authorization=form) == HASH
+        proof = Authorization(digest=signed.digest, signature=signed.signature, address=ME)
+        assert fake.proofs[-1] == str(proof)
     fake.always({"ok": True, "unpublished": [HASH]})
     assert iexec.order.unpublish_last_requestorder(authorization=signed) == HASH
     assert fake.asked[-1][3] == {"target": "unpublish_last", "requester": ME}
@@ -910,7 +915,7 @@ def test_unpublishing_what_was_not_asked_for(fake: Fake, iexec: IExec) -> None:
         ({"ok": False, "unpublished": [HASH]}, "An error occured while unpublishing order"),
         ({"ok": True, "unpublished": HASH}, "unpublished is"),
         ({"ok": True, "unpublished": [1]}, "unpublished"),
-        ({"ok": True, "unpublished": []}, "nothing was unpublished"),
+        ({"ok": True, "unpublished": []}, r"nothing was unpublished\. "),
     ):
         fake.always(answer)
         for call in (

@@ -478,6 +478,18 @@ def test_the_plan_of_a_run(market: Context, caplog: pytest.LogCaptureFixture) ->
     assert (other.unfinished, other.requestorder.requester) == (False, OTHER)
 
 
+def test_orders_of_others_must_be_signed(market: Context) -> None:
+    """By whoever owns now what they offer; those that the run signs itself count as signed."""
+    market.fake = OTHER  # type: ignore[attr-defined]
+    market.answers["isValidSignature"] = "0x"
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    texts = [reason.text for reason in plan.reasons]
+    assert texts == ["apporder invalid sign", "workerpoolorder invalid sign"]
+    market.answers[ENTRY.owner.name] = lambda to, *_: BUYER.address if to == APP else OTHER
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    assert [reason.text for reason in plan.reasons] == texts[1:]
+
+
 @pytest.mark.parametrize(
     ("limit", "text"),
     [

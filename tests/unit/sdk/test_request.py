@@ -159,7 +159,7 @@ def test_signing_asks_first(client: Any, sms: Sms) -> None:
 
 def test_an_error_says_what_was_checked(client: Any, sms: Sms) -> None:
     context = client(V9)._context
-    context.registry = lambda _: OTHER
+    context.registry = {"app": OTHER}.__getitem__
     context.read_many = lambda *_: [True, b"{}"]
     app, dataset = Apporder(app=APP), Datasetorder(dataset=DATASET, tag="0x" + "00" * 31 + "01")
     for each, check in ((app, "app"), (dataset, "dataset")):

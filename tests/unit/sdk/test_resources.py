@@ -462,6 +462,8 @@ def test_hash(context: Context, kind: str) -> None:
     wanted = orders.order_hash(order, context.domain)
     assert digest(order) == wanted
     assert digest({key: value for key, value in order.to_dict().items() if key != "sign"}) == wanted
+    with pytest.raises(ValidationError, match=r"^sign: "):
+        digest({**order.to_dict(), "sign": "me"})
 
 
 def test_records_of_the_marketplace() -> None:

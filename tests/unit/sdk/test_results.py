@@ -170,7 +170,7 @@ def test_a_refusal(gateway: Any, status: int, retryable: bool) -> None:
     assert caught.value.retryable is retryable
 
 
-@pytest.mark.parametrize("prefix", ["", "/", "/key/of/mine", "/key/of/mine/"])
+@pytest.mark.parametrize("prefix", ["", "/", "/key/of/mine", "/key/of/mine/", "/box"])
 def test_where_it_is_asked_for(prefix: str) -> None:
     """Below the path of the gateway; a fault of the connection is tried again."""
     asked: list[Any] = []
