@@ -305,6 +305,22 @@ def test_a_head_that_is_no_number() -> None:
         assert caught.value.message == text
 
 
+def test_a_client_is_closed_where_its_block_ends() -> None:
+    with IExec(NODE, chain=31337, hub_address=HUB) as iexec:
+        pass
+    with pytest.raises(TransportError, match=r"^this client is closed; build a new client$"):
+        iexec.hub.count_category()
+
+
+def test_without_a_marketplace() -> None:
+    with IExec(NODE, chain=Chain(id=31337, hub=HUB, iexec_gateway=None)) as iexec:
+        with pytest.raises(ConfigurationError) as caught:
+            iexec.orderbook.fetch_app_orderbook(APP)
+        assert caught.value.message == (
+            "iexec_gateway_url option not set and no default value for your chain 31337"
+        )
+
+
 def test_a_closed_client() -> None:
     iexec = IExec(NODE, chain=31337, hub_address=HUB, iexec_gateway_url="http://m")
     iexec.close()

@@ -88,6 +88,7 @@ def test_ether() -> None:
     more = {"value": 2 * 10**18, "new": True}
     assert context.sent == [("sendETH", arguments, OTHER, b"", more)]
     wallet(context).send_eth(3 * 10**18, OTHER)
+    assert context.sent[-1][4]["new"] is False
     with pytest.raises(StateError, match=r"Amount to send exceed wallet balance \(3\d+1 wei want"):
         wallet(context).send_eth(3 * 10**18 + 1, OTHER)
     with pytest.raises(StateError) as caught:

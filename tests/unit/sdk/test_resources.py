@@ -149,6 +149,8 @@ def test_transfer(context: Context, kind: str) -> None:
     more = {"expect": [(REGISTRY.Transfer, REGISTRIES[kind])], "new": True}
     operation, arguments = f"transfer{kind.capitalize()}", {"address": THERE, "to": OTHER}
     assert context.sent == [(operation, arguments, REGISTRIES[kind], data, more)]
+    move(THERE, OTHER)
+    assert context.sent[-1][4]["new"] is False
     with pytest.raises(ObjectNotFoundError, match=f"No {kind} found"):
         move(NEW, OTHER)
     with pytest.raises(ValidationError, match=f"to is the zero address, which can own no {kind}"):
@@ -334,6 +336,7 @@ def test_cancel(context: Context, owner: str, kind: str) -> None:
     event = getattr(EVENTS, f"Closed{name}")
     assert more == {"expect": [(event, HUB_ADDRESS)], "new": True}
     assert cancel(order.to_dict()).order == order
+    assert context.sent[-1][4]["new"] is False
     context.answers[HUB.viewConsumed.name] = 2
     cancel(order)
     context.answers[HUB.viewConsumed.name] = 3
