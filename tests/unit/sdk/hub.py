@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from iexec_lite.errors import SignatureError
+from iexec_lite.errors import ConfigurationError, SignatureError, Web3ProviderCallError
 from iexec_lite.eth.eip712 import Domain
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import Chain
@@ -37,6 +37,7 @@ class Context:
         self.methods: dict[str, Any] = {}
         self.node = SimpleNamespace(request=self._request)
         self.sent: list[tuple[Any, ...]] = []
+        self.notes: list[Mapping[str, Any] | None] = []  # what the journal keeps with each
         self.pending: set[str] = set()  # operations of an earlier call, of unknown outcome
         self.events: list[Any] = [{}]
         self.refusals: list[Exception] = []
@@ -74,15 +75,30 @@ class Context:
         return self._kept[key]
 
     def service(self, name: str, option: str) -> Any:
-        return getattr(self.chain, name)
+        found = getattr(self.chain, name)
+        if not found:
+            raise ConfigurationError(f"{option} is not given on chain {self.chain.id}")
+        return found
 
     def resolve(self, address: str, name: str) -> str:
         return parse_address(address, name)
 
+    def addresses(self, kind: Any, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return values
+
     def read_many(self, reads: Sequence[Any], *, block: Any = "latest") -> list[Any]:
-        return self.read_all(reads, block=block)
+        found: list[Any] = []
+        for each in reads:
+            try:
+                found += self.read_all([each], block=block)
+            except Web3ProviderCallError as error:
+                found.append(error)
+        return found
 
     def checked(self, reads: Sequence[Any], results: list[Any]) -> list[Any]:
+        for error in results:
+            if isinstance(error, Exception):
+                raise error
         return results
 
     def registry(self, kind: str) -> str:
@@ -107,7 +123,7 @@ class Context:
         operation: str,
         arguments: Mapping[str, Any],
         to: str,
-        data: bytes = b"",
+        data: bytes | Callable[[], Any] = b"",
         *,
         check: Callable[[], None] | None = None,
         note: Mapping[str, Any] | None = None,
@@ -118,11 +134,15 @@ class Context:
             check()
         if self.refusals:
             raise self.refusals.pop(0)
+        if callable(data):
+            data, note = (b"", note) if operation in self.pending else data()
+        self.notes.append(note)
         self.sent.append((operation, dict(arguments), to, data, more))
         tx_hash = f"0x{len(self.sent):064x}"
         if finish is not None:
             finish(tx_hash, note or {})
-        return SimpleNamespace(tx_hash=tx_hash, events=self.events)
+        resumed = operation in self.pending
+        return SimpleNamespace(tx_hash=tx_hash, events=self.events, resumed=resumed)
 
 
 def share(digit: str, price: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,12 @@ from iexec_lite.errors import (
     Web3ProviderCallError,
 )
 from iexec_lite.eth.codec import to_hex
+from iexec_lite.net.rpc import OTHER_NODE
 from iexec_lite.protocol.chains import CHAINS, Chain
 from iexec_lite.protocol.contracts import BRIDGE, TOKEN
+from iexec_lite.protocol.units import shown
 from iexec_lite.sdk import bridge
+from iexec_lite.sdk.wallet import Wallet
 
 from .hub import BRIDGE_ADDRESS, ME, OTHER, Context
 from .hub import TOKEN as TOKEN_ADDRESS
@@ -73,9 +78,9 @@ class Chains:
         """Blocks from 0; the time of the first of them."""
         context.methods |= {
             "eth_blockNumber": hex(count - 1),
-            "eth_getBlockByNumber": lambda number, _: {
-                "timestamp": hex(first + 10 * int(number, 16))
-            },
+            "eth_getBlockByNumber": lambda number, full: {
+                (False, True): {"timestamp": hex(first + 10 * int(number, 16))}
+            }.get((full, int(number, 16) < count)),
             "eth_getLogs": self._find,
         }
 
@@ -122,6 +127,20 @@ def test_back(back: Chains) -> None:
     assert back.here.sent == [("bridgeToMainchain", amount, BRIDGE_ADDRESS, b"", value)]
 
 
+def test_the_wallet_goes_over_the_bridge(out: Chains, back: Chains) -> None:
+    for chains, move in ((out, "bridge_to_sidechain"), (back, "bridge_to_mainchain")):
+        unit = RLC if chains is back else WEI
+        chains.logs[AWAY] = [payment(chains is out, value=5 * unit)]
+        wallet = Wallet(chains.here)  # type: ignore[arg-type]
+        found = getattr(wallet, move)("5 RLC", timeout=0, new=True)
+        assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
+        assert chains.here.sent[0][1] == {"amount": str(5 * RLC)}
+        assert chains.here.sent[0][4]["new"] is True
+        known(chains)
+        found = wallet.wait_for_bridge(SENT, timeout=0)
+        assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
+
+
 def test_what_is_paid_is_looked_for_from_where_it_was_sent(out: Chains) -> None:
     out.logs[AWAY] = [payment(True, value=5 * WEI)]
     send(out)
@@ -143,8 +162,28 @@ def test_where_the_other_side_is_not_known(out: Chains) -> None:
 def test_the_wrong_way(native: bool, text: str) -> None:
     chains = Chains(native=native)
     move = bridge.to_sidechain if native else bridge.to_mainchain
-    with pytest.raises(StateError, match=text):
+    with pytest.raises(StateError) as caught:
         move(chains.here, 5 * RLC, timeout=0, new=False)  # type: ignore[arg-type]
+    assert caught.value.message == text
+
+
+def test_without_a_bridge(out: Chains, back: Chains) -> None:
+    for chains in (out, back):
+        known(chains)
+        object.__setattr__(chains.here.chain, "bridge_contract", None)
+        for move in (send, wait):
+            with pytest.raises(ConfigurationError, match=r"^bridge_address is not given"):
+                move(chains)
+    assert out.here.sent == back.here.sent == []
+
+
+def test_what_is_paid_is_looked_for_everywhere_if_nobody_knows_since_when(out: Chains) -> None:
+    """A call that did not know the other side has sent: its note is empty."""
+    send_, out.here.send = out.here.send, lambda *a, note, **k: send_(*a, note={}, **k)  # type: ignore
+    out.logs[AWAY] = [payment(True, value=5 * WEI)]
+    assert send(out).receive_tx_hash == PAID
+    (query,) = (each for each in out.queries if each["address"] == AWAY)
+    assert query["fromBlock"] == "0x0"
 
 
 # ---- limits --------------------------------------------------------------------------------------
@@ -227,9 +266,22 @@ def test_a_day_is_limited_on_the_way_back(back: Chains) -> None:
 
 @pytest.mark.parametrize("timeout", [-1, "1", True, float("nan"), None])
 def test_a_timeout_that_is_none(out: Chains, timeout: Any) -> None:
-    with pytest.raises(ValidationError, match="timeout must be a number of seconds from 0"):
-        send(out, timeout=timeout)
-    assert out.here.sent == []
+    known(out)
+    for call in (send, wait):
+        with pytest.raises(ValidationError) as caught:
+            call(out, timeout=timeout)
+        text = f"timeout must be a number of seconds from 0, got {shown(timeout)}"
+        assert caught.value.message == text
+    assert out.here.sent == out.queries == []
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_node_that_answers_nonsense(native: bool) -> None:
+    chains = Chains(native=native)
+    chains.here.methods["eth_blockNumber"] = chains.there.methods["eth_blockNumber"] = "five"
+    with pytest.raises(Web3ProviderCallError) as caught:
+        send(chains)
+    assert caught.value.message == f"the node gave no 0x hex number for eth_blockNumber{OTHER_NODE}"
 
 
 # ---- what is seen of the other side --------------------------------------------------------------
@@ -242,23 +294,34 @@ def test_payments_of_others_are_not_ours(out: Chains) -> None:
     ]
     with pytest.raises(BridgeError) as caught:
         send(out)
-    assert "the other side has not paid within 0 s. Nothing is lost" in caught.value.message
-    assert f"wait_for_bridge('{SENT}')" in caught.value.message
-    assert caught.value.details.get("sendTxHash", SENT) == SENT
+    assert caught.value.message == failed("the other side has not paid within 0 s")
+    assert caught.value.send_tx_hash == SENT
+
+
+def failed(why: str) -> str:
+    return (
+        f"Failed to get bridged chain confirmation for transaction {SENT}: {why}. Nothing is lost: "
+        f"the same call, or wait_for_bridge('{SENT}'), goes on waiting"
+    )
 
 
 @pytest.mark.parametrize(
-    ("log", "text"),
+    ("log", "paid", "to"),
     [
-        (payment(True, value=4 * WEI), f"paid 4.0 RLC to {ME}, not 5.0 RLC to {ME}: ask who runs"),
-        (payment(True, value=5 * WEI, to=OTHER), f"paid 5.0 RLC to {OTHER}, not 5.0 RLC to {ME}"),
+        (payment(True, value=4 * WEI), "4.0", ME),
+        (payment(True, value=5 * WEI, to=OTHER), "5.0", OTHER),
     ],
 )
-def test_a_payment_that_is_wrong(out: Chains, log: dict[str, Any], text: str) -> None:
+def test_a_payment_that_is_wrong(out: Chains, log: dict[str, Any], paid: str, to: str) -> None:
     out.logs[AWAY] = [log]
     with pytest.raises(BridgeError) as caught:
         send(out)
-    assert text in caught.value.message
+    assert caught.value.message == failed(
+        f"the other side paid {paid} RLC to {to}, not 5.0 RLC to {ME}: ask who runs the bridge"
+    )
+    cause = caught.value.__cause__
+    assert isinstance(cause, StateError)
+    assert cause.details == {"paid": paid[0] + "0" * 9, "recipient": to}
 
 
 def test_it_is_waited_for(out: Chains) -> None:
@@ -288,9 +351,9 @@ def test_a_node_without_logs(out: Chains) -> None:
     out.there.methods["eth_getLogs"] = None
     out.there.methods["eth_blockNumber"] = hex(499)
     logs = bridge._logs(out.there, AWAY, [], 0, 0)  # type: ignore[arg-type]
-    with pytest.raises(Web3ProviderCallError, match="eth_getLogs gave no list") as caught:
+    with pytest.raises(Web3ProviderCallError) as caught:
         list(logs)
-    assert caught.value.retryable
+    assert (caught.value.message, caught.value.retryable) == ("eth_getLogs gave no list", True)
 
 
 # ---- a transfer of which the transaction is known ------------------------------------------------
@@ -311,20 +374,21 @@ def known(chains: Chains, **changes: Any) -> None:
     chains.blocks(chains.here, 0, 3000)
 
 
-def wait(chains: Chains) -> Any:
-    return bridge.wait(chains.here, SENT, timeout=0)  # type: ignore[arg-type]
+def wait(chains: Chains, timeout: Any = 0) -> Any:
+    return bridge.wait(chains.here, SENT, timeout=timeout)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("native", [False, True])
 def test_waiting_for_a_known_transfer(native: bool) -> None:
     chains = Chains(native=native)
     known(chains)
+    chains.blocks(chains.there, 9, 500)
     chains.logs[AWAY] = [payment(not native, value=5 * (RLC if native else WEI))]
     found = wait(chains)
     assert (found.send_tx_hash, found.receive_tx_hash) == (SENT, PAID)
     # from a quarter of an hour before it was sent, as clocks differ
     (query,) = (each for each in chains.queries if each["address"] == AWAY)
-    assert int(query["fromBlock"], 16) == (2000 - 900) // 10
+    assert int(query["fromBlock"], 16) == (2000 - 900) // 10  # it came at second 1109
 
 
 @pytest.mark.parametrize(
@@ -335,6 +399,7 @@ def test_waiting_for_a_known_transfer(native: bool) -> None:
         (False, {"input": to_hex(TOKEN.transfer.encode(OTHER, 5 * RLC))}),
         (False, {"input": to_hex(TOKEN.approve.encode(BRIDGE_ADDRESS, 5 * RLC))}),
         (False, {"input": "0x"}),
+        (False, {"input": to_hex(TOKEN.transfer.encode(BRIDGE_ADDRESS, 5 * RLC) + b"\0")}),
         (True, {"to": OTHER}),
         (True, {"status": "0x0"}),
     ],
@@ -357,8 +422,42 @@ def test_a_transaction_that_is_not_there(out: Chains) -> None:
             wait(out)
         out.here.methods[method] = kept
     known(out, hash=word(5))
-    with pytest.raises(Web3ProviderCallError, match="another transaction than"):
+    with pytest.raises(Web3ProviderCallError, match=f"has given another transaction than {SENT}$"):
         wait(out)
+    with pytest.raises(ValidationError, match=r"^send_tx_hash: 0x12 is not"):
+        bridge.wait(out.here, "0x12", timeout=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "text"),
+    [
+        ("Hash", "input", "input must be 0x-prefixed hex with an even number of digits"),
+        ("Hash", "from", "from: five is not a valid ethereum address"),
+        ("Receipt", "blockNumber", f"the node gave no 0x hex number for blockNumber{OTHER_NODE}"),
+    ],
+)
+def test_a_transaction_that_is_nonsense(out: Chains, where: str, name: str, text: str) -> None:
+    known(out)
+    (method,) = (each for each in out.here.methods if each.endswith(where))
+    out.here.methods[method] = {**out.here.methods[method], name: "five"}
+    with pytest.raises((ValidationError, Web3ProviderCallError)) as caught:
+        wait(out)
+    assert caught.value.message == text
+
+
+@pytest.mark.parametrize(
+    ("block", "text", "retryable"),
+    [
+        (None, "the node has no block 200", True),
+        ({}, f"the node gave no 0x hex number for timestamp{OTHER_NODE}", False),
+    ],
+)
+def test_a_block_that_is_not_there(out: Chains, block: Any, text: str, retryable: bool) -> None:
+    known(out)
+    out.here.methods["eth_getBlockByNumber"] = block
+    with pytest.raises(Web3ProviderCallError) as caught:
+        wait(out)
+    assert (caught.value.message, caught.value.retryable) == (text, retryable)
 
 
 # ---- the other end -------------------------------------------------------------------------------
@@ -384,17 +483,43 @@ def test_the_other_end_of_another_chain() -> None:
     given: dict[str, Any] = {"chain_id": "7", "rpc_url": "http://n", "bridge_address": AWAY}
     found = bridge.bridged_chain(here, given)
     assert (found.id, found.native, found.host) == (7, False, "http://n")
-    for name, text in (
-        ("chain_id", "Missing chainId in bridgedNetworkConf and no default value for your chain"),
-        (
-            "rpc_url",
-            "Missing rpcURL in bridgedNetworkConf and no default value for bridged chain 7",
-        ),
-        ("bridge_address", "Missing bridgeAddress in bridgedNetworkConf and no default value for"),
+    for name, what, where in (
+        ("chain_id", "chainId", "your chain 4242"),
+        ("rpc_url", "rpcURL", "bridged chain 7"),
+        ("bridge_address", "bridgeAddress", "bridged chain 7"),
     ):
         rest = {key: value for key, value in given.items() if key != name}
         with pytest.raises(ConfigurationError) as caught:
             bridge.bridged_chain(here, rest)
-        assert caught.value.message.startswith(text)
+        assert caught.value.message == (
+            f"Missing {what} in bridgedNetworkConf and no default value for {where}"
+        )
     with pytest.raises(ConfigurationError, match="Missing rpcURL"):
         bridge.bridged_chain(here, {**given, "rpc_url": "ws://n"})
+
+
+def test_the_other_end_known_by_name_alone() -> None:
+    here = Chain(id=4242, name="test", hub=OTHER, bridged_chain="bellecour", flavour="enterprise")
+    found = bridge.bridged_chain(here, None)
+    assert (found.id, found.native) == (134, True)  # of an enterprise chain nothing follows
+    nowhere = Chain(id=4242, name="test", hub=OTHER)
+    with pytest.raises(ConfigurationError, match=r"^Missing chainId in bridged"):
+        bridge.bridged_chain(nowhere, {})
+
+
+def test_another_chain_than_the_known_one_takes_nothing_of_it() -> None:
+    given = {"chain_id": 7, "rpc_url": "http://n", "bridge_address": AWAY}
+    found = bridge.bridged_chain(CHAINS["mainnet"], given)
+    assert (found.id, found.hub, found.native) == (7, None, True)
+
+
+def test_the_other_end_in_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("IEXEC_LITE_HOME", raising=False)
+    folder = tmp_path / "iexec-lite" / "sandbox"
+    folder.mkdir(parents=True)
+    side = Chain(id=31338, name="sandbox-side", hub=OTHER, host="http://s", bridge_contract=AWAY)
+    (folder / "side.chain.json").write_text(json.dumps(side.to_dict()), "utf-8")
+    here = Chain(id=31337, name="sandbox", hub=OTHER, bridged_chain="sandbox-side")
+    found = bridge.bridged_chain(here, None)
+    assert (found.id, found.host, found.bridge_contract) == (31338, "http://s", AWAY)

@@ -11,6 +11,7 @@ from iexec_lite import IExec
 from iexec_lite.errors import Web3ProviderCallError
 from iexec_lite.eth.codec import to_hex
 from iexec_lite.net.http import Response
+from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.contracts import HUB
 from iexec_lite.protocol.deployment import DIAMOND
 
@@ -68,6 +69,26 @@ def version(facets: object, deal: object) -> str:
 )
 def test_the_version_of_a_hub(facets: object, deal: object, expected: str) -> None:
     assert version(facets, deal) == expected
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_the_contracts_of_a_hub(native: bool) -> None:
+    chain = Chain(id=31337, name="here", hub=ADDRESS, native=native)
+    with IExec("http://127.0.0.1:1", chain=chain) as iexec:
+        node = iexec._context._made["http"] = Node(FACETS, NEW)
+        registries = {"app": 1, "dataset": 2, "workerpool": 3}
+        for kind, number in registries.items():
+            node.answers[to_hex(getattr(HUB, f"{kind}registry").selector)] = words(number)
+        node.answers[to_hex(HUB.token.selector)] = words(0 if native else 0x55)
+        found = iexec.network.get_contracts().to_dict()
+        net = iexec.network.get_network().to_dict()
+    assert found == {
+        **{"pocoVersion": "6", "hubAddress": ADDRESS},
+        **({} if native else {"rlcAddress": f"0x{0x55:040x}"}),
+        **{f"{kind}RegistryAddress": f"0x{at:040x}" for kind, at in registries.items()},
+        **{"useNative": native, "flavour": "standard"},
+    }
+    assert net == {"chainId": "31337", "isSidechain": native, "isNative": native}
 
 
 def test_a_busy_node_tells_nothing() -> None:

@@ -24,9 +24,10 @@ from iexec_lite.errors import (
 )
 from iexec_lite.net.http import Response
 from iexec_lite.protocol import ids, orders
-from iexec_lite.protocol.authorization import MARKET, new_challenge
+from iexec_lite.protocol.authorization import MARKET, Authorization, new_challenge
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.rules import V6, V9
+from iexec_lite.sdk import market
 
 KEY = "0x" + "11" * 32
 SIGNER = KeySigner.from_key(KEY)
@@ -91,12 +92,13 @@ class Fake:
     def __init__(self) -> None:
         self.owner = ME
         self.asked: list[tuple[str, str, Json, Any]] = []
+        self.proofs: list[str | None] = []  # of who asks
         self.answer: Callable[[str, str, Json, Any], Any] = lambda *_: {"ok": True}
 
     def close(self) -> None:
         pass
 
-    def request(self, method: str, url: str, *, body: Any = None, **_: Any) -> Response:
+    def request(self, method: str, url: str, *, body: Any = None, **more: Any) -> Response:
         parts = urlsplit(url)
         data = json.loads(body) if body else None
         if parts.netloc == "node":
@@ -115,6 +117,7 @@ class Fake:
             text = "Sign this message to log into iExec Gateway: abc"
             return self.json({"ok": True, "data": new_challenge(MARKET, CHAIN_ID, text).to_dict()})
         self.asked.append((method, parts.path, query, data))
+        self.proofs.append(more.get("headers", {}).get("authorization"))
         answer = self.answer(method, parts.path, query, data)
         return answer if isinstance(answer, Response) else self.json(answer)
 
@@ -239,6 +242,78 @@ def test_an_order_of_another_chain_kind_or_hash(fake: Fake, iexec: IExec) -> Non
         fetch("0x12")
 
 
+@pytest.mark.parametrize(("size", "good"), [(64, True), (65, False)])
+@pytest.mark.parametrize("name", ["status", "publicationTimestamp"])
+def test_words_are_short(fake: Fake, iexec: IExec, name: str, size: int, good: bool) -> None:
+    fake.lists(record(apporder(), **{name: "x" * size}))
+    if good:
+        (found,) = iexec.orderbook.fetch_app_orderbook(APP)
+        assert found.to_dict()[name] == "x" * size
+        return
+    with pytest.raises(MarketCallError) as caught:
+        iexec.orderbook.fetch_app_orderbook(APP)
+    assert caught.value.message == f"The marketplace's answer is wrong: {name} is {'x' * size}"
+
+
+def test_what_is_said_of_a_wrong_answer(fake: Fake, iexec: IExec) -> None:
+    hash_, other = (orders.order_hash(apporder(each), DOMAIN) for each in (0, 1))
+    wrong = "The marketplace's answer is wrong: "
+    for bad, text in (
+        (record(apporder(), chainId="135"), f"{wrong}chainId 135, not 134"),
+        (
+            record(apporder(), orderHash=other),
+            f"{wrong}orderHash {other}, but its apporder has the hash {hash_} on chain 134 and hub "
+            f"{HUB}",
+        ),
+        (
+            record(apporder(), remaining=6),
+            f"{wrong}remaining 6 of apporder {hash_}, volume 5",
+        ),
+        (record(apporder(1)), f"{wrong}apporder {other} where {hash_} was asked for"),
+        ({"order": {}}, f"{wrong}chainId: null is not a valid uint256"),
+    ):
+        fake.always({"ok": True, **bad})
+        with pytest.raises(MarketCallError) as caught:
+            iexec.orderbook.fetch_apporder(hash_)
+        assert caught.value.message == text
+        assert not caught.value.retryable
+    fake.lists(1)  # type: ignore[arg-type]
+    with pytest.raises(MarketCallError, match=rf"^{wrong}1 in the place of a record$"):
+        iexec.orderbook.fetch_app_orderbook(APP)
+    fake.always({"ok": False})
+    for call, what in (
+        (lambda: iexec.orderbook.fetch_apporder(hash_), "apporder"),
+        (lambda: iexec.orderbook.fetch_app_orderbook(APP), "orderbook"),
+        (lambda: iexec.deal.fetch_requester_deals(ME), "deals"),
+    ):
+        with pytest.raises(MarketCallError) as caught:
+            call()
+        assert caught.value.message == f"An error occured while getting {what}"
+    fake.lists(record(apporder(tag=TEE)))
+    with pytest.raises(MarketCallError) as caught:
+        fetch_apps(iexec, min_tag=GPU)
+    listed = orders.order_hash(apporder(tag=TEE), DOMAIN)
+    assert caught.value.message == f"{wrong}apporder {listed} does not fit minTag {GPU}"
+
+
+def test_words_of_others_are_safe_to_print() -> None:
+    wrong = "The marketplace's answer is wrong: "
+    assert market.wrong("a\x1b[2J\nb").message == f"{wrong}a [2J b"
+    assert market.wrong("x" * 2000).message == wrong + "x" * 1000
+    assert market.wrong("x", retryable=True).retryable is True
+
+
+@pytest.mark.parametrize("kind", ["app", "dataset", "workerpool", "request"])
+def test_one_order_of_each_kind(fake: Fake, iexec: IExec, kind: str) -> None:
+    data = orders.sign_order(orders.create_datasetorder(dataset=DATASET, volume=5), SIGNER, DOMAIN)
+    order = {"app": apporder(), "dataset": data, "workerpool": poolorder(), "request": request()}
+    fake.always({"ok": True, **record(order[kind], status="filled", remaining=0)})
+    wanted = orders.order_hash(order[kind], DOMAIN)
+    found = getattr(iexec.orderbook, f"fetch_{kind}order")(wanted)
+    assert (found.order, found.order_hash, found.status) == (order[kind], wanted, "filled")
+    assert fake.asked == [("GET", f"/{kind}orders/{wanted}", {}, None)]
+
+
 def test_numbers_are_ints_again(fake: Fake, iexec: IExec) -> None:
     order = apporder(appprice=7)
     fake.lists(record(order, remaining="3", order=order.to_dict()), record(apporder(1)))
@@ -264,7 +339,8 @@ def test_what_a_seller_wrote_is_left_out_and_told(
     (error,) = page.skipped
     assert "requestorder cannot be used: params" in error.message
     assert error.details == {"orderHash": "0x" + "ee" * 32}
-    assert "0x" + "ee" * 32 in caplog.text
+    told = [each.getMessage() for each in caplog.records]
+    assert told == [f"an unusable order on the marketplace: 0x{'ee' * 32}"]
     fake.always({"ok": True, **bad})
     with pytest.raises(MarketCallError, match="requestorder cannot be used: params"):
         iexec.orderbook.fetch_requestorder("0x" + "ee" * 32)
@@ -364,10 +440,72 @@ def test_every_bad_filter_is_told_and_nothing_is_sent(fake: Fake, iexec: IExec) 
     for bad in ({}, {"app_owner": ME}, {"app": "any"}):
         with pytest.raises(ValidationError):
             iexec.orderbook.fetch_app_orderbook(**bad)
-    for options in ({"page": -1}, {"page": True}, {"page": 1.0}, {"page_size": 100}):
-        with pytest.raises(ValidationError):
+    whole = "must be an integer from 0 to 4294967296"
+    for options, text in (
+        ({"page": -1}, f"page {whole}"),
+        ({"page": True}, f"page {whole}"),
+        ({"page": 1.0}, f"page {whole}"),
+        ({"page": 2**32 + 1}, f"page {whole}"),
+        ({"page_size": "20"}, f"page_size {whole}"),
+        ({"page_size": 100}, "page_size is always 20 on this network"),
+    ):
+        with pytest.raises(ValidationError) as caught:
             iexec.orderbook.fetch_app_orderbook(APP, **options)  # type: ignore[arg-type]
+        assert caught.value.message == text
     assert fake.asked == []
+    fake.lists()
+    iexec.orderbook.fetch_app_orderbook(APP, page=2**32)
+    assert fake.asked[0][2]["page"] == str(20 * 2**32)
+
+
+@pytest.mark.parametrize(
+    ("filters", "text"),
+    [
+        ({"app_owner": ME}, "appOwner: the marketplace of this network has no such filter"),
+        ({"app": None}, "app or app_owner is required"),
+        ({"min_volume": 2**53 - 1}, "minVolume: 9007199254740991 is not an integer from 0 to "),
+        ({"min_volume": -1}, "minVolume: -1 is not an integer from 0 to "),
+        (
+            {"is_dataset_strict": True},
+            "isDatasetStrict: the marketplace of this network has no such filter",
+        ),
+        (
+            {"is_dataset_strict": 1},
+            'isDatasetStrict: must be a `boolean` type, but the final value was: `"1"`.',
+        ),
+        ({"dataset": "any"}, "dataset: any is not a valid ethereum address"),
+    ],
+)
+def test_why_a_filter_is_bad(iexec: IExec, filters: Json, text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        iexec.orderbook.fetch_app_orderbook(**{"app": APP, **filters})
+    assert caught.value.message == text + (str(2**53 - 2) if text.endswith("to ") else "")
+
+
+def test_a_book_of_datasets_is_of_one_or_of_an_owner(fake: Fake, client: Any) -> None:
+    with pytest.raises(ValidationError, match=r"^dataset or dataset_owner is required$"):
+        client().orderbook.fetch_dataset_orderbook()
+    with pytest.raises(ValidationError, match=r"^order_hash: 0x1 is not "):
+        client().orderbook.fetch_datasetorder("0x1")
+    fake.lists()
+    today = client(V9).orderbook
+    today.fetch_dataset_orderbook(dataset_owner=ME)
+    today.fetch_app_orderbook(app_owner=ME)
+    assert [
+        query["datasetOwner" if "data" in path else "appOwner"]
+        for _, path, query, _ in (fake.asked)
+    ] == [ME, ME]
+
+
+def test_filters_at_the_edge(fake: Fake, iexec: IExec) -> None:
+    fake.lists()
+    book = iexec.orderbook
+    book.fetch_workerpool_orderbook(min_volume=2**53 - 2, min_trust="1", min_tag="", max_tag="")
+    book.fetch_request_orderbook(max_trust=0, min_volume=0)
+    assert [query for _, _, query, _ in fake.asked] == [
+        {"minVolume": str(2**53 - 2), "minTrust": "1"},
+        {"maxTrust": "0"},
+    ]
 
 
 # --- today's networks -----------------------------------------------------------------------------
@@ -398,8 +536,11 @@ def test_filters_of_today(fake: Fake, client: Any) -> None:
         },
     ]
     for size in (9, 1001):
-        with pytest.raises(ValidationError, match="page_size"):
+        with pytest.raises(ValidationError, match=r"^page_size must be from 10 to 1000$"):
             book.fetch_workerpool_orderbook(page_size=size)
+    for size in (10, 1000):
+        book.fetch_workerpool_orderbook(page_size=size)
+        assert fake.asked[-1][2]["pageSize"] == str(size)
     with pytest.raises(ValidationError, match=r"minTag: .*legacy"):
         book.fetch_workerpool_orderbook(min_tag=["scone"])
 
@@ -475,8 +616,11 @@ def test_pages_that_repeat_for_ever(fake: Fake, client: Any, rules: Any) -> None
 
     fake.answer = answer
     walk = fetch_apps(client(rules)).all()
-    with pytest.raises(MarketCallError, match="repeats its pages") as caught:
+    with pytest.raises(MarketCallError) as caught:
         list(walk)
+    assert caught.value.message == (
+        "The marketplace's answer is wrong: it repeats its pages: read the list again"
+    )
     assert caught.value.retryable
     assert len(fake.asked) == 2
 
@@ -504,6 +648,7 @@ def test_a_deal(fake: Fake, iexec: IExec, monkeypatch: pytest.MonkeyPatch) -> No
     page = iexec.deal.fetch_requester_deals(ME)
     (found,) = page.deals
     assert found.to_dict() == deal()
+    assert fake.asked == [("GET", "/deals", {"requester": ME}, None)]
     assert found.tasks == {i: ids.task_id(found.dealid, i) for i in (3, 4)}
     monkeypatch.setattr(ids, "MAX_TASKS", 1)
     with pytest.raises(StateError, match="more than can be listed"):
@@ -560,10 +705,22 @@ PUBLISHED = {"ok": True, "published": record(ORDER)}
 
 def test_only_the_owner_publishes(fake: Fake, client: Any) -> None:
     fake.owner = OTHER
-    with pytest.raises(SignatureError, match=f"only order signer {OTHER} can publish an order"):
-        client().order.publish_apporder(ORDER)
-    with pytest.raises(SignatureError, match=f"only order signer {ME} can publish an order"):
-        client(signer="0x" + "22" * 32).order.publish_requestorder(request(), check_request=False)
+    stranger = "0x" + "22" * 32
+    for owner, sender, call in (
+        (OTHER, ME, lambda: client().order.publish_apporder(ORDER)),
+        (
+            ME,
+            KeySigner.from_key(stranger).address,
+            lambda: client(signer=stranger).order.publish_requestorder(
+                request(), check_request=False
+            ),
+        ),
+    ):
+        with pytest.raises(SignatureError) as caught:
+            call()
+        assert caught.value.message == (
+            f"only order signer {owner} can publish an order, not {sender}"
+        )
     with pytest.raises(ConfigurationError, match="Missing Signer"):
         client(signer=None).order.publish_apporder(ORDER)
     assert fake.asked == []
@@ -572,16 +729,42 @@ def test_only_the_owner_publishes(fake: Fake, client: Any) -> None:
 def test_a_request_is_checked_first(fake: Fake, iexec: IExec) -> None:
     with pytest.raises(ConfigurationError, match="sms_url"):
         iexec.order.publish_requestorder(request())
+    with pytest.raises(ConfigurationError, match="sms_url"):
+        iexec.order.publish_requestorder(request(), check_request=False, preflight_check=True)
     assert fake.asked == []
+
+
+def test_what_could_not_be_worked_is_not_published(
+    fake: Fake, iexec: IExec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Any] = []
+    monkeypatch.setattr("iexec_lite.sdk.request.check_order", lambda _, each: checked.append(each))
+    data = orders.create_datasetorder(dataset=DATASET)
+    dataset = orders.sign_order(data, SIGNER, DOMAIN)
+    for order, publish in (
+        (ORDER, iexec.order.publish_apporder),
+        (dataset, iexec.order.publish_datasetorder),
+        (request(), iexec.order.publish_requestorder),
+    ):
+        fake.always({"ok": True, "published": record(order)})
+        assert publish(order.to_dict()) == orders.order_hash(order, DOMAIN)
+        assert checked == [order]
+        checked.clear()
+        publish(order, preflight_check=False)
+        assert checked == []
+        assert fake.asked[-1] == ("POST", f"/{order.name}s", {}, {"order": order.to_dict()})
 
 
 def test_publishing_without_the_key(fake: Fake, client: Any) -> None:
     fake.always(PUBLISHED)
     iexec = client(signer=None)
     assert iexec.order.publish_challenge(order=ORDER).address == ME
+    assert iexec.order.publish_challenge(OTHER, order=ORDER).address == OTHER
     signed = iexec.order.publish_challenge(ME).sign(SIGNER)
     for form in (signed, signed.to_dict()):
         assert iexec.order.publish_apporder(ORDER, authorization=form) == HASH
+        proof = Authorization(digest=signed.digest, signature=signed.signature, address=ME)
+        assert fake.proofs[-1] == str(proof)
     fake.always({"ok": True, "unpublished": [HASH]})
     assert iexec.order.unpublish_last_requestorder(authorization=signed) == HASH
     assert fake.asked[-1][3] == {"target": "unpublish_last", "requester": ME}
@@ -608,6 +791,29 @@ def test_every_kind_is_published_and_taken_back(fake: Fake, iexec: IExec) -> Non
     fake.always({"ok": True, "unpublished": [HASH, HASH]})
     assert hub.unpublish_all_requestorders() == [HASH, HASH]
     assert fake.asked[-1][3] == {"target": "unpublish_all", "requester": ME}
+    for kind, address in (("app", APP), ("dataset", DATASET), ("workerpool", POOL)):
+        assert getattr(hub, f"unpublish_all_{kind}orders")(address) == [HASH, HASH]
+        body = {"target": "unpublish_all", kind: address}
+        assert fake.asked[-1] == ("PUT", f"/{kind}orders", {}, body)
+        fake.always({"ok": True, "unpublished": [HASH]})
+        assert getattr(hub, f"unpublish_last_{kind}order")(address) == HASH
+        assert fake.asked[-1][3] == {"target": "unpublish_last", kind: address}
+        assert getattr(hub, f"unpublish_{kind}order")(HASH) == HASH
+        assert fake.asked[-1][3] == {"target": "unpublish_orderHash", "orderHash": HASH}
+        fake.always({"ok": True, "unpublished": [HASH, HASH]})
+    fake.always({"ok": True, "unpublished": [HASH]})
+    assert hub.unpublish_requestorder(HASH) == HASH
+    assert fake.asked[-1][:2] == ("PUT", "/requestorders")
+    asked = len(fake.asked)
+    for call, name in (
+        (lambda: hub.unpublish_apporder("0x1"), "order_hash"),
+        (lambda: hub.unpublish_last_apporder("0x1"), "app"),
+        (lambda: hub.unpublish_all_datasetorders("0x1"), "dataset"),
+        (lambda: hub.unpublish_last_workerpoolorder("0x1"), "workerpool"),
+    ):
+        with pytest.raises(ValidationError, match=rf"^{name}: 0x1 is not "):
+            call()
+    assert len(fake.asked) == asked
 
 
 def test_a_challenge_signed_elsewhere_is_not_tried_twice(fake: Fake, iexec: IExec) -> None:
@@ -628,7 +834,7 @@ def test_a_challenge_signed_elsewhere_is_not_tried_twice(fake: Fake, iexec: IExe
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        ({"ok": True}, "An error occured while publishing order"),
+        ({"ok": True}, r"An error occured while publishing order\. "),
         ({"ok": False, "published": record(ORDER)}, "An error occured while publishing order"),
         ({"ok": True, "published": [HASH]}, "An error occured while publishing order"),
         ({"ok": True, "published": {}}, "orderHash is"),
@@ -678,10 +884,13 @@ def test_a_publication_of_which_nothing_is_known(fake: Fake, iexec: IExec, then:
         "busy": fake.refuse(429, "Rate limit exceeded"),
     }
     lost(fake, answers[then])
-    with pytest.raises(
-        MarketCallError, match=r"It is unknown whether apporder .* is safe"
-    ) as caught:
+    with pytest.raises(MarketCallError) as caught:
         iexec.order.publish_apporder(ORDER)
+    assert caught.value.message == (
+        f"It is unknown whether apporder {HASH} was published: The marketplace gave no usable "
+        "answer: the connection was cut. The marketplace does not show it now. Publishing the "
+        "same signed order again is safe: it cannot be published twice"
+    )
     assert caught.value.details == {"outcome": "unknown", "orderHash": HASH}
     assert caught.value.retryable
     assert sum(each[0] == "POST" for each in fake.asked) == 1
@@ -692,6 +901,10 @@ def test_refusals_are_not_looked_up(fake: Fake, iexec: IExec) -> None:
     with pytest.raises(MarketCallError, match=r"^API error: order already published$"):
         iexec.order.publish_apporder(ORDER)
     assert len(fake.asked) == 1
+    fake.answer = lambda *_: fake.refuse(403, "no such order")
+    with pytest.raises(MarketCallError, match=r"^API error: no such order$"):
+        iexec.order.unpublish_apporder(HASH)
+    assert len(fake.asked) == 2
 
 
 # --- unpublish ------------------------------------------------------------------------------------
@@ -699,11 +912,11 @@ def test_refusals_are_not_looked_up(fake: Fake, iexec: IExec) -> None:
 
 def test_unpublishing_what_was_not_asked_for(fake: Fake, iexec: IExec) -> None:
     for answer, text in (
-        ({"ok": True}, "An error occured while unpublishing order"),
+        ({"ok": True}, r"An error occured while unpublishing order\. "),
         ({"ok": False, "unpublished": [HASH]}, "An error occured while unpublishing order"),
         ({"ok": True, "unpublished": HASH}, "unpublished is"),
         ({"ok": True, "unpublished": [1]}, "unpublished"),
-        ({"ok": True, "unpublished": []}, "nothing was unpublished"),
+        ({"ok": True, "unpublished": []}, r"nothing was unpublished\. "),
     ):
         fake.always(answer)
         for call in (
@@ -723,10 +936,16 @@ def test_unpublishing_what_was_not_asked_for(fake: Fake, iexec: IExec) -> None:
 
 def test_an_unpublication_whose_answer_is_lost(fake: Fake, iexec: IExec) -> None:
     lost(fake, {"ok": True})
-    with pytest.raises(MarketCallError, match="Unpublishing again is safe"):
-        iexec.order.unpublish_apporder(HASH)
-    with pytest.raises(MarketCallError, match="Unpublishing again takes back one more") as caught:
-        iexec.order.unpublish_last_apporder(APP)
+    for call, repeat in (
+        (lambda: iexec.order.unpublish_apporder(HASH), "is safe"),
+        (lambda: iexec.order.unpublish_last_apporder(APP), "takes back one more"),
+    ):
+        with pytest.raises(MarketCallError) as caught:
+            call()
+        assert caught.value.message == (
+            "It is unknown whether the apporder was unpublished: The marketplace gave no usable "
+            f"answer: the connection was cut. Unpublishing again {repeat}"
+        )
     assert caught.value.details["outcome"] == "unknown"
     assert len(fake.asked) == 2
 

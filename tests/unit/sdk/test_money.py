@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,8 @@ from iexec_lite.errors import (
     Web3ProviderCallError,
     Web3ProviderSendError,
 )
+from iexec_lite.net.rpc import OTHER_NODE
+from iexec_lite.protocol.chains import CHAINS, Chain
 from iexec_lite.protocol.contracts import ERLC, HUB, TOKEN
 from iexec_lite.sdk.account import Account
 from iexec_lite.sdk.wallet import Wallet
@@ -84,10 +88,12 @@ def test_ether() -> None:
     more = {"value": 2 * 10**18, "new": True}
     assert context.sent == [("sendETH", arguments, OTHER, b"", more)]
     wallet(context).send_eth(3 * 10**18, OTHER)
+    assert context.sent[-1][4]["new"] is False
     with pytest.raises(StateError, match=r"Amount to send exceed wallet balance \(3\d+1 wei want"):
         wallet(context).send_eth(3 * 10**18 + 1, OTHER)
-    with pytest.raises(StateError, match=r"sendETH\(\) is disabled on sidechain, use sendRLC\(\)"):
+    with pytest.raises(StateError) as caught:
         wallet(chain(native=True)).send_eth(1, OTHER)
+    assert caught.value.message == "sendETH() is disabled on sidechain, use sendRLC()"
 
 
 def test_rlc() -> None:
@@ -114,12 +120,14 @@ def test_erlc_needs_a_kyc_of_both(refused: str) -> None:
     assert wallet(context).is_authorized(OTHER) is True
     context.answers[ERLC.isKYC.name] = lambda to, block, person: person != refused
     for move in (wallet(context).send_rlc, lambda *_: wallet(context).sweep(OTHER)):
-        with pytest.raises(StateError, match=KYC) as caught:
+        with pytest.raises(StateError) as caught:
             move(1, OTHER)
+        assert caught.value.message == f"{refused} {KYC}: its KYC has to be done first"
         assert caught.value.details == {"address": refused}
     assert context.sent == []
-    with pytest.raises(StateError, match="Cannot check authorized eRLC holders on current chain"):
+    with pytest.raises(StateError) as caught:
         wallet(chain()).is_authorized(OTHER)
+    assert caught.value.message == "Cannot check authorized eRLC holders on current chain"
 
 
 def test_nobody_can_be_paid() -> None:
@@ -155,6 +163,44 @@ def test_a_wrong_address_is_named(call: Any, name: str) -> None:
     context.http = None  # type: ignore[attr-defined]
     with pytest.raises(ValidationError, match=rf"^{name}\b"):
         call(wallet(context), account(context))
+
+
+def test_nothing_can_be_sent_too() -> None:
+    """As JavaScript's SDK does: a transaction that moves nothing is one."""
+    context = chain()
+    wallet(context).send_eth(0, OTHER)
+    wallet(context).send_rlc(0, OTHER)
+    assert [each[1]["amount"] for each in context.sent] == ["0", "0"]
+
+
+@pytest.mark.parametrize("verb", ["speed_up_transaction", "cancel_transaction"])
+def test_a_wrong_hash_is_named(verb: str) -> None:
+    with pytest.raises(ValidationError, match=r"^tx_hash: 0x12 is not a bytes32 hexstring$"):
+        getattr(wallet(chain()), verb)("0x12")
+
+
+def test_a_transaction_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    class Replacement:
+        def __init__(self, transactions: Any, tx_hash: str, **how: Any) -> None:
+            made.append((transactions, tx_hash, how))
+
+        def send(self, timeout: float | None) -> str:
+            made.append(timeout)
+            return TWO
+
+    monkeypatch.setattr("iexec_lite.sdk.replacement.Replacement", Replacement)
+    context = chain()
+    for verb, cancel in (("speed_up_transaction", False), ("cancel_transaction", True)):
+        assert getattr(wallet(context), verb)(ONE, gas_price="2 gwei", timeout=7) == TWO
+        how = {"cancel": cancel, "gas_price": 2 * 10**9}
+        assert made == [(context.transactions, ONE, how), 7]  # type: ignore[attr-defined]
+        made.clear()
+        assert getattr(wallet(context), verb)(ONE) == TWO
+        how = {"cancel": cancel, "gas_price": None}
+        assert made == [(context.transactions, ONE, how), None]  # type: ignore[attr-defined]
+        made.clear()
 
 
 def test_faucets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +287,58 @@ def test_a_sweep_is_resumed() -> None:
     assert context.quoted != []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("ended", ["sweepERC20", "sweepNative"])
+def test_a_sweep_that_another_process_ended(ended: str) -> None:
+    """Between the look at the journal and the send: what is resumed is no more, so all is asked."""
+    context = chain()
+    context.answers[TOKEN.balanceOf.name] = 0
+    context.pending = {"sweepERC20", "sweepNative"}
+    send = context.send
+
+    def late(operation: str, *given: Any, **more: Any) -> Any:
+        context.pending.discard(ended)
+        return send(operation, *given, **more)
+
+    context.send = late  # type: ignore[method-assign]
+    text = "the sweep of an earlier call has just ended: look at the balance first"
+    if ended == "sweepERC20":
+        with pytest.raises(StateError) as caught:
+            wallet(context).sweep(OTHER)
+        assert caught.value.message == text
+    else:
+        context.pending = {"sweepNative"}
+        found = wallet(context).sweep(OTHER)
+        assert found.errors == (f"Failed to transfer native token: {text}",)
+    assert context.sent == []
+
+
+def test_a_sweep_whose_first_half_is_unknown() -> None:
+    """Then the second is not begun, and the error is what it was."""
+    context, lost = chain(), OutcomeUnknownError("no answer", tx_hash=ONE)
+    context.refusals = [lost]
+    with pytest.raises(OutcomeUnknownError) as caught:
+        wallet(context).sweep(OTHER)
+    assert (caught.value, context.sent) == (lost, [])
+
+
+def test_what_a_sweep_asks_of_the_node() -> None:
+    context = chain()
+    asked: list[Any] = []
+    for method in ("eth_getCode", "eth_getBalance"):
+        context.methods[method] = lambda *given, found=context.methods[method]: (
+            asked.append(given) or found
+        )
+    wallet(context).sweep(OTHER)
+    assert asked[0] == (OTHER, "latest")
+    assert set(asked[1:]) == {(ME, "latest")}
+    context.methods["eth_getBalance"] = "much"
+    found = wallet(context).sweep(OTHER)
+    assert found.errors == (
+        f"Failed to transfer native token: the node gave no 0x hex number for eth_getBalance"
+        f"{OTHER_NODE}",
+    )
+
+
 def test_a_sweep_that_fails_at_its_first_half() -> None:
     context = chain()
     context.refusals = [Web3ProviderCallError("reverted", details={"a": "b"})]
@@ -270,9 +368,14 @@ def test_a_sweep_whose_second_half_is_unknown() -> None:
 
 def test_wrap() -> None:
     context, twin, erlc = chain(), "0x" + "99" * 20, "0x" + "88" * 20
-    with pytest.raises(ConfigurationError, match="enterpriseSwapConf option not set"):
+    with pytest.raises(ConfigurationError) as caught:
         wallet(context).wrap_enterprise_rlc(1)
+    assert caught.value.message == (
+        "enterpriseSwapConf option not set and no default value for your chain 4242: give "
+        "enterprise_swap_conf={'hub_address': …}"
+    )
     context.enterprise_swap_hub = twin  # type: ignore[attr-defined]
+    context.answers[HUB.token.name] = lambda to, *_: erlc if to == twin else OTHER
     assert wallet(context).wrap_enterprise_rlc("5 RLC") == ONE
     data = TOKEN.approveAndCall.encode(erlc, 5 * RLC, b"")
     expect = [(TOKEN.Transfer, TOKEN_ADDRESS), (ERLC.Transfer, erlc)]
@@ -289,6 +392,22 @@ def test_wrap() -> None:
             wallet(other).wrap_enterprise_rlc(1)
 
 
+def test_the_twin_of_a_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub of the other flavour is that of a network known by name, or of the sandbox."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("IEXEC_LITE_HOME", raising=False)
+    folder = tmp_path / "iexec-lite" / "sandbox"
+    folder.mkdir(parents=True)
+    twin = Chain(id=4242, name="sandbox-twin", hub=OTHER, flavour="enterprise")
+    (folder / "twin.chain.json").write_text(json.dumps(twin.to_dict()), "utf-8")
+    erlc = "0x" + "88" * 20
+    for name, hub in (("enterprise", CHAINS["enterprise"].hub), ("sandbox-twin", OTHER)):
+        context = chain(enterprise_twin=name)
+        context.answers[HUB.token.name] = lambda to, *_, hub=hub: erlc if to == hub else ME
+        wallet(context).wrap_enterprise_rlc(1)
+        assert context.sent[0][3] == TOKEN.approveAndCall.encode(erlc, 1, b"")
+
+
 def test_unwrap() -> None:
     context = chain(flavour="enterprise")
     assert wallet(context).unwrap_enterprise_rlc("5 eRLC", new=True) == ONE
@@ -300,7 +419,7 @@ def test_unwrap() -> None:
     context.answers[ERLC.isKYC.name] = False
     with pytest.raises(StateError, match=KYC):
         wallet(context).unwrap_enterprise_rlc(1)
-    for other in (chain(native=True), chain()):
+    for other in (chain(native=True), chain(), chain(native=True, flavour="enterprise")):
         with pytest.raises(StateError, match=r"^Unable to unwrap eRLC into RLC on current chain$"):
             wallet(other).unwrap_enterprise_rlc(1)
 
@@ -357,6 +476,9 @@ def test_withdraw() -> None:
     with pytest.raises(StateError) as caught:
         account(context).withdraw(7 * RLC + 1)
     assert caught.value.details == {"amount": str(7 * RLC + 1), "stake": str(7 * RLC)}
+    assert caught.value.message == (
+        f"Withdraw amount exceed account balance ({7 * RLC + 1} nRLC wanted, {7 * RLC} available)"
+    )
 
 
 @pytest.mark.parametrize("verb", ["deposit", "withdraw"])
@@ -366,8 +488,10 @@ def test_who_may_not_hold_erlc_moves_none(verb: str) -> None:
     with pytest.raises(StateError, match=KYC):
         getattr(account(context), verb)(1)
     for amount in (0, "0 RLC"):
-        with pytest.raises(ValidationError, match="amount must be greater than 0"):
+        with pytest.raises(ValidationError) as bad:
             getattr(account(context), verb)(amount)
+        text = f"{verb.capitalize()} amount must be greater than 0, got {amount!r}"
+        assert bad.value.message == text
 
 
 def test_approvals() -> None:
@@ -385,7 +509,16 @@ def test_approvals() -> None:
             *(HUB.approve.encode(OTHER, 0), {"expect": expect, "new": True}),
         ),
     ]
-    with pytest.raises(ValidationError, match="Approve amount must be greater than 0"):
-        account(context).approve(0, OTHER)
-    with pytest.raises(ValidationError, match="spender is the zero address, which can spend noth"):
-        account(context).approve(1, NOBODY)
+    for call, text in (
+        (
+            lambda: account(context).approve(0, OTHER),
+            "Approve amount must be greater than 0, got 0: revoke_approval takes an approval back",
+        ),
+        (
+            lambda: account(context).approve(1, NOBODY),
+            "spender is the zero address, which can spend nothing",
+        ),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            call()
+        assert caught.value.message == text

@@ -9,6 +9,7 @@ import pytest
 
 from iexec_lite.errors import (
     IExecError,
+    MarketCallError,
     MatchError,
     SmsCallError,
     StateError,
@@ -103,7 +104,7 @@ def books(monkeypatch: pytest.MonkeyPatch) -> Books:
 def context() -> Context:
     found = Context(rules=V6, result_proxy="https://x")
     found.answers |= {
-        REGISTRY.isRegistered.name: True,
+        REGISTRY.isRegistered.name: lambda to, block, address: address != NOBODY,
         ENTRY.owner.name: OTHER,
         HUB.countCategory.name: 5,
         HUB.viewAccount.name: {"stake": 7 * RLC, "locked": 0},
@@ -140,6 +141,50 @@ def test_a_dataset_is_asked_for(context: Context, books: Books) -> None:
     del books.found["dataset"]
     with pytest.raises(StateError, match=f"^No order available for dataset {DATASET}$"):
         find(context, dataset=DATASET)
+
+
+def test_a_workerpool_of_others_is_asked_for(context: Context, books: Books) -> None:
+    books.found = {"app": page(apporder()), 2: page(poolorder())}
+    assert find(context, workerpool=POOL)[2].order.workerpool == POOL
+    assert [asked["workerpool"] for _, asked in books.asked] == [POOL, POOL]
+
+
+@pytest.mark.parametrize("rules", [V6, V9])
+def test_which_tags_are_asked_for(books: Books, context: Context, rules: Any) -> None:
+    """Of the app what makes the enclave, of the dataset no more than the run has."""
+    today = Context(rules=rules, result_proxy="https://x")
+    today.answers = context.answers
+    tee, gpu = "0x" + "00" * 31 + ("09" if rules is V9 else "01"), "0x" + "00" * 30 + "0100"
+    books.found = {"app": page(apporder(tag=tee)), "dataset": page(datasetorder())}
+    books.found[2] = page(poolorder(tag=tee))
+    both = "0x" + "00" * 30 + "01" + tee[-2:]
+    find(today, tag=both, dataset=DATASET)
+    (_, app), (_, dataset), (_, pool) = books.asked
+    assert (app["min_tag"], app["max_tag"]) == (tee, both)
+    assert dataset["max_tag"] == (both if rules is V6 else None)  # there some bits do not count
+    assert pool["min_tag"] == both
+    books.asked.clear()
+    find(today, tag=gpu)
+    assert books.asked[0][1]["min_tag"] is None
+
+
+def test_no_more_than_some_pages_are_looked_through(context: Context, books: Books) -> None:
+    """A liar has no end of orders; the fifth page counts, the sixth does not."""
+    good, bad = apporder(), apporder(requesterrestrict=OTHER)
+
+    def book(*orders: orders.SignedApporder) -> Page[Any]:
+        first = page(orders[0])
+        if len(orders) == 1:
+            return first
+        return Page(first.items, 1, lambda: book(*orders[1:]))
+
+    for before, found in ((0, True), (3, True), (4, True), (5, False)):
+        books.found = {"app": book(*[bad] * before, good), 2: page(poolorder())}
+        if found:
+            assert find(context)[0].order == good
+            continue
+        with pytest.raises(StateError, match=f"^No order available for app {APP}$"):
+            find(context)
 
 
 def test_ones_own_cost_nothing(context: Context, books: Books) -> None:
@@ -225,7 +270,7 @@ def test_orders_that_cannot_be_used_are_skipped(
             poolorder(trust=2, workerpoolprice=1000 * RLC),
             f"the stake of the workerpool's owner is {100 * RLC}, {300 * RLC} is needed",
         ),
-        (poolorder(trust=2, workerpoolprice=333 * RLC), None),
+        (poolorder(trust=2, workerpoolprice=333_333_333_334), None),  # 30 % are just 100 RLC
     ],
 )
 def test_what_keeps_an_order_from_being_used(
@@ -258,6 +303,8 @@ def test_the_plan_of_a_request(context: Context) -> None:
     assert (found.total, found.stake, found.shortfall) == (6 * RLC, 7 * RLC, 0)
     assert found.ok
     found.raise_if_bad()
+    last = plan_request(context, **{**prices, "appmaxprice": 5 * RLC}, category=4)
+    assert (last.total, last.stake, last.reasons) == (7 * RLC, 7 * RLC, ())  # just enough
     found = plan_request(context, **prices, volume=3, category=5)
     assert (found.total, found.shortfall, found.ok) == (9 * RLC, 2 * RLC, False)
     category, stake = found.reasons
@@ -294,6 +341,8 @@ def test_a_request_for_what_is_not_there(context: Context) -> None:
     assert asked == [APP, DATASET]
     with pytest.raises(StateError, match=f"^No workerpool deployed at address {POOL}$"):
         plan_request(context, workerpool=POOL)
+    with pytest.raises(StateError, match=f"^No app deployed at address {NOBODY}$"):
+        plan_request(context, app=NOBODY)
 
 
 def test_a_plan_is_signed(context: Context) -> None:
@@ -331,7 +380,6 @@ def test_what_was_signed_before_must_be_within_the_limits() -> None:
 
 
 def test_all_faults_of_a_wish_at_once(context: Context) -> None:
-    context.addresses = lambda kind, values: values  # type: ignore[attr-defined]
     buying = purchase.Purchasing()
     buying._context = context  # type: ignore[assignment]
     limits = {"app": "x", "dataset": None, "workerpool": "1 RLC"}
@@ -345,7 +393,9 @@ def test_all_faults_of_a_wish_at_once(context: Context) -> None:
     wish = buying._wish(None, None, {**limits, "app": 7}, app=APP)
     assert wish.limits == {"app": 7, "dataset": None, "workerpool": RLC}
     assert (wish.category, wish.request.category, wish.request.requester) == (None, 0, ME)
-    assert buying._wish(OTHER, 3, {}, app=APP).request.requester == OTHER
+    assert wish.arguments == {**wish.request.to_dict(), "category": None}
+    third = buying._wish(OTHER, 3, {}, app=APP)
+    assert (third.request.requester, third.category, third.arguments["category"]) == (OTHER, 3, "3")
 
 
 def test_nothing_is_bought_without_a_yes() -> None:
@@ -371,8 +421,172 @@ def test_the_orders_of_a_match() -> None:
 
 def test_a_challenge_for_what_is_no_order(context: Context) -> None:
     for junk in ({"app": APP}, "order", 7):
-        with pytest.raises(ValidationError, match="order must be an order, not"):
+        with pytest.raises(ValidationError) as caught:
             Publishing(context).publish_challenge(order=junk)  # type: ignore[arg-type]
+        assert caught.value.message == f"order must be an order, not {type(junk).__name__}"
+
+
+# ---- runs ----------------------------------------------------------------------------------------
+
+BUYER = KeySigner.from_key("0x" + "11" * 32)
+RUN: Any = {"app_max_price": "1 RLC", "workerpool_max_price": 2 * RLC, "params": "hi"}
+
+
+@pytest.fixture
+def market(context: Context, books: Books) -> Context:
+    """An app for 1 RLC and a workerpool for 2 RLC, of others; the wallet has staked 7 RLC."""
+    books.found = {
+        "app": page(apporder(RLC)),
+        0: page(poolorder(workerpoolprice=2 * RLC, category=0)),
+    }
+    context.answers |= {
+        HUB.viewConsumed.name: 0,
+        HUB.verifyPresignatureOrSignature.name: lambda to, block, who, *_: who != context.fake,  # type: ignore[attr-defined]
+    }
+    context.address, context.signer, context.fake = BUYER.address, BUYER, ""  # type: ignore[attr-defined]
+    dealid = orders.deal_id(NULL, 0)
+    context.events = [{"dealid": dealid, "requestHash": NULL, "volume": 1}]
+    return context
+
+
+def buying(context: Context) -> purchase.Purchasing:
+    found = purchase.Purchasing()
+    found._context = context  # type: ignore[assignment]
+    return found
+
+
+def test_the_plan_of_a_run(market: Context, caplog: pytest.LogCaptureFixture) -> None:
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    prices = {"app_price": RLC, "dataset_price": 0, "workerpool_price": 2 * RLC}
+    assert {name: getattr(plan, name) for name in prices} == prices
+    assert (plan.total, plan.stake, plan.shortfall, plan.ok) == (3 * RLC, 7 * RLC, 0, True)
+    order = plan.requestorder
+    assert (order.appmaxprice, order.datasetmaxprice, order.workerpoolmaxprice) == (
+        *(RLC, 0, 2 * RLC),
+    )
+    assert (order.workerpool, order.category, order.requester) == (POOL, 0, BUYER.address)
+    assert order.volume == 1
+    assert plan.datasetorder is None
+    assert (plan.unfinished, caplog.records) == (False, [])
+    market.pending = {"runApp"}
+    assert buying(market).plan_run(APP, check_request=False, **RUN).unfinished is True
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "the same run was begun before, its outcome is unknown: it would be resumed"
+    )
+    other = buying(market).plan_run(APP, check_request=False, requester=OTHER, **RUN)
+    assert (other.unfinished, other.requestorder.requester) == (False, OTHER)
+
+
+def test_orders_of_others_must_be_signed(market: Context) -> None:
+    """By whoever owns now what they offer; those that the run signs itself count as signed."""
+    market.fake = OTHER  # type: ignore[attr-defined]
+    market.answers["isValidSignature"] = "0x"
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    texts = [reason.text for reason in plan.reasons]
+    assert texts == ["apporder invalid sign", "workerpoolorder invalid sign"]
+    market.answers[ENTRY.owner.name] = lambda to, *_: BUYER.address if to == APP else OTHER
+    plan = buying(market).plan_run(APP, check_request=False, **RUN)
+    assert [reason.text for reason in plan.reasons] == texts[1:]
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ("app_max_price", f"No order available for app {APP} for at most 0.5 RLC: the next one "),
+        ("dataset_max_price", f"No order available for dataset {DATASET} for at most 0.5 RLC: "),
+        ("workerpool_max_price", "No workerpoolorder matching your conditions currently avail"),
+    ],
+)
+def test_each_limit_counts(market: Context, books: Books, limit: str, text: str) -> None:
+    books.found["dataset"] = page(datasetorder(datasetprice=RLC))
+    given: Any = {"dataset": DATASET, "check_request": False}
+    assert buying(market).plan_run(APP, **given).total == 4 * RLC
+    for call in (buying(market).plan_run, buying(market).run):
+        with pytest.raises(StateError) as caught:
+            call(APP, **given, **{limit: "0.5 RLC"})
+        assert caught.value.message.startswith(text)
+        assert "for at most 0.5 RLC" in caught.value.message
+
+
+def test_the_plan_of_a_run_that_cannot_be_paid(market: Context, books: Books) -> None:
+    """Orders that the run will sign count as signed; what is asked of the SMS comes first."""
+    market.fake = BUYER.address  # type: ignore[attr-defined]
+    market.answers[HUB.viewAccount.name] = lambda to, block, who: {
+        "stake": 2 * RLC if who == BUYER.address else 7 * RLC
+    }
+    market.sms = SimpleNamespace(exists=lambda *_, **__: False)  # type: ignore[attr-defined]
+    plan = buying(market).plan_run(APP, **RUN)
+    assert [reason.code for reason in plan.reasons] == ["request", "requester-stake"]
+    assert (plan.stake, plan.shortfall) == (2 * RLC, RLC)
+    with pytest.raises(MatchError) as caught:
+        buying(market).run(APP, **RUN)
+    assert caught.value.details["total"] == str(3 * RLC)
+    assert market.sent == []
+
+
+def test_a_run(market: Context) -> None:
+    shown: list[Any] = []
+    wish = buying(market)._wish(None, None, {}, app=APP, params="hi", trust=0)
+    given = {**RUN, "check_request": False}
+    found = buying(market).run(APP, confirm=lambda plan: shown.append(plan) or True, **given)
+    ((operation, arguments, _, data, more),) = market.sent
+    assert (operation, arguments["params"]) == ("runApp", wish.request.params)
+    assert arguments == wish.arguments
+    assert more["new"] is False
+    with pytest.raises(StateError, match=r"at the app price 2\.0 RLC: it is not resumed beyond"):
+        more["accept"]({"requestorder": {"appmaxprice": 2 * RLC, "workerpoolmaxprice": 0}})
+    (plan,) = shown
+    (note,) = market.notes
+    assert note is not None
+    signed = orders.SignedRequestorder.from_dict(note["requestorder"])
+    orders.verify_order(signed, market.domain, BUYER.address)
+    assert signed.appmaxprice == plan.app_price == RLC
+    sold = plan.apporder.order, orders.NULL_DATASETORDER, plan.workerpoolorder.order, signed
+    assert data == HUB.matchOrders.encode(*sold)
+    assert (found.volume, found.tx_hash, found.resumed) == (1, f"0x{1:064x}", False)
+    market.pending = {"runApp"}
+    assert buying(market).run(APP, **given).resumed is True
+    market.pending.clear()
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\.$"):
+        buying(market).run(APP, confirm=lambda _: False, **given)
+    buying(market).run(APP, new=True, **given)
+    assert market.sent[-1][4]["new"] is True
+
+
+def test_a_request_is_published(market: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[Any] = []
+    error = MarketCallError("the marketplace is down")
+
+    def publish(_: Any, order: Any, *, check_request: bool) -> str:
+        published.append((order, check_request))
+        if len(published) == 2:
+            raise error
+        return NULL
+
+    monkeypatch.setattr(Publishing, "publish_requestorder", publish)
+    given: Any = {"app_price": "1 RLC", "dataset_price": 5, "workerpool_price": 2, "volume": 2}
+    call = buying(market).request_execution
+    assert call(APP, check_request=False, **given) == NULL
+    ((order, checked),) = published
+    orders.verify_order(order, market.domain, BUYER.address)
+    assert checked is False  # it was checked with the plan
+    assert (order.appmaxprice, order.datasetmaxprice, order.workerpoolmaxprice) == (RLC, 0, 2)
+    assert (order.volume, order.app, order.category) == (2, APP, 0)
+    with pytest.raises(MarketCallError) as caught:
+        call(APP, check_request=False, dataset=DATASET, **given)
+    assert caught.value is error
+    order = published[1][0]
+    assert order.datasetmaxprice == 5
+    assert error.details == {"order": order.to_dict()}
+    with pytest.raises(ValidationError) as bad:
+        call(APP, check_request=False, volume=0)
+    assert bad.value.message == "volume must be greater than or equal to 1"
+    with pytest.raises(MatchError, match=r"^Total cost \(8000000000\) is greater than"):
+        call(APP, check_request=False, app_price="4 RLC", volume=2)
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\.$"):
+        call(APP, check_request=False, confirm=lambda _: False)
+    assert len(published) == 2
 
 
 # ---- what workerpools tell, and names ------------------------------------------------------------

@@ -17,9 +17,20 @@ from iexec_lite.errors import (
     StateError,
     ValidationError,
 )
+from iexec_lite.frozen import replace
 from iexec_lite.protocol.chains import Chain
+from iexec_lite.protocol.matching import OrderSet
+from iexec_lite.protocol.orders import (
+    Apporder,
+    Datasetorder,
+    SignedApporder,
+    SignedDatasetorder,
+    SignedWorkerpoolorder,
+    Workerpoolorder,
+    create_requestorder,
+)
 from iexec_lite.protocol.rules import V6, V9
-from iexec_lite.sdk.request import check_request
+from iexec_lite.sdk.request import check_match, check_order, check_request
 
 KEY = "0x" + "11" * 32
 ME = KeySigner.from_key(KEY).address
@@ -98,12 +109,11 @@ def test_the_storage_token_of_the_requester(client: Any, sms: Sms) -> None:
     token = web2(ME, "iexec-result-iexec-ipfs-token")
     with pytest.raises(StateError) as caught:
         check(iexec, beneficiary=OTHER)
-    assert caught.value.message.startswith(
+    assert caught.value.message == (
         'Requester storage token is not set for selected provider "ipfs". '
-        "Result archive upload will fail."
+        f"Result archive upload will fail. (requester {ME}, who has to push one: "
+        "storage.push_storage_token, iexec-lite storage init)"
     )
-    assert ME in caught.value.message
-    assert "storage.push_storage_token" in caught.value.message
     sms.known = {token}
     check(iexec, beneficiary=OTHER)
     assert sms.asked == [token, token]
@@ -123,10 +133,11 @@ def test_the_result_key_of_the_beneficiary(client: Any, sms: Sms) -> None:
     sms.known = {web2(ME, "iexec-result-iexec-ipfs-token")}
     with pytest.raises(StateError) as caught:
         check(iexec, beneficiary=OTHER, params={"iexec_result_encryption": True})
-    assert caught.value.message.startswith(
-        "Beneficiary result encryption key is not set in the SMS. Result encryption will fail."
+    assert caught.value.message == (
+        "Beneficiary result encryption key is not set in the SMS. Result encryption will fail. "
+        f"(beneficiary {OTHER}, who has to push one: result.push_result_encryption_key, "
+        "iexec-lite result push-encryption-key)"
     )
-    assert "result.push_result_encryption_key" in caught.value.message
     sms.known |= {web2(OTHER, KEY_OF_RESULTS)}
     check(iexec, beneficiary=OTHER, params={"iexec_result_encryption": True})
     check(iexec, beneficiary=OTHER, params={"iexec_result_encryption": False})
@@ -140,9 +151,29 @@ def test_nothing_is_asked_where_nothing_is_stored(client: Any, sms: Sms) -> None
 
 def test_signing_asks_first(client: Any, sms: Sms) -> None:
     iexec = client()
-    with pytest.raises(StateError, match="storage token is not set"):
+    with pytest.raises(StateError, match="storage token is not set") as caught:
         iexec.order.sign_requestorder(order(iexec))
+    assert caught.value.details == {"check": "request"}
     assert sms.asked
+
+
+def test_an_error_says_what_was_checked(client: Any, sms: Sms) -> None:
+    context = client(V9)._context
+    context.registry = {"app": OTHER}.__getitem__
+    context.read_many = lambda *_: [True, b"{}"]
+    app, dataset = Apporder(app=APP), Datasetorder(dataset=DATASET, tag="0x" + "00" * 31 + "01")
+    for each, check in ((app, "app"), (dataset, "dataset")):
+        with pytest.raises(StateError) as caught:
+            check_order(context, each)
+        assert caught.value.details == {"check": check}
+    context.read_many = lambda *_: [False, b"{}"]
+    with pytest.raises(ObjectNotFoundError) as missing:
+        check_order(context, app)
+    assert missing.value.details["check"] == "app"
+    check_order(context, Datasetorder(dataset=DATASET))  # it is not encrypted
+    check_order(context, Workerpoolorder(workerpool=APP, category=0))  # nothing is asked of it
+    sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
+    check_order(context, dataset)
 
 
 def test_params_that_workers_do_not_understand(client: Any, sms: Sms) -> None:
@@ -154,6 +185,29 @@ def test_params_that_workers_do_not_understand(client: Any, sms: Sms) -> None:
         with pytest.raises(ValidationError):
             iexec.order.sign_requestorder({**loose, "params": params})
     assert sms.asked == []
+
+
+def test_what_counts_for_a_match_is_the_tag_of_the_deal(client: Any, sms: Sms) -> None:
+    """The dataset is decrypted in an enclave that the app alone has asked for."""
+    context = client(V9)._context
+    context.registry = lambda _: OTHER
+    context.read_many = lambda *_: [True, b""]
+    plain, tee = "0x" + "00" * 32, "0x" + "00" * 31 + "09"
+    salt: Any = {"salt": plain, "sign": "0x"}
+    given = {"app": APP, "category": 0, "requester": ME, "dataset": DATASET, "tag": plain}
+    asking = create_requestorder(**given, result_proxy="https://p", rules=V9, tag_as_given=True)
+    bundle = OrderSet(
+        SignedApporder(app=APP, tag=tee, **salt),
+        SignedDatasetorder(dataset=DATASET, **salt),
+        SignedWorkerpoolorder(workerpool=OTHER, category=0, **salt),
+        asking.salted(bytes(32)),
+    )
+    with pytest.raises(StateError, match=r"^Dataset encryption key is not set") as caught:
+        check_match(context, bundle)
+    assert caught.value.details == {"check": "dataset"}
+    check_match(context, bundle._replace(apporder=replace(bundle.apporder, tag=plain)))
+    sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
+    check_match(context, bundle)
 
 
 def test_todays_networks_ask_for_the_dataset_and_the_requesters_secrets(
@@ -172,16 +226,22 @@ def test_todays_networks_ask_for_the_dataset_and_the_requesters_secrets(
         "iexec-lite dataset push-secret)"
     )
     sms.known = {f"/secrets/web3?secretAddress={DATASET}"}
-    with pytest.raises(StateError, match=f'Requester secret "my-secret" is not set for .* {ME}'):
+    with pytest.raises(StateError) as caught:
         check(iexec, **fields)
+    assert caught.value.message == (
+        f'Requester secret "my-secret" is not set for requester {ME} in the SMS. '
+        "Requester secret provisioning will fail. (who has to push one: "
+        "secrets.push_requester_secret, iexec-lite requester push-secret)"
+    )
     sms.known |= {f"/requesters/{ME}/secrets/{name}" for name in ("my-secret", "b")}
     check(iexec, **fields)
     assert not any("ipfs" in path for path in sms.asked)
     with pytest.raises(ValidationError, match="'my secret' is no name of a secret"):
         check(iexec, params={"iexec_secrets": {"1": "my secret"}})
     app[1] = b'{"provider":"SCONE"}'
-    with pytest.raises(StateError, match=f"App {APP} has an MREnclave, which is no longer"):
+    with pytest.raises(StateError) as caught:
         check(iexec, **fields)
+    assert caught.value.message == f"App {APP} has an MREnclave, which is no longer supported"
     app[0] = False
     with pytest.raises(ObjectNotFoundError, match=f"No app found for id {APP}"):
         check(iexec, **fields)

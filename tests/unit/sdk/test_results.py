@@ -11,15 +11,17 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from iexec_lite.errors import DecodingError, IpfsGatewayCallError, StateError
-from iexec_lite.net.http import Http
+from iexec_lite.errors import DecodingError, IpfsGatewayCallError, StateError, TransportError
+from iexec_lite.net.http import Http, advice
 from iexec_lite.sdk import results
 from iexec_lite.sdk.records import Task
 from iexec_lite.sdk.results import Results
@@ -149,7 +151,10 @@ def test_one_without_end_is(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert caught.value.retryable is False
 
 
-@pytest.mark.parametrize(("status", "retryable"), [(404, False), (504, True), (403, False)])
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [(403, False), (404, False), (429, True), (500, False), (502, True), (503, True), (504, True)],
+)
 def test_a_refusal(gateway: Any, status: int, retryable: bool) -> None:
     def refuse(handler: Any) -> None:
         handler.send_response_only(status)
@@ -159,17 +164,71 @@ def test_a_refusal(gateway: Any, status: int, retryable: bool) -> None:
     url = gateway(refuse)
     with Http(retries=0) as http, pytest.raises(IpfsGatewayCallError) as caught:
         of(url + "/key/of/mine/", http).read()
-    assert caught.value.message.startswith(
-        f"Failed to download from {url}: API call error: {status}: "
+    assert caught.value.message == (
+        f"Failed to download from {url}: API call error: {status}: {advice(status)}"
     )
     assert caught.value.retryable is retryable
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/key/of/mine", "/key/of/mine/", "/box"])
+def test_where_it_is_asked_for(prefix: str) -> None:
+    """Below the path of the gateway; a fault of the connection is tried again."""
+    asked: list[Any] = []
+
+    def stream(method: str, url: str, **more: Any) -> Any:
+        asked.append((method, url, more["retry"]))
+        raise TransportError("cut", retryable=True)
+
+    http: Any = SimpleNamespace(stream=stream, timeout=SimpleNamespace(connect=1, read=2))
+    with pytest.raises(IpfsGatewayCallError) as caught:
+        of("http://n" + prefix, http).read()
+    assert asked == [("GET", "http://n" + prefix.rstrip("/") + LOCATION, True)]
+    assert caught.value.message == "Failed to download the result: cut"
+
+
+@pytest.mark.parametrize(
+    ("headers", "size"),
+    [
+        ({"content-length": "12"}, 12),
+        ({"content-length": "12", "content-encoding": "identity"}, 12),
+        ({"content-length": "12", "content-encoding": "gzip"}, None),
+        ({"content-length": "many"}, None),
+        ({"content-length": "9" * 16}, None),
+        ({}, None),
+    ],
+)
+def test_how_much_will_come(headers: dict[str, str], size: int | None) -> None:
+    class Stream(SimpleNamespace):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"x"
+
+    @contextmanager
+    def stream(*_: Any, **__: Any) -> Iterator[Any]:
+        yield Stream(ok=True, headers=headers)
+
+    http: Any = SimpleNamespace(stream=stream, timeout=SimpleNamespace(connect=1, read=2))
+    found = of("http://n", http)
+    assert found.read() == b"x"
+    assert found.size == size
+
+
+def test_an_encrypted_result_is_not_checked(tmp_path: Path) -> None:
+    """Its digest is that of what is in it: nobody knows it before decryption."""
+    path = tmp_path / "result.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("iexec_out.zip.aes", b"secret")
+    with Http() as http:
+        found = of("http://127.0.0.1:1", http)
+    assert found.check(path) is False
+    assert found.encrypted is True
 
 
 def test_a_file_that_exists(tmp_path: Path) -> None:
     path = tmp_path / "result.zip"
     path.write_text("mine")
-    with Http() as http, pytest.raises(StateError, match="exists already"):
+    with Http() as http, pytest.raises(StateError) as caught:
         of("http://127.0.0.1:1", http).save(path)
+    assert caught.value.message == f"{path} exists already: say overwrite=True to replace it"
     assert path.read_text() == "mine"
 
 

@@ -25,11 +25,17 @@ from iexec_lite.errors import (
 )
 from iexec_lite.eth.crypto import rsa_generate
 from iexec_lite.eth.signer import KeySigner
-from iexec_lite.protocol.authorization import MARKET, RESULT_PROXY, new_challenge
+from iexec_lite.protocol.authorization import (
+    MARKET,
+    RESULT_PROXY,
+    new_challenge,
+    web2_secret_digest,
+)
 from iexec_lite.protocol.chains import Chain
 from iexec_lite.protocol.detached import SigningRequest
 from iexec_lite.protocol.rules import V6, V9
-from iexec_lite.sdk.secrets import check_secret
+from iexec_lite.protocol.units import shown
+from iexec_lite.sdk.secrets import check_name, check_secret
 
 KEY = "0x564a9db84969c8159f7aa3d5393c5ecd014fce6a375842a45b12af6677b12407"
 ME = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
@@ -142,8 +148,12 @@ def test_a_first_token_is_posted(service: Service) -> None:
 def test_another_token_is_put(service: Service) -> None:
     service.answers["HEAD", TOKEN_PATH] = service.answers["PUT", TOKEN_PATH] = 204, b""
     with client(service) as iexec:
-        with pytest.raises(StateError, match=r"already exists .* force_update"):
+        with pytest.raises(StateError) as caught:
             iexec.storage.push_storage_token("foo", provider="ipfs")
+        assert caught.value.message == (
+            f'Secret "iexec-result-iexec-ipfs-token" already exists for {ME}: replace it with '
+            "force_update=True"
+        )
         pushed = iexec.storage.push_storage_token("foo", provider="ipfs", force_update=True)
     assert pushed.to_dict() == {"isPushed": True, "isUpdated": True}
     assert service.asked[-1] == ("PUT", TOKEN_PATH, FOO_SIGNATURE, "text/plain", b"foo")
@@ -164,6 +174,7 @@ def test_a_token_that_another_program_sets_meanwhile(service: Service) -> None:
     with client(service) as iexec:
         service.answers = Turns(HEAD=[404, 204], POST=[409], PUT=[204])
         pushed = iexec.storage.push_storage_token("foo", force_update=True)
+        assert service.methods() == ["HEAD", "POST", "HEAD", "PUT"]
         assert pushed.to_dict() == {"isPushed": True, "isUpdated": True}
     with client(service) as iexec:
         service.answers = Turns(HEAD=[404, 404], POST=[401])
@@ -177,8 +188,11 @@ def test_dropbox_has_a_name_of_its_own(service: Service) -> None:
     with client(service, key=None) as iexec:
         assert iexec.storage.check_storage_token_exists(ME.lower(), provider="dropbox")
         assert not iexec.storage.check_storage_token_exists(ME)
-        with pytest.raises(ValidationError, match='"s3" not supported'):
+        with pytest.raises(ValidationError) as caught:
             iexec.storage.check_storage_token_exists(ME, provider="s3")
+        assert caught.value.message == (
+            '"s3" not supported: a storage provider is default, ipfs, dropbox'
+        )
 
 
 def test_a_result_key_travels_as_base64_of_its_pem(service: Service, rsa: tuple[str, str]) -> None:
@@ -228,6 +242,7 @@ def test_pushes_and_login_signed_elsewhere(service: Service, rsa: tuple[str, str
         login = elsewhere(storage.login_challenge(address=ME))
         token = storage.default_storage_login(authorization=login)
         request = storage.push_storage_token_request(token, address=ME)
+        assert request.what == f"set the secret iexec-result-iexec-ipfs-token of {ME}"
         assert token not in json.dumps(request.to_dict()).replace(request.what, "")
         storage.push_storage_token(token, signature=elsewhere(request))
         request = result.push_result_encryption_key_request(rsa[1], address=ME)
@@ -335,26 +350,55 @@ def test_an_order_in_the_place_of_a_challenge_is_not_signed(service: Service) ->
 
 @pytest.mark.parametrize("value", ["", "x" * 4097, None, b"foo", 5])
 def test_unusable_tokens(service: Service, value: Any) -> None:
-    with client(service) as iexec, pytest.raises(ValidationError, match="the token"):
-        iexec.storage.push_storage_token(value)
+    size = len(value) if isinstance(value, str) else None
+    fault = (
+        f"must be text, not {type(value).__name__}"
+        if size is None
+        else f"has {size} bytes: it must have 1 to 4096"
+    )
+    with client(service) as iexec:
+        for call in (iexec.storage.push_storage_token, iexec.storage.push_storage_token_request):
+            with pytest.raises(ValidationError) as caught:
+                call(value)
+            assert caught.value.message == f"the token {fault}"
+        with pytest.raises(ValidationError, match=r"^user: 0x1 is not "):
+            iexec.storage.check_storage_token_exists("0x1")
     assert not service.asked
+
+
+def test_without_a_result_proxy() -> None:
+    with IExec(Chain(id=133, name="here", host="http://n", hub=HUB, rules=V6), KEY) as iexec:
+        for call in (iexec.storage.default_storage_login, iexec.storage.login_challenge):
+            with pytest.raises(ConfigurationError) as caught:
+                call()
+            assert caught.value.message == (
+                "result_proxy_url option not set and no default value for your chain 133"
+            )
 
 
 def test_the_largest_secret(service: Service) -> None:
     assert check_secret("x" * 4096, "the token") == "x" * 4096
-    for value, size in (("é" * 2049, 4098), ("", 0)):
-        with pytest.raises(ValidationError, match=f"the token has {size} bytes: it must have 1 to"):
+    assert check_secret("x", "the token") == "x"
+    for value, size in (("é" * 2049, 4098), ("x" * 4097, 4097), ("", 0)):
+        with pytest.raises(ValidationError) as caught:
             check_secret(value, "the token")
+        assert caught.value.message == f"the token has {size} bytes: it must have 1 to 4096"
 
 
 def test_unusable_result_keys(service: Service, rsa: tuple[str, str]) -> None:
     private, public = rsa
+    form = (
+        "^a result encryption key is an RSA public key: PEM text beginning with "
+        "-----BEGIN PUBLIC KEY-----, or base64 of it"
+    )
+    mine = f"{form}; this is a private key, keep it to yourself$"
     bad = {
-        private: "RSA public key.*; this is a private key, keep it to yourself$",
-        base64.b64encode(
-            private.encode()
-        ).decode(): "RSA public key.*; this is a private key, keep it to yourself$",
-        "foo": "RSA public key.*or base64 of it$",
+        private: mine,
+        base64.b64encode(private.encode()).decode(): mine,
+        "foo": f"{form}$",
+        "": "^the result encryption key has 0 bytes: it must have 1 to 4096$",
+        f"!{base64.b64encode(public.encode()).decode()}": f"{form}$",
+        public + "\n" * 3500: "^the result encryption key has 5[0-9]{3} bytes: it must have 1 to",
         public.replace("M", "!", 5): "unusable RSA public key: .* a part of it is missing",
         "-----BEGIN PUBLIC KEY-----\n": "unusable RSA public key",
     }
@@ -385,8 +429,12 @@ def test_an_offline_client_asks_no_service(service: Service) -> None:
 def test_networks_without_a_storage_login(service: Service) -> None:
     with client(service, rules=V9) as iexec:
         for call in (iexec.storage.default_storage_login, iexec.storage.login_challenge):
-            with pytest.raises(ConfigurationError, match="no storage login"):
+            with pytest.raises(ConfigurationError) as caught:
                 call()
+            assert caught.value.message == (
+                "there is no storage login on here: its workers store results without a token of "
+                "yours"
+            )
 
 
 def test_nothing_secret_is_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -413,6 +461,62 @@ def test_a_named_secret_is_kept_in_mind(service: Service) -> None:
     signature = service.asked[1][2]
     assert signature is not None
     assert len(signature) == 132
+
+
+def test_named_secrets(service: Service) -> None:
+    service.answers["POST", NAMED] = 204, b""
+    with client(service, rules=V9) as iexec:
+        secrets = iexec.secrets
+        request = secrets.push_requester_secret_request("login", "foo")
+        assert (request.what, request.address) == (f"set the secret login of {ME}", ME)
+        assert request.payload == web2_secret_digest(ME, "login", "foo")
+        assert secrets.check_requester_secret_exists(ME, "login") is False
+        signed = elsewhere(request)
+        found = secrets.push_requester_secret("login", "foo", signature=signed)
+        assert found.to_dict() == {"isPushed": True}
+        assert service.asked[-1][2] == signed["signature"]
+        with pytest.raises(StateError) as caught:
+            secrets.push_requester_secret("login", "foo")
+        assert caught.value.message == f'Secret "login" already exists for {ME}'
+        assert service.methods().count("POST") == 1
+        with pytest.raises(ValidationError, match=r"^address: 0x1 is not "):
+            secrets.check_requester_secret_exists("0x1", "login")
+        for call in (secrets.push_requester_secret, secrets.push_requester_secret_request):
+            with pytest.raises(ValidationError, match=r"^the secret has 0 bytes"):
+                call("login", "")
+    with client(service, rules=V6) as iexec:
+        for call in (
+            lambda: iexec.secrets.push_requester_secret("login", "foo"),
+            lambda: iexec.secrets.check_requester_secret_exists(ME, "login"),
+        ):
+            with pytest.raises(ConfigurationError) as missing:
+                call()
+            assert missing.value.message == (
+                "the SMS of here keeps no secrets of requesters: today's networks do"
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("a", True),
+        ("A-z_0" + "x" * 59, True),
+        ("x" * 65, False),
+        ("", False),
+        ("a b", False),
+        ("a\n", False),
+        (5, False),
+    ],
+)
+def test_the_name_of_a_secret(name: Any, good: bool) -> None:
+    if good:
+        assert check_name(name) == name
+        return
+    with pytest.raises(ValidationError) as caught:
+        check_name(name)
+    assert caught.value.message == (
+        f"{shown(name)!r} is no name of a secret: it is 1 to 64 letters, digits, - and _"
+    )
 
 
 def test_another_was_faster(service: Service) -> None:
@@ -453,7 +557,12 @@ def test_providers_that_take_tokens(service: Service) -> None:
             lambda: iexec.storage.push_storage_token_request("foo"),
             lambda: iexec.storage.check_storage_token_exists(ME),
         ):
-            with pytest.raises(ValidationError, match="does not support authentication tokens"):
+            with pytest.raises(ValidationError) as caught:
                 call()
+            assert caught.value.message.partition("provider ")[2] in [
+                f'"{provider}" does not support authentication tokens on here: its workers store '
+                "there without a token of yours"
+                for provider in ("ipfs", "default")
+            ]
         assert iexec.storage.check_storage_token_exists(ME, "dropbox") is False
     assert service.methods() == ["HEAD"]
