@@ -502,6 +502,15 @@ def test_no_sms_is_needed_where_nothing_is_checked(
     assert list(found) == ["ok", "requestorder"]
 
 
+def test_offers_need_no_sms_of_their_own(run, noting) -> None:
+    file = {"id": "4242", "host": "http://127.0.0.1:1", "hub": APP}
+    Path("chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": file}}))
+    words = ("order", "sign", "--app", "--dataset", "--workerpool", *WALLET)
+    assert list(run(*words, "--raw").json) == ["ok", *KINDS[:3]]
+    (failure,) = run("order", "sign", "--request", *WALLET, "--raw").json["fail"]
+    assert failure == 'requestorder: Missing sms in "chain.json" for chain 4242'
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_offline_the_zero_address_is_told(run, config: Path, kind: str) -> None:
     resource = kind.removesuffix("order")

@@ -299,6 +299,15 @@ def test_a_first_resume_begins(project: Path) -> None:
     assert numbers(written(project / "out.jsonl")) == ["0"]
 
 
+def test_half_a_line_is_cut_off_where_nothing_is_left(project: Path) -> None:
+    words = ("--output", "out.jsonl")
+    sign([line(0)], *words)
+    whole = (project / "out.jsonl").read_bytes()
+    (project / "out.jsonl").write_bytes(whole + b"half")
+    assert sign([line(0)], *words, "--resume")[0] == 0
+    assert (project / "out.jsonl").read_bytes() == whole
+
+
 def test_a_refused_line_that_was_done_last(project: Path) -> None:
     """What is refused again is the same line, whatever the words."""
     words = ("--output", "out.jsonl")
