@@ -503,7 +503,7 @@ def test_no_sms_is_needed_where_nothing_is_checked(
 
 
 def test_offers_need_no_sms_of_their_own(run, noting) -> None:
-    file = {"id": "4242", "host": "http://127.0.0.1:1", "hub": APP}
+    file = {"id": "4242", "host": "http://n.org", "hub": APP, "resultProxy": "https://x.y"}
     Path("chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": file}}))
     words = ("order", "sign", "--app", "--dataset", "--workerpool", *WALLET)
     assert list(run(*words, "--raw").json) == ["ok", *KINDS[:3]]
