@@ -193,8 +193,14 @@ def test_a_check_is_told_with_the_option_that_leaves_it_out(
 
 def test_a_challenge_instead_of_a_signature(run, order, library, project: Path) -> None:
     challenge = SimpleNamespace(address=OTHER, to_dict=lambda: {"say": "é"})
-    order.publish_challenge = lambda order: challenge  # type: ignore[attr-defined]
-    library.orderbook = SimpleNamespace(fetch_apporder=lambda _: published(apporder()))
+    seen: list[str] = []
+
+    def publish_challenge(order: Any) -> Any:
+        seen.append(order.name)
+        return challenge
+
+    order.publish_challenge = publish_challenge  # type: ignore[attr-defined]
+    library.orderbook = SimpleNamespace(fetch_apporder=lambda _: published(poolorder()))
     for verb, words in (("publish", ()), ("unpublish", ()), ("unpublish", (HASH,))):
         name = f"{verb}{len(words)}.json"
         command = asked(verb, "--app", *words, "--export-challenge", name)
@@ -208,6 +214,8 @@ def test_a_challenge_instead_of_a_signature(run, order, library, project: Path) 
         assert document["apporder"] == {"orderHash": HASH, "file": name, "address": OTHER}
     assert order.calls == []
     assert library.signer is None
+    # the order of the file, or that which the marketplace has under the hash; each twice
+    assert seen == ["apporder"] * 4 + ["workerpoolorder"] * 2
 
 
 def test_a_challenge_that_was_signed(run, order, library, project: Path) -> None:

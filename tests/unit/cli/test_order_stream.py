@@ -317,7 +317,8 @@ def test_a_refused_line_that_was_done_last(project: Path) -> None:
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any, **__: Any) -> Iterator[str]:
+    def interrupted(context: Any, kind: str, lines: Any, jobs: int) -> Iterator[str]:
+        assert (kind, jobs) == ("requestorder", 1)  # nobody asked for more processes
         yield "{}"
         raise KeyboardInterrupt
 
