@@ -319,9 +319,9 @@ def test_no_wallet(run, config: Path) -> None:
 
 
 def test_missing_project(run, wallet: Path) -> None:
-    error = run(*SIGN, "--raw").json["error"]
     text = 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'
-    assert error["message"] == text
+    for words in (SIGN, ["order", "export", "--offline", *V6]):
+        assert run(*words, "--raw").json["error"]["message"] == text
 
 
 def test_unencrypted_wallet_of_v6(run, config: Path) -> None:

@@ -288,6 +288,12 @@ def test_another_input_is_not_resumed(project: Path) -> None:
     assert sign(lines, *words, "--resume")[0] == 0
 
 
+def test_what_no_order_gave_is_no_refused_line_either(project: Path) -> None:
+    (project / "out.jsonl").write_bytes(b"a letter\n")
+    assert sign([b"x\n"], "--output", "out.jsonl", "--resume")[0] == 1
+    assert (project / "out.jsonl").read_bytes() == b"a letter\n"
+
+
 def test_a_first_resume_begins(project: Path) -> None:
     """Where there is no file yet, or an empty one."""
     words = ("--output", "out.jsonl", "--resume")

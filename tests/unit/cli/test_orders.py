@@ -291,7 +291,8 @@ def test_an_order_of_another_hub(run: Any) -> None:
 def test_what_somebody_else_has_to_sign(run: Any) -> None:
     payload = challenge(MARKET)
     request = SigningRequest(what="x", address=APP, chain_id=134, payload=payload)
-    assert sign(run, request, "--force", "--raw").json["error"]["message"] == (
+    # that is told before anybody is asked for anything
+    assert sign(run, request, "--raw").json["error"]["message"] == (
         f"this is to be signed by {APP}, the wallet is {ADDRESS}"
     )
     assert not Path("it.signed.json").exists()
