@@ -189,7 +189,7 @@ def test_new_keys_after_a_question(run, wallet: Path, project: Path, person, mon
     monkeypatch.setattr(crypto, "rsa_generate", lambda: next(made))
     place = project / "own"
     words = ("result", "generate-encryption-keypair", "--keystoredir", "ks")
-    words += ("--beneficiary-keystoredir", "own")
+    words += ("--beneficiary-keystoredir", "own", "--chain", "nowhere")  # V6 takes it: cli.md §9
     found = run(*words)
     assert found.out.startswith(f"Encryption keys of {ME} saved in {place}\n")
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
@@ -223,6 +223,7 @@ def test_a_result_in_the_place_of_another_file(
     target.write_text("old")
     words = ("result", "decrypt", "in.zip", "--decrypted-results-path", "out.zip")
     words += ("--beneficiary-keystoredir", ".", "--beneficiary-key-file", "k")
+    words += ("--chain", "nowhere")  # as V6 takes it: cli.md §9
     failed = '✖ Command "iexec-lite result decrypt" failed: Operation aborted by user. '
     assert run(*words, stdin="n\n").err.endswith(
         f"? File {target} already exists, continue and replace? (Y/n) {failed}{target} was kept\n"
