@@ -374,6 +374,18 @@ def test_prepare_bulk(run, library, project: Path) -> None:
     assert document == {"ok": True, "cid": "bafy", "volume": 2}
 
 
+def test_numbers_that_are_none(run, library) -> None:
+    options = {
+        ("dataset", "prepare-bulk", *CHAIN): "--max-dataset-per-task",
+        ("orderbook", "workerpool", *CHAIN): "--page-size",
+    }
+    library.orderbook = Part(fetch_workerpool_orderbook=None)
+    for words, option in options.items():
+        for number in ("x", "1.5", "-1", "1" * 41):
+            message = run(*words, f"{option}={number}", "--raw").json["error"]["message"]
+            assert message == f"{option} must be a `number` type, got {number[:40]}"
+
+
 @pytest.mark.parametrize(
     ("word", "text", "message"),
     [
