@@ -119,6 +119,8 @@ def test_unpublish_by_hash(run, order) -> None:
     found = run(*asked("unpublish", "--app", ELSEWHERE.upper().replace("0X", "0x")))
     assert (found.status, found.err) == (0, "")
     assert order.calls == [("unpublish_apporder", ELSEWHERE, {"authorization": None})]
+    document = run(*asked("unpublish", "--app", ELSEWHERE, "--raw")).json
+    assert document == {"ok": True, "apporder": {"orderHash": HASH}}
     (failure,) = run(*asked("unpublish", "--app", "0x12", "--raw")).json["fail"]
     assert failure == 'apporder: Invalid apporder hash: "0x12" is not 0x and 64 hex digits'
 

@@ -79,6 +79,20 @@ def test_lines_in_lines_out(jobs: str) -> None:
     assert list(found[0])[-2:] == ["salt", "sign"]
 
 
+def test_lines_are_written_as_they_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what is cut off has not been done for nothing."""
+    file, seen = project / "out.jsonl", []
+
+    class Asked(io.BytesIO):
+        def readline(self, size: int | None = -1) -> bytes:
+            seen.append(len(written(file)))
+            return super().readline(size)
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Asked(b"".join(map(line, range(3))))))
+    assert main([*WORDS, "--output", "out.jsonl"]) == 0
+    assert seen == [0, 1, 2, 3]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert sign([]) == (0, [], "ℹ 0 signed\n")
 
