@@ -328,8 +328,10 @@ def test_the_secret_of_an_app(run, library, wallet, project: Path, monkeypatch) 
     library.app = Part(check_app_secret_exists=False, push_app_secret=True)
     (project / "secret").write_text("two\nlines\r\n")
     words = ("app", "push-secret", APP, *OWN)
-    out = run(*words, "--secret-file", "secret").out
-    assert out == f"Secret successfully pushed for app {APP}\n"
+    (project / "secret").chmod(0o644)
+    found = run(*words, "--secret-file", "secret")
+    assert found.out == f"Secret successfully pushed for app {APP}\n"
+    assert found.err == "⚠ other users of this machine may read secret: chmod 600 it\n"
     assert library.app.calls == [
         ("check_app_secret_exists", APP),
         ("push_app_secret", APP, "two\nlines"),

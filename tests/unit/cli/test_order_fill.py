@@ -61,7 +61,7 @@ def stored(project: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_orders_of_the_file(run, order, stored) -> None:
+def test_the_orders_of_the_file(run, order, stored, library) -> None:
     found = run("order", "fill", *OWN)
     assert found.out == (
         f"1 task successfully purchased with dealid {DEALID}\n  task 0: 0x{0:064x}\n"
@@ -69,6 +69,7 @@ def test_the_orders_of_the_file(run, order, stored) -> None:
     assert found.err == ""
     more = {"check_request": True, "new": False, "deposit": False}
     assert order.calls == [("match_orders", {**stored, **more})]
+    assert library.signer._question is None  # the request is signed already
     document = run("order", "fill", *OWN, "--raw").json
     assert document == {"ok": True, "dealid": DEALID, "volume": "1", "txHash": "0x99"}
 

@@ -43,6 +43,9 @@ def test_describe() -> None:
     shown = orders.describe(create_requestorder(**given, result_proxy="https://x.y"), CHAIN)
     assert (shown["category"], shown["trust"], shown["tag"]) == ("3", "2", "none")
     assert "callback" not in shown
+    for trust in (0, 1):  # which is the same as none
+        told = create_requestorder(**{**given, "trust": trust}, result_proxy="https://x.y")
+        assert orders.describe(told, CHAIN).keys() == shown.keys() - {"trust"}
     assert '"iexec_args":"x"' in shown["params"]
     for chain, price in ((CHAINS["enterprise"], "1.5 eRLC"), (None, "1.5 RLC")):
         assert orders.describe(order, chain)["appprice"] == price

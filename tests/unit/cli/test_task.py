@@ -223,6 +223,24 @@ def test_a_result_that_is_not_checked(
     assert out == f"{SHOWN}\n{saved}\n{words}\n"
 
 
+def test_what_comes_meanwhile_is_replaced_with_force(run, results, project: Path) -> None:
+    run(*SHOW, "--download", "r", "--force")
+    assert results.saved == [(project / "r.zip", True)]
+
+
+def test_a_watch_that_ends_without_a_result(run, results, library) -> None:
+    late = TaskUpdate(message="TASK_TIMEDOUT", task=task("TIMEOUT"))
+    library.task.show = lambda _: task("ACTIVE")
+    library.task.obs_task = lambda taskid, dealid: iter([late])
+    words = (*SHOW, "--watch", "--download", "r")
+    document = run(*words, "--raw").json
+    assert document == {"ok": True, "task": task("TIMEOUT").to_dict(), "claimable": True}
+    assert run(*words).err.endswith(
+        "ℹ Task status is not COMPLETED, option --download [fileName] will be ignored\n"
+    )
+    assert results.saved == []
+
+
 def test_the_progress_of_a_download(run, results, monkeypatch) -> None:
     told: list[tuple[object, ...]] = []
     monkeypatch.setattr(
@@ -417,7 +435,7 @@ Of the workerpool:
 """
 LOGS = (
     ReplicateLogs(worker=OTHER, stdout="one\ntwo\n", stderr=""),
-    ReplicateLogs(worker=ME, stdout="a\n\nb", stderr="no\n\n"),
+    ReplicateLogs(worker=ME, stdout="a\n\nbox", stderr="no\n\n"),
 )
 
 
@@ -455,7 +473,7 @@ def test_debug_with_logs(run, debugged, library, wallet: Path) -> None:
     words = ("task", "debug", TASKID, "--logs", "--keystoredir", "ks")
     streams = (
         f"\nstdout of {OTHER}:\n  one\n  two\n\nstderr of {OTHER}:\n  (empty)\n"
-        f"\nstdout of {ME}:\n  a\n  \n  b\n\nstderr of {ME}:\n  no\n"
+        f"\nstdout of {ME}:\n  a\n  \n  box\n\nstderr of {ME}:\n  no\n"
     )
     assert run(*words).out == TOLD + streams
     assert library.signer.address == ME
