@@ -116,6 +116,12 @@ def test_what_is_said_is_wished_for(run, app) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["-v", "--verbose", "--tag"])
+def test_arguments_of_an_app_that_look_like_options(run, app, text: str) -> None:
+    assert run("app", "run", APP, *CHAIN, "--force", "--args", text).status == 0
+    assert app.wishes[0]["params"] == {"iexec_args": text}
+
+
 def test_options_go_over_params(run, app) -> None:
     params = {"iexec_args": "old", "iexec_developer_logger": True, "iexec_secrets": {"1": "a"}}
     words = ["--params", json.dumps(params), "--args", "new", "--secret", "2=b,3=c"]
