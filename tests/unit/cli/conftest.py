@@ -8,7 +8,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -172,17 +171,27 @@ def node(project: Path) -> Iterator[Node]:
 NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
 
 
+class Library(SimpleNamespace):
+    """A client as :class:`iexec_lite.IExec` is one: its own context manager."""
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The library as commands see it, at :data:`NOW`: a test gives it the methods it needs.
 
     Nothing is contacted; ``signer`` is the wallet that a command connected with.
     """
-    found = SimpleNamespace()
+    found = Library()
 
     def connect(selection: Any, options: Any, wallet: Any = None) -> Any:
         found.chain, found.signer = selection.chain, wallet
-        return nullcontext(found)
+        return found
 
     monkeypatch.setattr("iexec_lite.cli.project.connect", connect)
     monkeypatch.setattr("iexec_lite.cli.watching.chain_clock", lambda client: lambda: NOW)

@@ -328,14 +328,17 @@ def test_the_secret_of_an_app(run, library, wallet, project: Path, monkeypatch) 
     library.app = Part(check_app_secret_exists=False, push_app_secret=True)
     (project / "secret").write_text("two\nlines\r\n")
     words = ("app", "push-secret", APP, *OWN)
-    out = run(*words, "--secret-file", "secret").out
-    assert out == f"Secret successfully pushed for app {APP}\n"
+    (project / "secret").chmod(0o644)
+    found = run(*words, "--secret-file", "secret")
+    assert found.out == f"Secret successfully pushed for app {APP}\n"
+    assert found.err == "⚠ other users of this machine may read secret: chmod 600 it\n"
     assert library.app.calls == [
         ("check_app_secret_exists", APP),
         ("push_app_secret", APP, "two\nlines"),
     ]
     found = run(*words, "--secret-value", "x")
     assert found.err == "⚠ Option --secret-value may be unsafe: other users can see it\n"
+    assert library.app.calls[-1] == ("push_app_secret", APP, "x")
     run(*words, "--secret-file", "-", stdin="piped\n")
     assert library.app.calls[-1] == ("push_app_secret", APP, "piped")
     for more, stdin, message in (
@@ -350,6 +353,13 @@ def test_the_secret_of_an_app(run, library, wallet, project: Path, monkeypatch) 
     ):
         assert run(*words, *more, "--raw", stdin=stdin).json["error"]["message"] == message
     assert library.app.calls.count(("push_app_secret", APP, "")) == 0
+    run(*words, "--secret-file", "-", stdin="x" * 65536)
+    assert library.app.calls[-1] == ("push_app_secret", APP, "x" * 65536)
+    run(*words, "--secret-file", "-", stdin="x\n\n")  # one line end alone is left out
+    assert library.app.calls[-1] == ("push_app_secret", APP, "x\n")
+    (project / "secret").write_text("x" * 65537)
+    message = run(*words, "--secret-file", "secret", "--raw").json["error"]["message"]
+    assert message == "secret is larger than 65536 bytes: refused"
     library.app.answers["check_app_secret_exists"] = True
     message = run(*words, "--raw").json["error"]["message"]
     assert message == f"Secret already exists for {APP} and can't be updated"
@@ -394,6 +404,11 @@ def test_whether_somebody_has_a_secret(run, library, wallet, known: bool, word: 
     assert run(*words, *OWN).out == f'{word} "login" found for {ME}\n'
     document = run(*words, *OWN, "--raw").json
     assert document == {"ok": True, "isSet": known, "name": "login"}
+    assert library.secrets.calls == [
+        ("check_requester_secret_exists", OTHER, "login"),
+        *[("check_requester_secret_exists", ME, "login")] * 2,
+    ]
+    assert library.signer is None
     wallet.unlink()
     message = run(*words, *OWN, "--raw").json["error"]["message"]
     assert message == "Missing ADDRESS or wallet"
@@ -480,7 +495,13 @@ def test_where_storage_needs_no_token(run, library, wallet) -> None:
         (("storage", "check", "dropbox", "--user", ME), "sms"),
         (("order", "show", "--app", HASH), "iexecGateway"),
         (("order", "publish", "--app", *KS), "iexecGateway"),
+        (("order", "unpublish", "--app", *KS), "iexecGateway"),
+        (("order", "fill", "--app", HASH, *KS), "sms"),
         (("orderbook", "workerpool"), "iexecGateway"),
+        (("app", "run", APP, *KS), "sms"),
+        (("app", "request-execution", APP, *KS), "sms"),
+        (("app", "request-execution", APP, "--skip-request-check", *KS), "iexecGateway"),
+        (("requester", "push-secret", "x", *KS), "sms"),
         (("app", "publish", APP, *KS), "iexecGateway"),
         (("app", "unpublish", APP, *KS), "iexecGateway"),
     ],
@@ -554,5 +575,7 @@ Category 0
     (project / "iexec.json").write_text('{"category": {"name": "XS"}}')
     assert run("category", "create", *OWN).out == "New category created with catid 5\n"
     assert library.hub.calls[-1] == ("create_category", {"name": "XS"}, {"new": False})
-    document = run("category", "create", *OWN, "--raw").json
+    assert library.signer.address == ME
+    document = run("category", "create", *OWN, "--raw", "--new").json
     assert document == {"ok": True, "catid": "5", "txHash": HASH}
+    assert library.hub.calls[-1][2] == {"new": True}

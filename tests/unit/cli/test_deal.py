@@ -96,19 +96,34 @@ def test_what_was_agreed_beyond_the_usual(run, of) -> None:
     }
     of(update("DEAL_UPDATED", task(), **more))
     out = run("deal", "show", DEALID, *CHAIN).out
-    for line in (
-        f"dataset:          {DATASET}  0.5 RLC",
-        f"dataset owner:    {OTHER}",
-        "price:            4.5 RLC per task",
-        f"paid by:          {OTHER}",
-        f"beneficiary:      {OTHER}",
-        f"callback:         {POOL}",
-        "tag:              tee",
-        "params:           [1]",
-        "status:           running: 0/1 tasks completed, 1 not begun; final deadline in 1 hour",
-    ):
-        assert line in out.splitlines()
-    assert "Get" not in out
+    assert (
+        out
+        == f"""\
+deal:             {DEALID}
+status:           running: 0/1 tasks completed, 1 not begun; final deadline in 1 hour
+app:              {APP}  1.0 RLC
+app owner:        {OTHER}
+dataset:          {DATASET}  0.5 RLC
+dataset owner:    {OTHER}
+workerpool:       {POOL}  3.0 RLC
+workerpool owner: {OTHER}
+price:            4.5 RLC per task
+paid by:          {OTHER}
+requester:        {ME}
+beneficiary:      {OTHER}
+callback:         {POOL}
+category:         0
+trust:            1
+tag:              tee
+worker stake:     0.5 RLC
+scheduler reward: 5 %
+started:          2027-01-15 06:00:00 UTC (2 hours ago)
+final deadline:   2027-01-15 09:00:00 UTC (in 1 hour)
+params:           [1]
+tasks:
+  0 UNSET {TASKID}
+"""
+    )
     of(update("DEAL_UPDATED", task(), sponsor=ME, beneficiary=NOBODY))
     out = run("deal", "show", DEALID, *CHAIN).out
     assert "paid by" not in out
@@ -125,9 +140,9 @@ def test_what_was_agreed_beyond_the_usual(run, of) -> None:
 )
 def test_the_end_of_a_deal(run, of, message: str, names: list[str], status: str) -> None:
     of(update(message, *map(task, names)))
-    found = run("deal", "show", DEALID)
+    found = run("deal", "show", DEALID, *CHAIN)
     assert f"status:           {status}" in found.out.splitlines()
-    claim = f"\n\nGet the money back for these: iexec-lite deal claim {DEALID}\n"
+    claim = f"\n\nGet the money back for these: iexec-lite deal claim {DEALID} --chain bellecour\n"
     assert found.out.endswith(claim) is ("TIMEOUT" in names)
     assert "Get a result" not in found.out  # none is on IPFS
 
@@ -141,14 +156,28 @@ def test_of_many_tasks_those_that_are_not_done(run, of) -> None:
     assert [line.split()[0] for line in shown] == [*map(str, range(19)), "25", "and"]
     assert shown[0].startswith("   0 COMPLETED 0x")
     assert shown[19].startswith("  25 FAILED    0x")
-    assert shown[20] == "  and 10 more: with --watch --raw all are listed"
+    assert shown[20:] == ["  and 10 more: with --watch --raw all are listed"]
+
+
+@pytest.mark.parametrize(("count", "shown", "more"), [(20, 20, False), (21, 20, True)])
+def test_as_many_tasks_as_are_shown(run, of, count: int, shown: int, more: bool) -> None:
+    of(update("DEAL_UPDATED", *(task("ACTIVE", at) for at in range(count))))
+    lines = run("deal", "show", DEALID).out.partition("\ntasks:\n")[2].splitlines()
+    assert len(lines) == shown + more
+    assert lines[-1].startswith("  and 1 more: " if more else "  19 ACTIVE 0x")
 
 
 def test_a_deal_of_very_many_tasks_is_not_looked_up(run, library) -> None:
-    library.deal = SimpleNamespace(show=lambda _: deal(bot_size=1001))
-    out = run("deal", "show", DEALID).out
-    assert "tasks:            1001 (their states: --watch)" in out.splitlines()
-    assert "status:" not in out
+    running = update("DEAL_UPDATED", task())
+    of_so_many = {"show": lambda _: deal(bot_size=1001), "obs_deal": lambda _: iter([running])}
+    library.deal = SimpleNamespace(**of_so_many)
+    out = run("deal", "show", DEALID, *CHAIN).out
+    head, _, rest = SHOWN.partition("status:")
+    told = head + rest.partition("\n")[2].partition("tasks:\n")[0]
+    told = told.replace("8.0 RLC for 2", "4004.0 RLC for 1001")
+    assert out == f"{told}tasks:            1001 (their states: --watch)\n"
+    library.deal.show = lambda _: deal(bot_size=1000)
+    assert "\nstatus:           running: " in run("deal", "show", DEALID).out
 
 
 def test_the_document(run, of) -> None:
@@ -178,12 +207,13 @@ def test_what_is_no_deal(run, library) -> None:
     library.deal = SimpleNamespace(show=missing("deal"))
     library.task = SimpleNamespace(show=missing("task"))
     message = run("deal", "show", DEALID, "--raw").json["error"]["message"]
-    assert message.startswith(f"No deal found for id {DEALID}")
-    assert "task" not in message
+    assert message == f"No deal found for id {DEALID} on chain 134"
     library.task = SimpleNamespace(show=lambda _: task())
     message = run("deal", "show", DEALID, "--raw", *CHAIN).json["error"]["message"]
-    show = f"iexec-lite task show {DEALID} --chain bellecour"
-    assert message.endswith(f": it is the id of a task. Show it with: {show}")
+    assert message == (
+        f"No deal found for id {DEALID} on chain 134: it is the id of a task. Show it with: "
+        f"iexec-lite task show {DEALID} --chain bellecour"
+    )
 
 
 @pytest.mark.parametrize(("count", "words"), [(1, "1 task claimed"), (2, "2 tasks claimed")])

@@ -148,7 +148,14 @@ def test_keys_for_results(run, short, library, wallet: Path, project: Path) -> N
     assert stat.S_IMODE((place / f"{ME}_key").stat().st_mode) == 0o600
     words = ("result", "generate-encryption-keypair", "--keystoredir", "ks", "--raw")
     message = run(*words).json["error"]["message"]
-    assert message.startswith(f'"{ME}_key" already exists, replace it')
+    assert message == (
+        f'"{ME}_key" already exists, replace it with new one? There is nobody to ask: --force says '
+        "yes"
+    )
+    found = run(*words[:-1])
+    assert found.err.startswith(
+        f"⚠ Results that were encrypted for {ME}_key cannot be read without it\n✖ "
+    )
     assert (place / f"{ME}_key").read_text() == private
     # what was encrypted with the one is read with the other
     (project / "encryptedResults.zip").write_bytes(encrypt_result(b"PKin", public))
@@ -157,7 +164,10 @@ def test_keys_for_results(run, short, library, wallet: Path, project: Path) -> N
     assert out == f"Results successfully decrypted in {project / 'results.zip'}\n"
     assert (project / "results.zip").read_bytes() == b"PKin"
     message = run(*words, "--raw").json["error"]["message"]
-    assert message.startswith(f"File {project / 'results.zip'} already exists, continue and repl")
+    assert message == (
+        f"File {project / 'results.zip'} already exists, continue and replace? There is nobody to "
+        "ask: --force says yes"
+    )
     document = run(*words, "--force", "--raw").json
     assert document == {"ok": True, "resultsPath": str(project / "results.zip")}
     # the keys that are made anew are others, and it is told what that means
@@ -169,9 +179,73 @@ def test_keys_for_results(run, short, library, wallet: Path, project: Path) -> N
         "publicKeyFile": f"{ME}_key.pub",
     }
     assert (place / f"{ME}_key").read_text() != private
-    assert (
-        "cannot be read without it" not in run(*words[:-1]).err
-    )  # which --force has taken note of
+    assert run(*words[:-1]).err == (  # what that means, --force has taken note of
+        f"ℹ Generating an encryption key pair for {ME}, this takes seconds\n"
+    )
+
+
+def test_new_keys_after_a_question(run, wallet: Path, project: Path, person, monkeypatch) -> None:
+    made = iter([("private 1", "public 1"), ("private 2", "public 2")])
+    monkeypatch.setattr(crypto, "rsa_generate", lambda: next(made))
+    place = project / "own"
+    words = ("result", "generate-encryption-keypair", "--keystoredir", "ks")
+    words += ("--beneficiary-keystoredir", "own", "--chain", "nowhere")  # V6 takes it: cli.md §9
+    found = run(*words)
+    assert found.out.startswith(f"Encryption keys of {ME} saved in {place}\n")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    files = [place / f"{ME}_key", place / f"{ME}_key.pub"]
+    assert [stat.S_IMODE(each.stat().st_mode) for each in files] == [0o600, 0o600]
+    assert [each.read_text() for each in files] == ["private 1", "public 1"]
+    found = run(*words, stdin="n\n")
+    assert found.err == (
+        f"⚠ Results that were encrypted for {ME}_key cannot be read without it\n"
+        f'? "{ME}_key" already exists, replace it with new one? (Y/n) '
+        '✖ Command "iexec-lite result generate-encryption-keypair" failed: Operation aborted by '
+        f"user. {files[0]} was kept\n"
+    )
+    assert [each.read_text() for each in files] == ["private 1", "public 1"]
+    assert run(*words, stdin="y\n").status == 0
+    assert [each.read_text() for each in files] == ["private 2", "public 2"]
+
+
+@pytest.fixture(scope="module")
+def keys() -> tuple[str, str]:
+    """Private and public PEM; short, because the length is of no interest here."""
+    return crypto.rsa_generate(1024)
+
+
+def test_a_result_in_the_place_of_another_file(
+    run, project: Path, person, keys: tuple[str, str]
+) -> None:
+    (project / "k").write_text(keys[0])
+    (project / "in.zip").write_bytes(encrypt_result(b"PKin", keys[1]))
+    target = project / "out.zip"
+    target.write_text("old")
+    words = ("result", "decrypt", "in.zip", "--decrypted-results-path", "out.zip")
+    words += ("--beneficiary-keystoredir", ".", "--beneficiary-key-file", "k")
+    words += ("--chain", "nowhere")  # as V6 takes it: cli.md §9
+    failed = '✖ Command "iexec-lite result decrypt" failed: Operation aborted by user. '
+    assert run(*words, stdin="n\n").err.endswith(
+        f"? File {target} already exists, continue and replace? (Y/n) {failed}{target} was kept\n"
+    )
+    assert target.read_text() == "old"
+    assert run(*words, stdin="y\n").status == 0
+    assert target.read_bytes() == b"PKin"
+    target.unlink()
+    target.symlink_to("nowhere")  # that is a file that exists, too
+    assert run(*words, stdin="n\n").status == 1
+    assert target.is_symlink()
+
+
+def test_a_public_key_of_any_other_place(run, library, wallet: Path, project: Path) -> None:
+    library.result = Part(check_result_encryption_key_exists=False)
+    words = ("result", "push-encryption-key", *OWN, "--secret-path")
+    message = run(*words, "no.pub", "--raw").json["error"]["message"]
+    assert message == "cannot read no.pub: No such file or directory"
+    (project / "big.pub").write_text("x" * (64 * 1024 + 1))
+    message = run(*words, "big.pub", "--raw").json["error"]["message"]
+    assert message == "big.pub is larger than 65536 bytes: refused"
+    assert library.result.calls == []
 
 
 @pytest.mark.parametrize(
@@ -202,7 +276,11 @@ def test_results_that_cannot_be_decrypted(
     found = run("result", "decrypt", *words, *key, "--raw").json["error"]["message"]
     assert found == message.format(project)
     message = run("result", "decrypt", "in.zip", *key[:3], "no", "--raw").json["error"]["message"]
-    assert message.startswith(f'Failed to load beneficiary encryption key from "{project}/keys/no"')
+    assert message == (
+        f'Failed to load beneficiary encryption key from "{project}/keys/no": cannot read '
+        f"{project}/keys/no: "
+        "No such file or directory"
+    )
 
 
 def test_the_key_for_results_at_the_sms(run, library, wallet: Path, project: Path) -> None:
@@ -283,7 +361,9 @@ def test_prepare_bulk(run, library, project: Path) -> None:
     more = ("--max-dataset-per-task", "7", "--copy-to", "https://a", "--copy-to", "https://b")
     more += ("--app", APP, "--workerpool", POOL, "--requester", ME, "--skip-preflight-check")
     found = run(*words, "list.json", "shown.json", HASH, *more, *CHAIN)
-    assert found.err.endswith("ℹ 4 datasetorders\n")
+    assert found.err == (
+        f"ℹ Fetching datasetorder {HASH} from iexec marketplace\nℹ 4 datasetorders\n"
+    )
     _, asked, options = library.order.calls[1]
     assert asked == [DATASETORDER, DATASETORDER, DATASETORDER, datasetorder]
     assert options == {
@@ -294,10 +374,25 @@ def test_prepare_bulk(run, library, project: Path) -> None:
     assert document == {"ok": True, "cid": "bafy", "volume": 2}
 
 
+def test_numbers_that_are_none(run, library) -> None:
+    options = {
+        ("dataset", "prepare-bulk", *CHAIN): "--max-dataset-per-task",
+        ("orderbook", "workerpool", *CHAIN): "--page-size",
+    }
+    library.orderbook = Part(fetch_workerpool_orderbook=None)
+    for words, option in options.items():
+        for number in ("x", "1.5", "-1", "1" * 41):
+            message = run(*words, f"{option}={number}", "--raw").json["error"]["message"]
+            assert message == f"{option} must be a `number` type, got {number[:40]}"
+
+
 @pytest.mark.parametrize(
     ("word", "text", "message"),
     [
         ("gone.json", None, "gone.json is neither a file nor 0x and 64 hex digits"),
+        ("g" * 81, None, f"{'g' * 80} is neither a file nor 0x and 64 hex digits"),
+        ("f", "7", "f: no datasetorder in it, or something else beside"),
+        ("f", '{"datasetorder": {"order": 1}}', "f: no datasetorder in it, or something else"),
         ("0x12", None, 'Invalid datasetorder hash: "0x12" is not 0x and 64 hex digits'),
         ("f", "[{}]", "f: no datasetorder in it, or something else beside"),
         ("f", '{"apporder": {}}', "f: no datasetorder in it, or something else beside"),
@@ -325,7 +420,11 @@ def test_an_order_is_signed_on_another_device(run, library, wallet: Path, projec
     (failure,) = run(*words, "--raw").json["fail"]
     assert failure == "apporder: give --address: offline nobody knows who the owner is"
     found = run(*words, "--address", ME)
-    assert found.out.startswith(f"apporder.request.json is to be signed by {ME}\n")
+    assert found.out == (
+        f"apporder.request.json is to be signed by {ME}\n"
+        "Carry it to the device with that key, and there: iexec-lite order sign-request FILE\n"
+    )
+    assert found.err == "ℹ Using chain bellecour [chainId: 134]\n"
     message = run(*words, "--address", ME, "--output-dir", "no", "--raw").json["error"]["message"]
     assert message == "--output-dir: no is no folder"
     found = run(
@@ -341,6 +440,7 @@ def test_an_order_is_signed_on_another_device(run, library, wallet: Path, projec
     assert found.out == f"Signed by {ME}: carry back apporder.signed.json\n"
     found = run("order", "import-signature", "apporder.signed.json", *CHAIN)
     assert found.out == "apporder imported and saved in orders.json\n"
+    assert found.err == "ℹ Using chain bellecour [chainId: 134]\n"
     stored = json.loads((project / "orders.json").read_text())["134"]["apporder"]
     document = run("order", "import-signature", "apporder.signed.json", *CHAIN, "--raw").json
     assert document == {"ok": True, "apporder": stored}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from iexec_lite.cli import output
+from iexec_lite.errors import ObjectNotFoundError
 from iexec_lite.eth.crypto import keccak
 from iexec_lite.protocol import orders
 from iexec_lite.protocol.chains import resolve
+from iexec_lite.protocol.detached import SigningRequest
+
+from .records import Part
 
 ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
 ZERO = "0x" + "0" * 40
@@ -75,11 +81,19 @@ def test_init_all(run, config: Path) -> None:
         assert {order[name] for name in order if name in RESTRICT} == {ZERO}
         assert order[kind.removesuffix("order")] == ZERO
         assert order[kind.replace("order", "price")] == "0"
+    workerpool = document["workerpoolorder"]
+    assert (workerpool["category"], workerpool["trust"]) == ("0", "0")
     request = document["requestorder"]
-    assert request["requester"] == request["beneficiary"] == ADDRESS
-    assert request["params"] == {
+    assert request.pop("params") == {
         "iexec_args": "", "iexec_input_files": [], "iexec_result_encryption": False
     }  # fmt: skip
+    nobody = ("app", "dataset", "workerpool", "callback")
+    free = ("appmaxprice", "datasetmaxprice", "workerpoolmaxprice", "category", "trust")
+    assert request == {
+        **{"requester": ADDRESS, "beneficiary": ADDRESS, "volume": "1", "tag": []},
+        **dict.fromkeys(nobody, ZERO),
+        **dict.fromkeys(free, "0"),
+    }
 
 
 def test_init_one(run, config: Path) -> None:
@@ -94,8 +108,10 @@ def test_init_one(run, config: Path) -> None:
         "datasetorder": document["datasetorder"],
     }
     done = run("order", "init", "--app", *WALLET, *V6)
-    assert done.out.startswith("Saved in iexec.json, you can edit it:\napporder:\n  app:  ")
-    assert f" {APP}\n" in done.out
+    order = read(config)["order"]["apporder"]
+    shown = output.render({"apporder": order})
+    assert done.out == f"Saved in iexec.json, you can edit it:\n{shown}\n"
+    assert order["app"] == APP
 
 
 def test_init_without_a_wallet(run, config: Path) -> None:
@@ -303,9 +319,9 @@ def test_no_wallet(run, config: Path) -> None:
 
 
 def test_missing_project(run, wallet: Path) -> None:
-    error = run(*SIGN, "--raw").json["error"]
     text = 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'
-    assert error["message"] == text
+    for words in (SIGN, ["order", "export", "--offline", *V6]):
+        assert run(*words, "--raw").json["error"]["message"] == text
 
 
 def test_unencrypted_wallet_of_v6(run, config: Path) -> None:
@@ -409,4 +425,168 @@ def test_offline_asks_no_node(run, config: Path, chain) -> None:
     write(config, apporder=APPORDER, requestorder=REQUEST)
     words = [*ONLINE, "--offline", "--app", "--request", "--password", "x", "--raw"]
     assert run(*words).status == 0
+    assert chain.asked == []
+
+
+# -- with a library that notes what it is asked for ------------------------------------------------
+
+DATASET = "0x" + "31" * 20
+TEMPLATES = {
+    "apporder": APPORDER,
+    "datasetorder": {"dataset": DATASET},
+    "workerpoolorder": {"workerpool": APP, "category": "0"},
+}
+NEXT = "Carry it to the device with that key, and there: iexec-lite order sign-request FILE\n"
+
+
+@pytest.fixture
+def noting(library: Any, config: Path) -> Any:
+    """Everything is deployed, every order is signed or asked for; ``library.order`` notes it."""
+    write(config, **TEMPLATES, requestorder=REQUEST | {"requester": ADDRESS})
+    signed = SimpleNamespace(to_dict=lambda: {"sign": "0x12"})
+    asked = SimpleNamespace(address=ADDRESS, to_dict=lambda: {"say": "é"})
+    answers = {f"sign_{kind}": signed for kind in KINDS}
+    answers |= {f"sign_{kind}_request": asked for kind in KINDS}  # type: ignore[dict-item]
+    library.order = Part(**answers)
+    for resource in ("app", "dataset", "workerpool"):
+        setattr(library, resource, Part(**{f"show_{resource}": None}))
+    return library
+
+
+def calls(library: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, kind of order and options of each call."""
+    return [
+        (name, order.name, more[0] if more else {}) for name, order, *more in library.order.calls
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "checked"),
+    [((), True), (("--skip-request-check",), False), (("--skip-preflight-check",), False)],
+)
+def test_what_is_checked_before_it_is_signed(
+    run, noting, words: tuple[str, ...], checked: bool
+) -> None:
+    found = run("order", "sign", *V6, *WALLET, *words)
+    assert found.out == "".join(f"{kind} signed and saved in orders.json\n" for kind in KINDS)
+    assert (found.status, found.err) == (0, "")
+    check = {"preflight_check": checked}
+    assert calls(noting) == [
+        (f"sign_{kind}", kind, {} if kind == "workerpoolorder" else check) for kind in KINDS
+    ]
+    assert noting.app.calls == [("show_app", APP), ("show_app", APP)]
+    assert noting.dataset.calls == [("show_dataset", DATASET)]
+    assert noting.workerpool.calls == [("show_workerpool", APP)]
+    assert noting.signer.address == ADDRESS
+
+
+def test_what_nobody_deployed_is_not_signed(run, noting) -> None:
+    noting.dataset.answers["show_dataset"] = ObjectNotFoundError("dataset", DATASET, 134)
+    document = run("order", "sign", "--dataset", *V6, *WALLET, "--raw").json
+    assert document == {
+        "ok": False,
+        "fail": [f"datasetorder: No dataset contract deployed at address {DATASET}"],
+    }
+    assert noting.order.calls == []
+
+
+@pytest.mark.parametrize("words", [["--offline"], ["--skip-request-check"]])
+def test_no_sms_is_needed_where_nothing_is_checked(
+    run, config: Path, chain, words: list[str]
+) -> None:
+    write(config, requestorder=REQUEST)
+    file = read("chain.json")
+    del file["chains"]["mine"]["sms"]
+    Path("chain.json").write_text(json.dumps(file))
+    found = run(*ONLINE, *words, "--request", "--password", "x", "--raw").json
+    assert list(found) == ["ok", "requestorder"]
+
+
+def test_offers_need_no_sms_of_their_own(run, noting) -> None:
+    file = {"id": "4242", "host": "http://n.org", "hub": APP, "resultProxy": "https://x.y"}
+    Path("chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": file}}))
+    words = ("order", "sign", "--app", "--dataset", "--workerpool", *WALLET)
+    assert list(run(*words, "--raw").json) == ["ok", *KINDS[:3]]
+    (failure,) = run("order", "sign", "--request", *WALLET, "--raw").json["fail"]
+    assert failure == 'requestorder: Missing sms in "chain.json" for chain 4242'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_offline_the_zero_address_is_told(run, config: Path, kind: str) -> None:
+    resource = kind.removesuffix("order")
+    named = "app" if kind == "requestorder" else resource
+    template = {**TEMPLATES, "requestorder": REQUEST}[kind]
+    write(config, **{kind: {**template, named: ZERO}})
+    told = f"⚠ {kind}: {named} is the zero address, nobody can use it\n"
+    found = run(*SIGN, f"--{resource}")
+    assert found.err == f"ℹ Using chain bellecour [chainId: 134]\n{told}"
+    write(config, **{kind: template})
+    assert told not in run(*SIGN, f"--{resource}").err
+
+
+# -- export ----------------------------------------------------------------------------------------
+
+
+def test_export(run, noting, project: Path) -> None:
+    (project / "stick").mkdir()
+    words = ("order", "export", *V6, "--output-dir", "stick")
+    found = run(*words)
+    files = {kind: str(Path("stick", f"{kind}.request.json")) for kind in KINDS}
+    told = "".join(f"{file} is to be signed by {ADDRESS}\n" for file in files.values())
+    assert (found.status, found.out, found.err) == (0, told + NEXT, "")
+    assert {Path(file).read_text("utf-8") for file in files.values()} == {'{\n  "say": "é"\n}'}
+    assert {Path(file).stat().st_mode & 0o777 for file in files.values()} == {0o600}
+    check, owner = {"preflight_check": True}, {"address": None}
+    assert calls(noting) == [
+        ("sign_apporder_request", "apporder", owner | check),
+        ("sign_datasetorder_request", "datasetorder", owner | check),
+        ("sign_workerpoolorder_request", "workerpoolorder", owner),
+        ("sign_requestorder_request", "requestorder", check),
+    ]
+    assert noting.signer is None
+    document = run(*words, "--force", "--raw", "--skip-request-check", "--app").json
+    about = {"file": files["apporder"], "address": ADDRESS}
+    assert document == {"ok": True, "apporder": about}
+    assert calls(noting)[-1][2] == {"address": None, "preflight_check": False}
+    assert run(*words, "--address", ADDRESS.lower(), "--force", "--app").status == 0
+    assert calls(noting)[-1][2] == {"address": ADDRESS, "preflight_check": True}
+
+
+def test_what_cannot_be_exported(run, noting, project: Path) -> None:
+    message = run("order", "export", *V6, "--address", "me", "--raw").json["error"]["message"]
+    assert message == "--address: me is not a valid ethereum address"
+    (project / "apporder.request.json").write_text("kept")
+    found = run("order", "export", "--app", *V6)
+    assert found.status == 1
+    assert found.out == ""
+    assert found.err == (
+        '✖ Failed to export:\n  - apporder: "apporder.request.json" already exists, replace it '
+        "with new one? There is nobody to ask: --force says yes\n"
+    )
+    assert (project / "apporder.request.json").read_text() == "kept"
+
+
+@pytest.mark.parametrize(("given", "found"), [((), ZERO), (("--address", APP), ADDRESS)])
+def test_a_request_of_nobody_or_somebody_else(
+    run, noting, project: Path, given: tuple[str, ...], found: str
+) -> None:
+    asked = noting.order.answers["sign_requestorder_request"]
+    asked.address = found
+    (failure,) = run("order", "export", "--request", *V6, *given, "--raw").json["fail"]
+    assert failure == (
+        f"requestorder: the requester in iexec.json is {found}: write there who it is, and who is "
+        "the beneficiary"
+    )
+    assert not (project / "requestorder.request.json").exists()
+
+
+def test_export_offline(run, config: Path, chain) -> None:
+    write(config, **TEMPLATES, requestorder=REQUEST)
+    words = ("order", "export", "--offline", "--workerpool", "--request", "--address", ADDRESS)
+    found = run(*words)
+    assert found.err == "ℹ Using chain mine [chainId: 65535]\n"
+    assert found.status == 0
+    request = SigningRequest.from_dict(read("requestorder.request.json"))
+    assert (request.address, request.chain_id) == (ADDRESS, 65535)
+    assert request.what == "sign a requestorder"
     assert chain.asked == []

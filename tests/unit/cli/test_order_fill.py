@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from iexec_lite.errors import StateError
 from iexec_lite.protocol.matching import Reason
 from iexec_lite.sdk.records import MatchCheck, MatchResult
 
@@ -60,7 +61,7 @@ def stored(project: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_orders_of_the_file(run, order, stored) -> None:
+def test_the_orders_of_the_file(run, order, stored, library) -> None:
     found = run("order", "fill", *OWN)
     assert found.out == (
         f"1 task successfully purchased with dealid {DEALID}\n  task 0: 0x{0:064x}\n"
@@ -68,6 +69,7 @@ def test_the_orders_of_the_file(run, order, stored) -> None:
     assert found.err == ""
     more = {"check_request": True, "new": False, "deposit": False}
     assert order.calls == [("match_orders", {**stored, **more})]
+    assert library.signer._question is None  # the request is signed already
     document = run("order", "fill", *OWN, "--raw").json
     assert document == {"ok": True, "dealid": DEALID, "volume": "1", "txHash": "0x99"}
 
@@ -82,7 +84,7 @@ def test_who_pays_and_what_is_checked(run, order, stored) -> None:
 
 
 def test_of_many_tasks_a_few_are_shown(run, order, stored) -> None:
-    for volume, more in ((10, ""), (12, "  and 2 more\n")):
+    for volume, more in ((10, ""), (11, "  and 1 more\n")):
         order.answers["match_orders"] = bought(volume)
         out = run("order", "fill", *OWN).out
         assert out.startswith(f"{volume} tasks successfully purchased with dealid {DEALID}\n")
@@ -170,11 +172,77 @@ def test_orders_that_do_not(run, order, stored) -> None:
     order.answers["check_match_orders"] = report
     found = run("order", "check", *OWN)
     assert found.status == 1
-    assert found.out.startswith("tasks: ")
-    lines = [" ".join(line.split()) for line in found.out.splitlines()]
-    assert "missing on the requester's account: 1.0 RLC" in lines
-    assert "missing on the workerpool owner's account: 2.0 RLC" in lines
+    assert [" ".join(line.split()) for line in found.out.splitlines()] == [
+        "tasks: 2",
+        "price per task: 4.0 RLC (app 1.0 RLC, dataset 0.0 RLC, workerpool 3.0 RLC)",
+        "total: 8.0 RLC",
+        "workerpool stake: 0.5 RLC",
+        "missing on the requester's account: 1.0 RLC",
+        "missing on the workerpool owner's account: 2.0 RLC",
+    ]
     listed = "  - the tags differ\n  - too little\n"
     assert found.err == f"✖ These orders would not match:\n{listed}"
     document = json.loads(run("order", "check", *OWN, "--raw").err)
     assert document == {"ok": False, **report.to_dict()}
+
+
+@pytest.mark.parametrize(
+    ("left_out", "option"), [("apporder", "app"), ("workerpoolorder", "workerpool")]
+)
+def test_an_order_that_is_missing(
+    run, order, stored, project: Path, left_out: str, option: str
+) -> None:
+    del stored[left_out]
+    own = {"134": {name: each.values() for name, each in stored.items()}}
+    (project / "orders.json").write_text(json.dumps(own))
+    message = run("order", "fill", *OWN, "--raw").json["error"]["message"]
+    assert message == f"Missing {left_out}: give --{option} <orderHash>, or sign one"
+    (project / "orders.json").unlink()
+    message = run("order", "fill", *OWN, "--raw").json["error"]["message"]
+    assert message == (
+        'Missing orders.json. You probably forgot to run "iexec-lite order sign" '
+        "(or give --app <orderHash>)"
+    )
+    assert order.calls == []
+
+
+def test_a_request_that_is_missing(run, order, stored, project: Path) -> None:
+    """It is made for the wallet, without params."""
+    del stored["requestorder"]
+    own = {"134": {name: each.values() for name, each in stored.items()}}
+    (project / "orders.json").write_text(json.dumps(own))
+    assert run("order", "fill", *OWN).status == 0
+    assert order.calls[0] == (
+        "create_matching_requestorder",
+        {**stored, "requester": ME, "params": None},
+    )
+
+
+def test_an_order_in_a_file_that_is_of_another_kind(run, order, stored, project: Path) -> None:
+    (project / "pool.json").write_text(json.dumps(poolorder().values()))
+    words = ("order", "check", *OWN, "--app", "pool.json", "--raw")
+    assert run(*words).json["error"]["message"].startswith("apporder in pool.json: ")
+
+
+def test_what_is_needed_of_the_chain(run, order, stored, project: Path) -> None:
+    """The marketplace for a hash, the SMS for a check: neither else."""
+    chain = {"id": "4242", "host": "https://n.org", "hub": ME, "iexecGateway": ""}
+    (project / "chain.json").write_text(json.dumps({"chains": {"mine": chain}}))
+    orders_of = json.loads((project / "orders.json").read_text())["134"]
+    (project / "orders.json").write_text(json.dumps({"4242": orders_of}))
+    own = ("--chain", "mine", "--keystoredir", "ks", "--raw")
+    message = run("order", "check", *own, "--app", HASH).json["error"]["message"]
+    assert message == 'Missing iexecGateway in "chain.json" for chain 4242'
+    assert run("order", "check", *own).status == 0
+    message = run("order", "fill", *own).json["error"]["message"]
+    assert message == 'Missing sms in "chain.json" for chain 4242'
+    assert run("order", "fill", *own, "--skip-request-check").status == 0
+
+
+def test_a_check_of_a_request_names_its_option(run, order, stored) -> None:
+    order.answers["match_orders"] = StateError("no token", details={"check": "request"})
+    message = run("order", "fill", *OWN, "--raw").json["error"]["message"]
+    assert message == (
+        "Request requirements check failed: no token (If you consider this is not an issue, use "
+        "--skip-request-check to skip request requirement check)"
+    )

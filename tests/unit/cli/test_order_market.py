@@ -88,10 +88,11 @@ def test_publish(run, order, library) -> None:
 )
 def test_a_person_sees_what_it_is_about(run, order, person, verb: str, end: str) -> None:
     found = run(*asked(verb, "--app"), stdin="n\n")
-    assert f"? Do you want to {verb} the following apporder?\n  app: " in found.err
-    assert f"{APP}\n" in found.err
-    assert "appprice: 1.0 RLC\n" in found.err
-    assert f"Failed to {verb}:\n  - apporder: Operation aborted by user.\n" in found.err
+    about = f"  app:      {APP}\n  appprice: 1.0 RLC\n  volume:   9\n  tag:      none\n"
+    question = f"? Do you want to {verb} the following apporder?\n{about} (Y/n) "
+    file = "ℹ No orderHash specified for unpublish apporder, using orders.json\n"
+    failed = f"✖ Failed to {verb}:\n  - apporder: Operation aborted by user.\n"
+    assert found.err == (file if verb == "unpublish" else "") + question + failed
     assert (found.status, order.calls) == (1, [])
     found = run(*asked(verb, "--app"), stdin="y\n")
     assert (found.status, found.out) == (0, end)
@@ -103,20 +104,23 @@ def test_a_person_sees_what_it_is_about(run, order, person, verb: str, end: str)
 @pytest.mark.parametrize("verb", ["publish", "unpublish", "cancel"])
 def test_an_order_that_is_not_there(run, order, project: Path, verb: str) -> None:
     words = asked(verb, "--dataset", "--raw")
-    (failure,) = run(*words).json["fail"]
-    assert failure.startswith("datasetorder: ")
-    assert 'igned datasetorder for chain 134 in "orders.json"' in failure.replace(" found", "")
+    missing = 'Missing signed datasetorder for chain 134 in "orders.json"'
+    if verb == "unpublish":
+        missing = (
+            'No orderHash specified and no signed datasetorder found for chain 134 in "orders.json"'
+        )
+    assert run(*words).json["fail"] == [f"datasetorder: {missing}"]
     (project / "orders.json").unlink()
-    (failure,) = run(*words).json["fail"]
-    assert failure.endswith(
-        'Missing orders.json. You probably forgot to run "iexec-lite order sign"'
-    )
+    hint = 'Missing orders.json. You probably forgot to run "iexec-lite order sign"'
+    assert run(*words).json["fail"] == [f"datasetorder: {hint}"]
 
 
 def test_unpublish_by_hash(run, order) -> None:
     found = run(*asked("unpublish", "--app", ELSEWHERE.upper().replace("0X", "0x")))
     assert (found.status, found.err) == (0, "")
     assert order.calls == [("unpublish_apporder", ELSEWHERE, {"authorization": None})]
+    document = run(*asked("unpublish", "--app", ELSEWHERE, "--raw")).json
+    assert document == {"ok": True, "apporder": {"orderHash": HASH}}
     (failure,) = run(*asked("unpublish", "--app", "0x12", "--raw")).json["fail"]
     assert failure == 'apporder: Invalid apporder hash: "0x12" is not 0x and 64 hex digits'
 
@@ -191,18 +195,29 @@ def test_a_check_is_told_with_the_option_that_leaves_it_out(
 
 def test_a_challenge_instead_of_a_signature(run, order, library, project: Path) -> None:
     challenge = SimpleNamespace(address=OTHER, to_dict=lambda: {"say": "é"})
-    order.publish_challenge = lambda order: challenge  # type: ignore[attr-defined]
-    library.orderbook = SimpleNamespace(fetch_apporder=lambda _: published(apporder()))
+    seen: list[str] = []
+
+    def publish_challenge(order: Any) -> Any:
+        seen.append(order.name)
+        return challenge
+
+    order.publish_challenge = publish_challenge  # type: ignore[attr-defined]
+    library.orderbook = SimpleNamespace(fetch_apporder=lambda _: published(poolorder()))
     for verb, words in (("publish", ()), ("unpublish", ()), ("unpublish", (HASH,))):
         name = f"{verb}{len(words)}.json"
         command = asked(verb, "--app", *words, "--export-challenge", name)
         found = run(*command)
-        assert found.out.startswith(f"{name} is to be signed by {OTHER}\n")
+        assert found.out == (
+            f"{name} is to be signed by {OTHER}\nCarry it to the device with that key, and there: "
+            "iexec-lite order sign-request FILE\n"
+        )
         assert json.loads((project / name).read_text()) == {"say": "é"}
         document = run(*command, "--force", "--raw").json
         assert document["apporder"] == {"orderHash": HASH, "file": name, "address": OTHER}
     assert order.calls == []
     assert library.signer is None
+    # the order of the file, or that which the marketplace has under the hash; each twice
+    assert seen == ["apporder"] * 4 + ["workerpoolorder"] * 2
 
 
 def test_a_challenge_that_was_signed(run, order, library, project: Path) -> None:
@@ -283,8 +298,9 @@ def test_show_that_of_the_file(run, shown) -> None:
 def test_show_with_deals(run, shown, library) -> None:
     words = ("order", "show", "--app", HASH, "--deals", *CHAIN)
     out = run(*words).out
-    assert "\n\nDeals count: 7\nLast deals:\n" in out
-    head, row = out.splitlines()[-2:]
+    assert out.startswith(run(*words[:4], *CHAIN).out.rstrip("\n") + "\n\nDeals count: 7\n")
+    title, head, row = out.splitlines()[-3:]
+    assert title == "Last deals:"
     assert head.split() == ["tasks", "price", "per", "task", "requester", "dealid", "made"]
     assert row.split() == [
         "3",
@@ -305,4 +321,32 @@ def test_show_with_deals(run, shown, library) -> None:
 def test_no_order_was_named(run, shown) -> None:
     for verb in ("show", "cancel", "publish", "unpublish"):
         message = run("order", verb, *CHAIN, "--raw").json["error"]["message"]
-        assert message.startswith("No option specified, you should choose one (--app | --dataset")
+        assert message == (
+            "No option specified, you should choose one "
+            "(--app | --dataset | --workerpool | --request)"
+        )
+
+
+def test_a_title_for_what_could_not_be_shown(run, shown, library) -> None:
+    def fetch(_: str) -> Any:
+        raise MarketCallError("gone")
+
+    library.orderbook.fetch_apporder = fetch
+    found = run("order", "show", "--app", HASH, *CHAIN)
+    assert found.err == "✖ Failed to show:\n  - apporder: gone\n"
+
+
+def test_a_wallet_that_does_not_open_ends_it(run, order, library) -> None:
+    """Nobody is asked for the same password for each order."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        library.signer.failure = error
+        raise error
+
+    for verb in ("publish", "unpublish", "cancel"):
+        error = StateError("locked")
+        setattr(order, f"{verb}_apporder", refuse)
+        before = len(order.calls)
+        found = run(*asked(verb, "--app", "--workerpool", "--force", "--raw")).json
+        assert found["error"]["message"] == "locked"
+        assert len(order.calls) == before

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,20 @@ def test_lines_in_lines_out(jobs: str) -> None:
     assert list(found[0])[-2:] == ["salt", "sign"]
 
 
+def test_lines_are_written_as_they_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what is cut off has not been done for nothing."""
+    file, seen = project / "out.jsonl", []
+
+    class Asked(io.BytesIO):
+        def readline(self, size: int | None = -1) -> bytes:
+            seen.append(len(written(file)))
+            return super().readline(size)
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Asked(b"".join(map(line, range(3))))))
+    assert main([*WORDS, "--output", "out.jsonl"]) == 0
+    assert seen == [0, 1, 2, 3]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert sign([]) == (0, [], "ℹ 0 signed\n")
 
@@ -93,15 +107,24 @@ def test_refused_lines_keep_their_place(jobs: str) -> None:
     assert status == 1
     assert numbers(found) == ["0", *(f"refused {number}" for number in range(2, 7)), "6"]
     assert "longer than 131072 bytes" in found[3]["error"]["message"]
-    assert "✖ 5 refused:\n  - line 2: this is not JSON" in err
+    lines_told = err.splitlines()
+    assert lines_told[:2] == ["ℹ 2 signed", "✖ 5 refused:"]
+    for number, told in enumerate(lines_told[2:], 2):
+        message = found[number - 1]["error"]["message"]
+        assert told == f"  - line {number}: {message}"
+    assert len(lines_told) == 7
     assert len(err) < 1000
 
 
-def test_many_refused_lines_are_told_in_short() -> None:
-    status, found, err = sign([b"x\n"] * 30)
-    assert (status, len(found)) == (1, 30)
-    assert err.count("\n  - ") == 11
-    assert err.endswith("- and 20 more\n")
+@pytest.mark.parametrize(("count", "more"), [(10, []), (11, ["  - and 1 more"])])
+def test_many_refused_lines_are_told_in_short(count: int, more: list[str]) -> None:
+    status, found, err = sign([b"x\n"] * count)
+    assert (status, numbers(found)) == (1, [f"refused {at}" for at in range(1, count + 1)])
+    told = found[0]["error"]["message"]
+    listed = [f"  - line {at}: {told}" for at in range(1, 11)]
+    assert err.splitlines() == ["ℹ 0 signed", f"✖ {count} refused:", *listed, *more]
+    document = json.loads(sign([b"x\n"] * count, "--raw", "--output", "out.jsonl")[2])
+    assert (document["signed"], document["refused"], document["before"]) == (0, count, 0)
 
 
 def test_the_bound_of_a_line_is_the_librarys() -> None:
@@ -115,8 +138,8 @@ def test_stop_on_error_then_resume(project: Path) -> None:
     status, out, err = sign(lines, *words, "--stop-on-error", "--raw")
     error = json.loads(err)["error"]["message"]
     assert (status, out) == (1, [])
-    assert error.startswith("stopped at line 3: this is not JSON")
-    assert error.endswith("(--resume goes on from there)")
+    refused = sign([b"x\n"])[1][0]["error"]["message"]
+    assert error == f"stopped at line 3: {refused} (--resume goes on from there)"
     first = written(file)
     assert numbers(first) == ["0", "1"]
     lines[2] = line(2)
@@ -125,6 +148,9 @@ def test_stop_on_error_then_resume(project: Path) -> None:
     assert written(file)[:2] == first  # nothing was signed twice
     assert numbers(written(file)) == ["0", "1", "2", "3"]
     assert sign(lines, *words, "--resume") == (0, [], "ℹ 0 signed, 4 before\n")
+    _, out, err = sign([line(0), b"x\n", line(2)], "--stop-on-error")
+    assert numbers(out) == ["0"]
+    assert err == f'✖ Command "iexec-lite order sign" failed: stopped at line 2: {refused}\n'
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -253,52 +279,136 @@ def test_another_input_is_not_resumed(project: Path) -> None:
     lines = [line(0), b"x\n", line(2)]
     assert sign(lines, *words)[0] == 1
     before = (project / "out.jsonl").read_bytes()
+    differs = (
+        "--resume: line {0} of the output is not what line {0} of the input gives: "
+        "give the same input, order kind, wallet and chain"
+    )
     for other, why in (
-        ([line(0), b"x\n", line(3)], "line 3 of the output is not what line 3 of the input gives"),
-        ([line(0), b"x\n", b"x\n"], "line 3 of the output is not what"),
-        ([line(0)], "3 lines are done, but 1 were given"),
+        ([line(0), b"x\n", line(3)], differs.format(3)),
+        ([line(0), b"x\n", b"x\n"], differs.format(3)),
+        ([line(0)], "--resume: 3 lines are done, but 1 were given"),
+        ([], "--resume: 3 lines are done, but 0 were given"),
     ):
-        status, _, err = sign(other, *words, "--resume")
+        status, _, err = sign(other, *words, "--resume", "--raw")
         assert status == 1
-        assert why in err
-    (project / "out.jsonl").write_bytes(b"a letter\n")
-    assert "is not what line 1 of the input gives" in sign(lines, *words, "--resume")[2]
-    assert (project / "out.jsonl").read_bytes() == b"a letter\n"
+        assert json.loads(err)["error"]["message"] == why
+        assert (project / "out.jsonl").read_bytes() == before
+    for other_output in (b"a letter\n", b"[1]\n", b"7\n"):
+        (project / "out.jsonl").write_bytes(other_output)
+        _, _, err = sign(lines, *words, "--resume", "--raw")
+        assert json.loads(err)["error"]["message"] == differs.format(1)
+        assert (project / "out.jsonl").read_bytes() == other_output
     (project / "out.jsonl").write_bytes(before)
     assert sign(lines, *words, "--resume")[0] == 0
+
+
+def test_what_no_order_gave_is_no_refused_line_either(project: Path) -> None:
+    (project / "out.jsonl").write_bytes(b"a letter\n")
+    assert sign([b"x\n"], "--output", "out.jsonl", "--resume")[0] == 1
+    assert (project / "out.jsonl").read_bytes() == b"a letter\n"
+
+
+def test_a_first_resume_begins(project: Path) -> None:
+    """Where there is no file yet, or an empty one."""
+    words = ("--output", "out.jsonl", "--resume")
+    assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
+    (project / "out.jsonl").write_bytes(b"")
+    assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
+    (project / "out.jsonl").write_bytes(b"half")
+    assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
+    assert numbers(written(project / "out.jsonl")) == ["0"]
+
+
+def test_half_a_line_is_cut_off_where_nothing_is_left(project: Path) -> None:
+    words = ("--output", "out.jsonl")
+    sign([line(0)], *words)
+    whole = (project / "out.jsonl").read_bytes()
+    (project / "out.jsonl").write_bytes(whole + b"half")
+    assert sign([line(0)], *words, "--resume")[0] == 0
+    assert (project / "out.jsonl").read_bytes() == whole
+
+
+def test_a_refused_line_that_was_done_last(project: Path) -> None:
+    """What is refused again is the same line, whatever the words."""
+    words = ("--output", "out.jsonl")
+    assert sign([line(0), b"x\n"], *words)[0] == 1
+    assert sign([line(0), b"y\n", line(2)], *words, "--resume")[0] == 0
+    assert numbers(written(project / "out.jsonl")) == ["0", "refused 2", "2"]
+
+
+def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(context: Any, kind: str, lines: Any, jobs: int) -> Iterator[str]:
+        assert (kind, jobs) == ("requestorder", 1)  # nobody asked for more processes
+        yield "{}"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iexec_lite.sdk.signing.sign_lines", interrupted)
+    status, documents, err = sign([line(0)])
+    assert (status, documents) == (1, [{}])
+    assert err == '✖ Command "iexec-lite order sign" failed: Interrupted\n'
+    err = sign([line(0)], "--output", "o.jsonl", "--raw")[2]
+    assert json.loads(err)["error"]["message"] == "Interrupted (--resume goes on from there)"
 
 
 def test_a_file_that_exists_is_kept(project: Path) -> None:
     file = project / "out.jsonl"
     file.write_text("precious")
-    status, _, err = sign([line(0)], "--output", "out.jsonl")
+    status, _, err = sign([line(0)], "--output", "out.jsonl", "--raw")
+    question = '"out.jsonl" already exists, replace it? (--resume goes on with it)'
     assert status == 1
-    assert "--force" in err
+    assert json.loads(err)["error"]["message"] == (
+        f"{question} There is nobody to ask: --force says yes"
+    )
     assert file.read_text() == "precious"
     assert sign([line(0)], "--output", "out.jsonl", "--force")[0] == 0
     assert numbers(written(file)) == ["0"]
 
 
+def test_a_person_keeps_a_file(
+    person: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "out.jsonl").write_text("precious")
+    monkeypatch.setattr("iexec_lite.cli.prompts._read_line", lambda: "n\n")
+    status, _, err = sign([line(0)], "--output", "out.jsonl")
+    assert status == 1
+    assert err.endswith("failed: Operation aborted by user. out.jsonl was kept\n")
+    assert (project / "out.jsonl").read_text() == "precious"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--app",), "say of which one kind the orders are: --app, --dataset"),
+        (
+            ("--app",),
+            "say of which one kind the orders are: --app, --dataset, --workerpool, --request",
+        ),
         (("--resume",), "--resume goes on with a file: name it with --output"),
-        (("--raw",), "standard output is not for orders: give --output"),
-        (("--password-file", "-"), "standard input holds the orders"),
-        (("--jobs", "0"), "jobs must be a whole number from 1 to 256"),
-        (("--jobs", "two"), "invalid int value"),
-        (("--output", "no/such/folder"), "No such file"),
+        (("--raw",), "with --raw, standard output is not for orders: give --output"),
+        (
+            ("--password-file", "-"),
+            "standard input holds the orders: read the password from a file",
+        ),
+        (("--jobs", "0"), "ValidationError: jobs must be a whole number from 1 to 256"),
+        (("--output", "no/o"), "no/o: No such file or directory"),
     ],
 )
 def test_what_cannot_begin(words: tuple[str, ...], message: str) -> None:
     status, out, err = sign([line(0)], *words)
     assert (status, out) == (1, [])
-    assert message in err
+    if "--raw" in words:
+        assert json.loads(err)["error"]["message"] == message
+    else:
+        told = err.partition("failed: ")[2].removeprefix("ConfigurationError: ")
+        assert told == f"{message}\n"
 
 
-@pytest.mark.parametrize("words", [("--jobs", "2"), ("--output", "x"), ("--resume",)])
+def test_a_number_of_processes_that_is_none() -> None:
+    assert "invalid int value" in sign([line(0)], "--jobs", "two")[2]
+
+
+@pytest.mark.parametrize(
+    "words", [("--jobs", "2"), ("--output", "x"), ("--resume",), ("--stop-on-error",)]
+)
 def test_options_of_a_stream_go_with_it(run: Any, words: tuple[str, ...]) -> None:
-    done = run("order", "sign", "--request", "--chain", "bellecour", *words)
-    assert done.status == 1
-    assert f"{words[0]} goes with --stdin" in done.err
+    done = run("order", "sign", "--request", "--chain", "bellecour", *words, "--raw")
+    assert done.json["error"]["message"] == f"{words[0]} goes with --stdin"

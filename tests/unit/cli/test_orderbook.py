@@ -40,6 +40,14 @@ def apporder(price: int = 10**9, **more: Any) -> orders.SignedApporder:
     return orders.SignedApporder.from_dict({**given, **more})
 
 
+def datasetorder(**more: Any) -> orders.SignedDatasetorder:
+    given = {
+        **{"dataset": DATASET, "datasetprice": 8, "volume": 9, "tag": NULL, **SIGNED},
+        **{"apprestrict": NOBODY, "workerpoolrestrict": NOBODY, "requesterrestrict": NOBODY},
+    }
+    return orders.SignedDatasetorder.from_dict({**given, **more})
+
+
 def poolorder(**more: Any) -> orders.SignedWorkerpoolorder:
     given = {
         **{"workerpool": POOL, "workerpoolprice": 5 * 10**8, "volume": 9, "tag": TEE, **SIGNED},
@@ -177,12 +185,15 @@ def test_columns_that_say_something(run, book) -> None:
     assert row.split() == ["0.5", "RLC", "5", "3", "tee", POOL, APP, "0x" + "00" * 32]
     # what was asked for is not repeated; a trust of 1 is none
     book("workerpool", pages([published(poolorder(trust=2, tag=NULL))]))
+    row_of_all = run("orderbook", "workerpool", "any").out.splitlines()[2]
+    assert row_of_all.split()[:6] == ["0.5", "RLC", "5", "3", "2", POOL]
     head, row = run("orderbook", "workerpool", POOL).out.splitlines()[1:3]
     names = ["price", "per", "task", "remaining", "category", "trust", "apprestrict", "orderHash"]
     assert head.split() == names
-    assert row.split()[:5] == ["0.5", "RLC", "5", "3", "2"]
-    book("workerpool", pages([published(poolorder())]))
-    assert POOL in run("orderbook", "workerpool", "any").out
+    assert row.split() == ["0.5", "RLC", "5", "3", "2", APP, NULL]
+    book("workerpool", pages([published(poolorder(trust=0))]))
+    head = run("orderbook", "workerpool", POOL).out.splitlines()[1]
+    assert "trust" not in head
 
 
 def test_requests_for_people(run, book) -> None:
@@ -192,14 +203,16 @@ def test_requests_for_people(run, book) -> None:
     assert head.split() == names.split()
     assert row.split()[:-1] == ["2.0", "RLC", "5", APP, OTHER, "3", "5"]
     book("request", pages([published(request(beneficiary=ME))]))
-    assert "beneficiary" in run("orderbook", "requester").out
+    head, row = run("orderbook", "requester").out.splitlines()[1:3]
+    assert head.split() == names.replace("category", "beneficiary category").split()
+    assert row.split() == ["2.0", "RLC", "5", APP, OTHER, ME, "3", "5", NULL]
 
 
 def test_more_pages_where_a_person_wants_them(run, book, person) -> None:
     one, two, three = ([published(apporder(), at)] for at in (1, 2, 3))
     book("app", pages(one, two, three))
     found = run("orderbook", "app", APP, stdin="y\nn\n")
-    assert found.err.count("Show more? (y/N)") == 2
+    assert found.err == "? Show more? (y/N) ? Show more? (y/N) "
     assert "details (1 to 1 of 3):" in found.out
     assert "details (2 to 2 of 3):" in found.out
     assert "details (3 to" not in found.out
@@ -223,28 +236,62 @@ def test_more_pages_where_nobody_is(run, book) -> None:
 def test_orders_that_cannot_be_used_are_counted(run, book) -> None:
     book("app", pages([published(apporder())], skipped=1))
     found = run("orderbook", "app", APP)
-    assert "details (1 to 1 of 2):" in found.out
+    assert found.out.startswith("Apporders details (1 to 1 of 2):\n")
+    assert found.out.endswith("\nNo more results\n")
     assert found.err == ""
+    book("app", pages([published(apporder())], count=2))
+    assert run("orderbook", "app", APP).err == (
+        "ℹ 1 more: at a terminal you are asked, --all gives them all\n"
+    )
+    book("app", pages([], [published(apporder())], skipped=3))  # a page of which none can be used
+    assert run("orderbook", "app", APP, "--all").out.startswith("Apporders details (4 to 4 of 4):")
     book("app", pages([published(apporder())], count=9))  # as said; there is no other page
     assert run("orderbook", "app", APP, "--all").out.endswith("\nNo more results\n")
 
 
-def test_the_document(run, book) -> None:
-    row = {
-        **{"orderHash": NULL, "price": 10**9, "remaining": 5, "app": APP, "tag": NULL},
-        **{"datasetrestrict": NOBODY, "workerpoolrestrict": NOBODY, "requesterrestrict": NOBODY},
-    }
-    book("app", pages([published(apporder())]))
-    document = run("orderbook", "app", APP, "--raw").json
-    assert document == {"ok": True, "count": 1, "appOrders": [row]}
-    assert list(document["appOrders"][0]) == list(row)
+PARTIES = ("app", "dataset", "workerpool", "requester")
+ROWS: dict[str, tuple[str, Any, int, list[str]]] = {
+    "app": ("appOrders", apporder(7), 7, ["app", "tag"]),
+    "dataset": ("datasetOrders", datasetorder(), 8, ["dataset", "tag"]),
+    "workerpool": (
+        *("workerpoolOrders", poolorder(), 5 * 10**8),
+        ["category", "tag", "trust", "workerpool"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_document(run, book, name: str) -> None:
+    key, order, price, own = ROWS[name]
+    own += [f"{party}restrict" for party in PARTIES if party != name]
+    book(name, pages([published(order, 3)]))
+    document = run("orderbook", name, OTHER, "--raw").json
+    row = {"orderHash": f"0x{3:064x}", "price": price, "remaining": 5}
+    row |= {each: getattr(order, each) for each in own}
+    assert document == {"ok": True, "count": 1, key: [row]}
+    assert list(document[key][0]) == list(row)
+
+
+def test_the_document_of_requests(run, book) -> None:
     book("request", pages([published(request())]))
     document = run("orderbook", "requester", "--raw").json
-    assert list(document["requestOrders"][0]) == [
-        *("orderHash", "app", "dataset", "workerpool", "requester", "beneficiary"),
-        *("category", "tag", "trust", "price", "remaining"),
-    ]
-    assert document["requestOrders"][0]["price"] == 2 * 10**9
+    row = {
+        **{"orderHash": NULL, "app": APP, "dataset": NOBODY, "workerpool": NOBODY},
+        **{"requester": OTHER, "beneficiary": OTHER, "category": 3, "tag": NULL, "trust": 5},
+        **{"price": 2 * 10**9, "remaining": 5},
+    }
+    assert document == {"ok": True, "count": 1, "requestOrders": [row]}
+    assert list(document["requestOrders"][0]) == list(row)
+
+
+def test_restrictions_that_a_person_sees(run, book) -> None:
+    book("dataset", pages([published(datasetorder(apprestrict=APP))]))
+    out = run("orderbook", "dataset", "--owner", ME).out
+    assert out.splitlines()[0] == "Datasetorders details (1 to 1 of 1):"
+    head, row = out.splitlines()[1:3]
+    names = "price per task remaining dataset apprestrict orderHash"
+    assert head.split() == names.split()
+    assert row.split() == ["0.000000008", "RLC", "5", DATASET, APP, NULL]
 
 
 def test_the_document_has_about_100(run, book) -> None:
@@ -253,6 +300,11 @@ def test_the_document_has_about_100(run, book) -> None:
     assert len(run("orderbook", "app", APP, "--raw", "--all").json["appOrders"]) == 180
     book("app", pages(*([published(apporder(), at) for at in range(50)] for _ in range(3))))
     assert len(run("orderbook", "app", APP, "--raw").json["appOrders"]) == 100
+    book("app", pages(*([published(apporder())] * size for size in (99, 1, 1))))
+    assert len(run("orderbook", "app", APP, "--raw").json["appOrders"]) == 100
+    book("app", pages([published(apporder())] * 100, [published(apporder())]))
+    document = run("orderbook", "app", APP, "--raw").json
+    assert (len(document["appOrders"]), document["count"]) == (100, 101)
 
 
 # ---- depth ---------------------------------------------------------------------------------------
@@ -274,8 +326,9 @@ def test_depth(run, book) -> None:
     book("app", pages([]))
     assert run("orderbook", "app", APP, "--depth").out == "Empty orderbook\n"
     book("request", pages([published(request())], [published(request())]))
-    out = run("orderbook", "requester", "--depth").out
-    assert out.startswith("Requestorders: tasks by price per task, cumulated down to each price:\n")
+    lines = run("orderbook", "requester", "--depth").out.splitlines()
+    assert lines[0] == "Requestorders: tasks by price per task, cumulated down to each price:"
+    assert [line.replace("█", "").split() for line in lines[1:]] == [["2.0", "RLC", "10"]]
 
 
 def test_depth_of_a_large_book(run, book) -> None:
@@ -284,6 +337,11 @@ def test_depth_of_a_large_book(run, book) -> None:
 
     book("app", pages(*map(many, range(3))))
     lines = run("orderbook", "app", APP, "--depth").out.splitlines()
-    assert lines[0].endswith("to each price (the first 500 of 750 orders):")
+    assert lines[0] == (
+        "Apporders: tasks by price per task, cumulated up to each price "
+        "(the first 500 of 750 orders):"
+    )
     assert len(lines) == 21
     assert lines[-1].endswith(" 2500")
+    document = run("orderbook", "app", APP, "--depth", "--raw").json
+    assert (document["count"], len(document["depth"])) == (750, 500)

@@ -116,6 +116,12 @@ def test_what_is_said_is_wished_for(run, app) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["-v", "--verbose", "--tag"])
+def test_arguments_of_an_app_that_look_like_options(run, app, text: str) -> None:
+    assert run("app", "run", APP, *CHAIN, "--force", "--args", text).status == 0
+    assert app.wishes[0]["params"] == {"iexec_args": text}
+
+
 def test_options_go_over_params(run, app) -> None:
     params = {"iexec_args": "old", "iexec_developer_logger": True, "iexec_secrets": {"1": "a"}}
     words = ["--params", json.dumps(params), "--args", "new", "--secret", "2=b,3=c"]
@@ -162,7 +168,19 @@ def test_faults(run, app, words: list[str], message: str) -> None:
 
 def test_secrets_where_no_sms_keeps_them(run, app) -> None:
     message = run("app", "run", APP, *CHAIN, "--secret", "1=a", "--raw").json["error"]["message"]
-    assert message.startswith("--secret: the SMS of bellecour keeps no secrets of requesters")
+    assert message == (
+        "--secret: the SMS of bellecour keeps no secrets of requesters, today's networks do"
+    )
+
+
+def test_secrets_beside_params_that_are_none(run, app) -> None:
+    """What is no mapping in --params is the library's to refuse, unless options say better."""
+    command = ("app", "run", APP, "--chain", "arbitrum-mainnet", "--keystoredir", "ks", "--force")
+    params = json.dumps({"iexec_secrets": "a"})
+    assert run(*command, "--params", params).status == 0
+    assert run(*command, "--params", params, "--secret", "10=b").status == 0
+    found = [wish["params"]["iexec_secrets"] for wish in app.wishes]
+    assert found == ["a", {"10": "b"}]
 
 
 def test_what_was_deployed_last(run, app, project: Path) -> None:
@@ -223,13 +241,23 @@ def test_a_dry_run_fails_where_the_command_would(run, app) -> None:
         "request requirement check)\n"
         "  - no such category\n"
     )
-    lines = [" ".join(line.split()) for line in found.out.splitlines()]
-    assert f"dataset {DATASET} 0.000000007 RLC yours, signed for this run" in lines
-    assert "your account: 1.0 RLC, 3.0 RLC short" in lines
-    assert "Nothing was signed" not in found.out
-    for line in ("trust: 3", "tag: tee", f"beneficiary: {OTHER}", f"callback: {OTHER}"):
-        assert line in lines
-    assert "volume: 2" in lines
+    assert [" ".join(line.split()) for line in found.out.splitlines()] == [
+        "resource address price per task order",
+        f"app {APP} 1.0 RLC yours, signed for this run",
+        f"dataset {DATASET} 0.000000007 RLC yours, signed for this run",
+        f"workerpool {POOL} 3.0 RLC {HASH}",
+        "",
+        "total: 4.0 RLC",
+        "your account: 1.0 RLC, 3.0 RLC short",
+        "category: 0 (XS, at most 50 minutes)",
+        "trust: 3",
+        "tag: tee",
+        f"beneficiary: {OTHER}",
+        f"callback: {OTHER}",
+        "volume: 2",
+        "params:",
+        "iexec_args: hi",
+    ]
     document = json.loads(run(*words, "--raw").err)
     assert document == {"ok": False, "plan": app.plan.to_dict()}
 
@@ -239,7 +267,8 @@ def test_a_category_that_is_not_there(run, app, library) -> None:
         raise ValidationError("no such category")
 
     library.hub.show_category = show_category
-    assert "category:     0\n" in run("app", "run", APP, *CHAIN, "--dry-run").out
+    out = run("app", "run", APP, *CHAIN, "--dry-run").out
+    assert out.startswith(PLAN.replace("0 (XS, at most 50 minutes)", "0"))
 
 
 def test_the_plan_of_a_request(run, app) -> None:
@@ -248,8 +277,9 @@ def test_the_plan_of_a_request(run, app) -> None:
         requestorder=request, total=18 * 10**9, stake=18 * 10**9, shortfall=0, reasons=()
     )
     words = ("app", "request-execution", APP, *CHAIN, "--dry-run")
-    lines = [" ".join(line.split()) for line in run(*words).out.splitlines()]
-    assert lines[:7] == [
+    found = run(*words)
+    assert (found.status, found.err) == (0, "")
+    assert [" ".join(line.split()) for line in found.out.splitlines()] == [
         "resource address most per task",
         f"app {APP} 1.0 RLC",
         f"dataset {DATASET} 2.0 RLC",
@@ -257,8 +287,25 @@ def test_the_plan_of_a_request(run, app) -> None:
         "",
         "total: 18.0 RLC",
         "your account: 18.0 RLC, 0.0 RLC afterwards",
+        "category: 0 (XS, at most 50 minutes)",
+        "volume: 3",
+        "params:",
+        "iexec_result_storage_provider: ipfs",
+        "iexec_result_storage_proxy: https://x.y",
+        "iexec_args: hi",
+        "",
+        "Nothing was signed or sent: without --dry-run it would be",
     ]
-    assert "volume: 3" in lines
+    assert run(*words, "--raw").json == {"ok": True, "plan": app.plan.to_dict()}
+
+
+def test_a_plan_can_be_made_where_nothing_can_be_published(run, app, project: Path) -> None:
+    chain = {"id": "4242", "host": "https://n.org", "hub": OTHER, "iexecGateway": ""}
+    (project / "chain.json").write_text(json.dumps({"default": "mine", "chains": {"mine": chain}}))
+    app.plan = RequestPlan(requestorder=requestorder(), total=1, stake=1, shortfall=0, reasons=())
+    words = ("app", "request-execution", APP, "--keystoredir", "ks", "--skip-request-check")
+    assert run(*words, "--dry-run").status == 0
+    assert app.wishes[0]["check_request"] is False
 
 
 # ---- run -----------------------------------------------------------------------------------------
@@ -279,9 +326,15 @@ def test_run(run, app) -> None:
 def test_a_person_sees_the_plan(run, app, person) -> None:
     found = run("app", "run", APP, *CHAIN, stdin="n\n")
     question = "Do you want to spend 4.0 RLC to execute the following request:"
-    assert f"? {question}\n\n{PLAN}\nContinue? (Y/n)" in found.err
+    failed = '✖ Command "iexec-lite app run" failed: Operation aborted\n'
+    assert found.err == f"? {question}\n\n{PLAN}\nContinue? (Y/n) {failed}"
     assert (found.status, found.out) == (1, "")
     assert run("app", "run", APP, *CHAIN, stdin="y\n").status == 0
+
+
+def test_who_agrees_to_all_is_shown_nothing(run, app, library, person) -> None:
+    del library.hub  # nor is it asked for what would be shown
+    assert run("app", "run", APP, *CHAIN, "--force").err == ""
 
 
 def test_nobody_to_ask(run, app) -> None:
@@ -292,10 +345,10 @@ def test_nobody_to_ask(run, app) -> None:
 
 def test_what_was_resumed_is_told(run, app) -> None:
     app.resumed = True
-    out = run("app", "run", APP, *CHAIN).out
-    head = f"Deal submitted with dealid {DEALID}, by an earlier call of this command"
-    assert out.startswith(f"{head} whose end was not seen\n")
-    assert "price" not in out
+    assert run("app", "run", APP, *CHAIN).out == (
+        f"Deal submitted with dealid {DEALID}, by an earlier call of this command whose end was "
+        f"not seen\ntask:        {TASKID}\ntransaction: 0x99\n"
+    )
 
 
 def test_what_stands_against_it(run, app) -> None:
@@ -311,6 +364,8 @@ def test_what_stands_against_it(run, app) -> None:
         needed = "Not enough RLC on your account (4.0 RLC required). "
         topup = 'Run "iexec-lite account deposit" to topup your account.; no workerpool'
         assert error["message"] == (needed + topup if told else "no offer")
+        assert error["name"] == ("StateError" if told else "MatchError")
+        assert error.get("details") == (details if told else None)
 
 
 # ---- run --watch ---------------------------------------------------------------------------------
@@ -330,11 +385,11 @@ def test_a_watch_to_the_end(run, app, library) -> None:
     done = task("COMPLETED")
     watched(library, update("DEAL_COMPLETED", done))
     found = run("app", "run", APP, *CHAIN, "--force", "--watch")
+    assert found.err == (f"ℹ Deal submitted with dealid {DEALID}\nℹ 1/1 tasks completed\n")
     assert found.out == (
         f"App run successful\nDeal {DEALID}\n1/1 tasks completed\n"
         f"Download the result: iexec-lite task show {TASKID} --download\n"
     )
-    assert found.err.startswith(f"ℹ Deal submitted with dealid {DEALID}\n")
     document = run("app", "run", APP, *CHAIN, "--force", "--watch", "--raw").json
     bought = {"dealid": DEALID, "volume": "1", "txHash": "0x99"}
     tasks = [{"idx": "0", "taskid": TASKID, **done.to_dict()}]
@@ -363,17 +418,43 @@ def test_a_run_that_fails(run, app, library) -> None:
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        (IExecError("no answer"), f"no answer. The deal was made: iexec-lite deal show {DEALID}"),
-        (KeyboardInterrupt(), "Interrupted: the deal goes on, only the watching ended; watch it"),
+        (IExecError("no answer"), "no answer. The deal was made: iexec-lite deal show"),
+        (
+            KeyboardInterrupt(),
+            "Interrupted: the deal goes on, only the watching ended; watch it again with: "
+            "iexec-lite deal show",
+        ),
     ],
 )
-def test_a_watch_that_ends_early(run, app, library, end: BaseException, words: str) -> None:
+def test_a_watch_that_ends_early(
+    run, app, library, monkeypatch, end: BaseException, words: str
+) -> None:
+    """The error tells of the deal: the same command buys anew then."""
+    told: list[object] = []
+    monkeypatch.setattr("iexec_lite.cli.project.confirm", told.append)
     watched(library, end=end)
     error = run("app", "run", APP, *CHAIN, "--force", "--watch", "--raw").json["error"]
-    assert error["message"].startswith(words)
-    assert error["message"].count(DEALID) == 1
-    assert error["message"].endswith(f"deal show {DEALID} --watch --chain bellecour")
-    assert error["details"]["deals"] == [{"dealid": DEALID, "volume": "1", "txHash": "0x99"}]
+    assert error["message"] == f"{words} {DEALID} --watch --chain bellecour"
+    assert error["details"] == {"deals": [{"dealid": DEALID, "volume": "1", "txHash": "0x99"}]}
+    assert error["txHash"] == "0x99"
+    assert len(told) == 1
+
+
+def test_an_interrupt_before_there_is_a_watch(run, app, library, monkeypatch) -> None:
+    def follow_deal(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iexec_lite.cli.watching.follow_deal", follow_deal)
+    error = run("app", "run", APP, *CHAIN, "--force", "--watch", "--raw").json["error"]
+    assert error["message"] == (
+        f"Interrupted. The deal was made: iexec-lite deal show {DEALID} --watch --chain bellecour"
+    )
+
+
+def test_a_run_of_which_nothing_was_completed(run, app, library) -> None:
+    watched(library, update("DEAL_TIMEDOUT", task("FAILED")))
+    found = run("app", "run", APP, *CHAIN, "--force", "--watch")
+    assert (found.status, found.out) == (1, f"Deal {DEALID}\n1/1 tasks failed\n")
 
 
 # ---- request-execution ---------------------------------------------------------------------------
@@ -397,8 +478,18 @@ def test_request_execution(run, app) -> None:
 
 def test_a_person_is_told_what_a_request_means(run, app, person) -> None:
     found = run("app", "request-execution", APP, *CHAIN, stdin="n\n")
-    assert found.err.startswith(
+    assert found.err == (
         "? Do you want to place the following execution request for 4.0 RLC\n"
         " - The amount will be taken from your account only if your request is filled.\n"
-        " - Your request will be disabled if your stake drops under 4.0 RLC.\n\nresource "
+        " - Your request will be disabled if your stake drops under 4.0 RLC.\n\n"
+        f"{PLAN}\nContinue? (Y/n) "
+        '✖ Command "iexec-lite app request-execution" failed: Operation aborted\n'
+    )
+
+
+def test_nobody_to_ask_about_a_request(run, app) -> None:
+    message = run("app", "request-execution", APP, *CHAIN, "--raw").json["error"]["message"]
+    assert message == (
+        "Do you want to place the following execution request for 4.0 RLC There is nobody to ask: "
+        "--force says yes"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.errors import IExecError, ObjectNotFoundError
+from iexec_lite.errors import DecryptionError, IExecError, ObjectNotFoundError
 from iexec_lite.eth import crypto
-from iexec_lite.protocol.archive import encrypt_result
+from iexec_lite.protocol.archive import decrypt_result, encrypt_result
 from iexec_lite.sdk.offchain import ReplicateInfo, ReplicateLogs, StatusChange, TaskInfo
 from iexec_lite.sdk.records import TaskUpdate
 
@@ -97,16 +98,27 @@ def test_a_task_for_people(run, results) -> None:
 def test_a_task_has_no_result_before_it_is_completed(run, library) -> None:
     more = {"results": RESULTS, "result_digest": "0x12", "results_callback": "0x34"}
     library.task = SimpleNamespace(show=lambda _: task("REVEALING", contributors=(ME,), **more))
-    lines = run(*SHOW).out.splitlines()
-    assert "status:        REVEALING: workers agree and show their results" in lines
-    assert "callback data: 0x34" in lines
-    for word in ("result", "agreement", "until", "claim"):
-        assert not any(word in line for line in lines[2:])
+    assert run(*SHOW).out == (
+        f"task:          {TASKID}\n"
+        "status:        REVEALING: workers agree and show their results\n"
+        f"deal:          {DEALID}\n"
+        "index:         0\n"
+        f"contributors:\n  - {ME}\n"
+        "callback data: 0x34\n"
+    )
 
 
 def test_a_result_that_lies_nowhere(run, library) -> None:
     library.task = SimpleNamespace(show=lambda _: task("COMPLETED", results={"storage": "none"}))
-    assert "result:       none" in run(*SHOW).out.splitlines()
+    assert run(*SHOW).out == (
+        f"task:         {TASKID}\nstatus:       COMPLETED: the result is there\n"
+        f"deal:         {DEALID}\nindex:        0\ncontributors: (none)\nresult:       none\n"
+    )
+
+
+def test_a_result_of_which_nothing_is_said(run, library) -> None:
+    library.task = SimpleNamespace(show=lambda _: task("COMPLETED", winner_counter=1))
+    assert run(*SHOW).out.splitlines()[5:] == ["agreement:    1 of 0, None revealed", "result:"]
 
 
 def test_a_task_that_timed_out_can_be_claimed(run, library) -> None:
@@ -133,9 +145,10 @@ def test_what_is_no_task(run, library) -> None:
         "until then its deal tells of it: iexec-lite deal show <dealid> --watch --chain bellecour"
     )
     library.deal = SimpleNamespace(show=lambda _: deal())
-    message = run(*SHOW, "--raw").json["error"]["message"]
-    assert message.endswith(
-        f": it is the id of a deal. Show it with: iexec-lite deal show {DEALID}"
+    message = run(*SHOW, "--raw", "--chain", "bellecour").json["error"]["message"]
+    assert message == (
+        f"No task found for id {TASKID} on chain 134: it is the id of a deal. Show it with: "
+        f"iexec-lite deal show {DEALID} --chain bellecour"
     )
 
 
@@ -190,15 +203,75 @@ def test_download(run, results, project: Path, given: tuple[str, ...], name: str
 @pytest.mark.parametrize(
     ("encrypted", "words"),
     [
-        (True, "It is encrypted, so it could not be checked yet: download it with --decrypt"),
-        (False, "It could not be checked: nothing in it tells which part the digest"),
+        (
+            True,
+            "It is encrypted, so it could not be checked yet: download it with --decrypt, or "
+            "decrypt it with: iexec-lite result decrypt",
+        ),
+        (
+            False,
+            "It could not be checked: nothing in it tells which part the digest on chain is of",
+        ),
     ],
 )
-def test_a_result_that_is_not_checked(run, results, encrypted: bool, words: str) -> None:
+def test_a_result_that_is_not_checked(
+    run, results, project: Path, encrypted: bool, words: str
+) -> None:
     results.checked, results.encrypted = False, encrypted
-    out = run(*SHOW, "--download").out
-    assert words in out
-    assert CHECKED not in out
+    out = run(*SHOW, "--download", "r").out
+    saved = f"Downloaded task result to file {project / 'r.zip'} (2 bytes)"
+    assert out == f"{SHOWN}\n{saved}\n{words}\n"
+
+
+def test_what_comes_meanwhile_is_replaced_with_force(run, results, project: Path) -> None:
+    run(*SHOW, "--download", "r", "--force")
+    assert results.saved == [(project / "r.zip", True)]
+
+
+def test_a_watch_that_ends_without_a_result(run, results, library) -> None:
+    late = TaskUpdate(message="TASK_TIMEDOUT", task=task("TIMEOUT"))
+    library.task.show = lambda _: task("ACTIVE")
+    library.task.obs_task = lambda taskid, dealid: iter([late])
+    words = (*SHOW, "--watch", "--download", "r")
+    document = run(*words, "--raw").json
+    assert document == {"ok": True, "task": task("TIMEOUT").to_dict(), "claimable": True}
+    assert run(*words).err.endswith(
+        "ℹ Task status is not COMPLETED, option --download [fileName] will be ignored\n"
+    )
+    assert results.saved == []
+
+
+def test_the_progress_of_a_download(run, results, monkeypatch) -> None:
+    told: list[tuple[object, ...]] = []
+    monkeypatch.setattr(
+        "iexec_lite.cli.progress.Progress.amount", lambda self, *given: told.append(given)
+    )
+    run(*SHOW, "--download")
+    assert told == [("Downloading the result", 2, 2)]
+
+
+def test_a_watch_asks_about_the_file_before_it_begins(
+    run, results, library, project: Path, person
+) -> None:
+    """At the end nobody may be here to answer."""
+    file = project / "old.zip"
+    file.write_text("old")
+    watched: list[str] = []
+
+    def obs_task(taskid: str, dealid: str | None) -> Any:
+        watched.append(taskid)
+        file.write_text("written while it was watched")
+        yield TaskUpdate(message="TASK_COMPLETED", task=DONE)
+
+    library.task.show, library.task.obs_task = lambda _: task("ACTIVE"), obs_task
+    words = (*SHOW, "--watch", "--download", "old")
+    assert run(*words, stdin="n\n").status == 1
+    assert watched == []
+    assert run(*words, stdin="y\n").status == 0
+    assert (watched, results.saved) == ([TASKID], [(file, True)])
+    file.unlink()
+    assert run(*words).status == 0  # nothing to ask, and what came meanwhile is not replaced
+    assert results.saved[1:] == [(file, False)]
 
 
 def test_nothing_is_downloaded_before_the_task_is_completed(run, results, library) -> None:
@@ -216,8 +289,10 @@ def test_a_file_that_exists_is_asked_about(run, results, project: Path, person) 
     file.write_text("old")
     words = (*SHOW, "--download", "old")
     found = run(*words, stdin="n\n")
-    assert f"File {file} already exists, continue and replace? (Y/n)" in found.err
-    assert f"Operation aborted by user. {file} was kept" in found.err
+    failed = 'Command "iexec-lite task show" failed: Operation aborted by user. '
+    assert found.err == (
+        f"? File {file} already exists, continue and replace? (Y/n) ✖ {failed}{file} was kept\n"
+    )
     assert (found.status, file.read_text()) == (1, "old")
     assert run(*words, stdin="y\n").status == 0
     assert file.read_bytes() == b"PK"
@@ -268,8 +343,10 @@ def test_decrypt(run, results, project: Path, keys: tuple[str, str]) -> None:
     found = run(*SHOW, "--download", "r", "--decrypt")
     assert found.status == 0, found.err
     assert (project / "r.zip").read_bytes() == b"PKinner"
-    assert f"ℹ Using beneficiary key {folder / f'{ME}_key'}\n" in found.err
-    assert found.out.endswith(f"(7 bytes)\n{CHECKED}\n")
+    using = f"ℹ Using beneficiary key {folder / f'{ME}_key'}\n"
+    assert found.err.startswith(using)
+    saved = f"Downloaded task result to file {project / 'r.zip'} (7 bytes)"
+    assert found.out == f"{SHOWN}\n{saved}\n{CHECKED}\n"
     # one that is not encrypted is as it is
     results.data, results.encrypted = b"PK", False
     found = run(*SHOW, "--download", "r", "--decrypt", "--force")
@@ -281,7 +358,10 @@ def test_decrypt(run, results, project: Path, keys: tuple[str, str]) -> None:
         "message"
     ]
     kept = f"the encrypted result is kept in {project / 'r.zip'}"
-    assert message.endswith(f": the key was {folder / f'{ME}_key'}, {kept}")
+    why, _, rest = message.partition(": the key was ")
+    assert rest == f"{folder / f'{ME}_key'}, {kept}"
+    with pytest.raises(DecryptionError, match=f"^{re.escape(why)}$"):
+        decrypt_result(results.data, private)
     assert (project / "r.zip").read_bytes() == results.data
 
 
@@ -353,7 +433,10 @@ Of the workerpool:
       status:  RUNNING
       history: (none)
 """
-LOGS = (ReplicateLogs(worker=OTHER, stdout="one\ntwo\n", stderr=""),)
+LOGS = (
+    ReplicateLogs(worker=OTHER, stdout="one\ntwo\n", stderr=""),
+    ReplicateLogs(worker=ME, stdout="a\n\nbox", stderr="no\n\n"),
+)
 
 
 @pytest.fixture
@@ -377,12 +460,24 @@ def test_debug(run, debugged, library) -> None:
     assert document == {"ok": True, "onchainData": onchain, "offchainData": offchain}
 
 
+def test_debug_of_a_task_that_nobody_runs(run, debugged) -> None:
+    debugged.fetch_offchain_info = lambda _: TaskInfo(
+        status="RECEIVED", status_history=(), replicates=()
+    )
+    onchain = TOLD.partition("Of the workerpool")[0]
+    told = "Of the workerpool:\n  status:  RECEIVED\n  history: (none)\n"
+    assert run("task", "debug", TASKID).out == onchain + told
+
+
 def test_debug_with_logs(run, debugged, library, wallet: Path) -> None:
     words = ("task", "debug", TASKID, "--logs", "--keystoredir", "ks")
-    streams = f"\nstdout of {OTHER}:\n  one\n  two\n\nstderr of {OTHER}:\n  (empty)\n"
+    streams = (
+        f"\nstdout of {OTHER}:\n  one\n  two\n\nstderr of {OTHER}:\n  (empty)\n"
+        f"\nstdout of {ME}:\n  a\n  \n  box\n\nstderr of {ME}:\n  no\n"
+    )
     assert run(*words).out == TOLD + streams
     assert library.signer.address == ME
-    assert run(*words, "--raw").json["appLogs"] == [LOGS[0].to_dict()]
+    assert run(*words, "--raw").json["appLogs"] == [each.to_dict() for each in LOGS]
     debugged.fetch_logs = lambda _: ()
     assert run(*words).out == f"{TOLD}\nNo app logs\n"
 
@@ -408,4 +503,5 @@ def test_logs_without_the_password(run, debugged, library, wallet: Path) -> None
     debugged.fetch_logs = lambda _: library.signer.signer
     words = ("task", "debug", TASKID, "--logs", "--keystoredir", "ks", "--raw")
     message = run(*words).json["error"]["message"]
+    assert message.startswith("Using wallet ")
     assert "enter your password" in message
