@@ -744,7 +744,9 @@ def test_unusable_nodes(urls, message):
 
 
 @pytest.mark.parametrize(("word", "cut"), [("1234567", False), ("12345678", True)])
-@pytest.mark.parametrize("form", ["/{}", "/x/{}/y", "/?k={}", "/x#{}", "/x:{}"])
+@pytest.mark.parametrize(
+    "form", ["/{}", "/x/{}/y", "/?k={}", "?k={}", "?a=b&{}", "#{}", "/x#{}", "/x:{}"]
+)
 def test_what_of_a_url_is_a_key(serve, form, word, cut):
     """Words of eight letters and more, wherever they are."""
     server = serve(
