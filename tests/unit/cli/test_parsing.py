@@ -14,6 +14,8 @@ import pytest
 import iexec_lite
 from iexec_lite.cli import dispatch, parser
 
+from .conftest import ROOT
+
 SECRET = "hunter2"
 KEY = "0x" + "1b" * 32
 
@@ -38,10 +40,15 @@ def listed(title: str, text: str) -> list[str]:
     return [line.split()[0].rstrip(",") for line in block.splitlines() if line[2] != " "]
 
 
+# What people read before they have the program: every help, at 96 columns.
+PAGE = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
 def test_help_of_the_program(run, words: list[str]) -> None:
     done = run(*words)
     assert (done.status, done.out, done.err) == (0, dispatch.top_help(), "")
+    assert f"```text\n{done.out}```" in PAGE
     assert done.out.startswith("usage: iexec-lite GROUP COMMAND [options]\n\nThe iExec SDK")
     assert listed("groups", done.out) == list(dispatch.GROUPS)
     assert listed("options", done.out) == ["--version", "--help", "--raw", "--quiet"]
@@ -56,15 +63,22 @@ def test_help_of_a_group(run, group: str, form: str) -> None:
     assert done.out.startswith(
         f"usage: iexec-lite {group} COMMAND\n\n{dispatch.GROUPS[group]}\n\ncommands:\n"
     )
-    assert listed("commands", done.out) == list(dispatch.load(group).commands)
-    assert f"\n\nexample:\n  iexec-lite {group} " in done.out
+    found = dispatch.load(group).commands
+    assert listed("commands", done.out) == list(found)
+    *_, commands, example = done.out.split("\n\n")
+    wide = max(map(len, found)) + 2
+    rows = [f"  {name:<{wide}}{command.description}" for name, command in found.items()]
+    assert commands.splitlines()[1:] == rows
+    assert example == f"{next(iter(found.values())).epilog}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("form", ["{} --help", "help {}"])
-def test_help_of_a_command(run, command: str, form: str) -> None:
+def test_help_of_a_command(run, command: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "96")
     done = run(*form.format(command).split())
     assert (done.status, done.err) == (0, "")
+    assert f"```text\n{done.out}```" in PAGE
     lines = done.out.splitlines()
     assert lines[0].startswith(f"usage: iexec-lite {command} ")
     assert lines[0].endswith("[options]")
