@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -187,13 +188,64 @@ USAGE = {
 }
 
 
+class Full(io.StringIO):
+    """A stream onto a disk that is full, or to a reader that has gone."""
+
+    def __init__(self, descriptor: int, error: OSError) -> None:
+        super().__init__()
+        self._descriptor, self._error = descriptor, error
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def flush(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device\n"),
+        (BrokenPipeError(), ""),
+    ],
+)
+def test_a_stdout_that_takes_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    error: OSError,
+    told: str,
+) -> None:
+    """What the interpreter still writes at its end goes nowhere, and fails no more."""
+    descriptor = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Full(descriptor, error))
+            assert dispatch.main(["--version"]) == 1
+        assert os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev
+    finally:
+        os.close(descriptor)
+    assert capsys.readouterr().err == (told and f'✖ Command "iexec-lite" failed: {told}')
+
+
+def test_without_a_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        assert dispatch.main(["--version"]) == 0
+        assert dispatch.main(["nonsense"]) == 1
+
+
 @pytest.mark.parametrize("line", USAGE)
 def test_usage_error(run, line: str) -> None:
     raw = run("--raw", *line.split())
     error = raw.json["error"]
     assert (raw.status, error["name"], error["code"]) == (1, "UsageError", "usage")
-    assert error["message"].startswith(USAGE[line] + " (see iexec-lite ")
-    assert error["message"].endswith("--help)")
+    known = [word for word in line.split() if word != "help"]
+    depth = 2 if " ".join(known[:2]) in COMMANDS else (known or [""])[0] in dispatch.GROUPS
+    about = " ".join(["iexec-lite", *known[:depth], "--help"])
+    if known == ["create", "wallet"]:
+        about = "iexec-lite --help"
+    assert error["message"] == f"{USAGE[line]} (see {about})"
     plain = run(*line.split())
     assert (plain.status, plain.out) == (1, "")
     if USAGE[line] == "missing command":
@@ -282,6 +334,9 @@ def test_shared_options_stand_anywhere(run) -> None:
 # -- failures of other kinds --------------------------------------------------------------------
 
 
+REPORT = "please report it; the environment variable DEBUG=iexec shows where it happened"
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -293,8 +348,8 @@ def test_shared_options_stand_anywhere(run) -> None:
             ModuleNotFoundError("No module", name="urllib3"),
             "the Python module urllib3 is missing: install what iexec_lite needs",
         ),
-        (KeyError(SECRET), "internal error (KeyError): please report it"),
-        (RecursionError(), "internal error (RecursionError): please report it"),
+        (KeyError(SECRET), f"internal error (KeyError): {REPORT}"),
+        (RecursionError(), f"internal error (RecursionError): {REPORT}"),
     ],
 )
 def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, message: str) -> None:
@@ -306,11 +361,10 @@ def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, mes
     monkeypatch.setattr(project, "may_write", broken)
     done = run("init", "--raw", "--skip-wallet")
     assert done.status == 1
-    assert done.json["error"]["message"].startswith(message)
+    assert done.json["error"]["message"] == message
     plain = run("init", "--skip-wallet")
-    assert plain.err.count("\n") == 1
     name = "ConfigurationError: " if isinstance(error, ModuleNotFoundError) else ""
-    assert plain.err.startswith(f'✖ Command "iexec-lite init" failed: {name}{message}')
+    assert plain.err == f'✖ Command "iexec-lite init" failed: {name}{message}\n'
     assert SECRET not in plain.err + done.err
     monkeypatch.setenv("DEBUG", "iexec*")
     assert "Traceback (most recent call last)" in run("init", "--skip-wallet").err
