@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from iexec_lite.cli import output
 from iexec_lite.cli import project as files
 from iexec_lite.errors import ConfigurationError, ValidationError
 from iexec_lite.protocol import chains
@@ -53,6 +54,35 @@ def test_init_with_a_wallet(run, cheap, project: Path) -> None:
     assert "privateKey" not in done.out
 
 
+def test_what_init_tells(run, project: Path) -> None:
+    out = run("init", "--skip-wallet", "--chain", "bellecour").out
+    written = json.loads((project / "chain.json").read_bytes())
+    config = output.render(dict(files.CONFIG_TEMPLATE), 2)
+    chain = output.render(written, 2)
+    told = f"iexec.json:\n{config}\n%s\niExec project is ready\n"
+    assert out == told % f"chain.json:\n{chain}"
+    assert written["default"] == "bellecour"
+    (project / "iexec.json").write_text("{}")
+    document = run("init", "--skip-wallet", "--chain", "bellecour", "--raw").json
+    assert document == {"ok": True, "chainConfigFile": "chain.json"}
+    (project / "chain.json").write_text("{}")
+    (project / "iexec.json").unlink()
+    document = run("init", "--skip-wallet", "--raw").json
+    assert document == {"ok": True, "configFile": "iexec.json", "chainConfigFile": ""}
+
+
+@pytest.mark.usefixtures("person")
+def test_what_is_kept_is_told(run, project: Path) -> None:
+    (project / "iexec.json").write_text("{}")
+    (project / "chain.json").write_text("{}")
+    found = run("init", "--skip-wallet", stdin="n\nn\n")
+    assert found.out == (
+        "iexec.json was kept as it is\nchain.json was kept as it is\niExec project is ready\n"
+    )
+    question = '? "{}" already exists, replace it with new one? (Y/n) '
+    assert found.err == question.format("iexec.json") + question.format("chain.json")
+
+
 def test_init_on_a_chain(run, project: Path) -> None:
     """By name or id; the sandbox that runs is one too."""
     for given, name in (("bellecour", "bellecour"), ("42161", "arbitrum-mainnet")):
@@ -94,27 +124,31 @@ def test_init_keeps_what_somebody_edited(run, project: Path) -> None:
     assert run("init", "--skip-wallet").status == 0
 
 
+NO_NUMBER = "is not a number of JSON, or out of range"
+
+
 # -- load and save ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "SyntaxError: Expecting value.* in iexec.json"),
-        ("{", "SyntaxError: .* in iexec.json"),
+        ("", "SyntaxError: Expecting value: line 1 column 1 (char 0) in iexec.json"),
         ("[]", "iexec.json must hold a JSON object"),
-        ('{"a": NaN}', "SyntaxError: NaN is not a number of JSON.* in iexec.json"),
-        ('{"a": -Infinity}', "SyntaxError: -Infinity is not a number"),
-        ('{"a": 1e999}', "SyntaxError: 1e999 is not a number of JSON, or out of range"),
-        ("[" * 10_000, "SyntaxError: JSON nested deeper"),
+        ('{"a": NaN}', f"SyntaxError: NaN {NO_NUMBER} in iexec.json"),
+        ('{"a": -Infinity}', f"SyntaxError: -Infinity {NO_NUMBER} in iexec.json"),
+        ('{"a": 1e999}', f"SyntaxError: 1e999 {NO_NUMBER} in iexec.json"),
+        (f'{{"a": 1{"0" * 50}e999}}', f"SyntaxError: 1{'0' * 39} {NO_NUMBER} in iexec.json"),
+        ("[" * 10_000, "SyntaxError: JSON nested deeper than 500 levels in iexec.json"),
         (b"\xff", "iexec.json is not UTF-8 text"),
-        (b"x" * (16 * 2**20 + 1), "iexec.json is larger than"),
+        (b"x" * (16 * 2**20 + 1), "iexec.json is larger than 16777216 bytes: refused"),
     ],
 )
 def test_faulty_file(project: Path, text: str | bytes, message: str) -> None:
     (project / "iexec.json").write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises((ConfigurationError, ValidationError), match=message):
+    with pytest.raises((ConfigurationError, ValidationError)) as caught:
         files.load("iexec.json")
+    assert str(caught.value) == message
 
 
 def test_missing_file(project: Path) -> None:
@@ -163,8 +197,15 @@ def test_deployed_address(project: Path) -> None:
     assert files.deployed_address("app", 1) is None
     with pytest.raises(ValidationError, match=r"dataset 134 in deployed.json"):
         files.deployed_address("dataset", 134)
-    with pytest.raises(ConfigurationError, match=r'"workerpool" in deployed.json must be an obj'):
+    with pytest.raises(ConfigurationError) as caught:
         files.deployed_address("workerpool", 134)
+    assert str(caught.value) == '"workerpool" in deployed.json must be an object'
+    files.save_deployed("app", 5, "0x12")
+    content["app"]["5"] = "0x12"
+    assert (project / "deployed.json").read_text() == json.dumps(content, indent=2)
+    assert files.resource_address("app", None, 134) == address
+    assert files.resource_address("app", "deployed", 134) == address
+    assert files.resource_address("app", "0x12", 134) == "0x12"
 
 
 # -- chains ----------------------------------------------------------------------------------------
@@ -252,7 +293,20 @@ def test_sandbox(project: Path, monkeypatch) -> None:
     assert select().chain.id == 65535
 
 
-def test_nodes_of_a_symbolic_host(project: Path) -> None:
+def test_what_is_of_no_use_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys that only networks of V6 have, beside a network of today."""
+    chain = {"arbitrum-mainnet": {"resultProxy": "https://r.invalid", "useGas": True}}
+    (project / "chain.json").write_text(
+        json.dumps({"default": "arbitrum-mainnet", "chains": chain})
+    )
+    options = Namespace(chain=None, raw=False, quiet=False)
+    files.selected_chain(options)
+    assert capsys.readouterr().err == (
+        "⚠ resultProxy, useGas in chain.json: of no use on arbitrum-mainnet, ignored\n"
+    )
+
+
+def test_nodes_of_a_symbolic_host(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``mainnet`` means public nodes; the file may hold a key for them, which is never shown."""
     (project / "chain.json").write_text(
         json.dumps(
@@ -263,3 +317,6 @@ def test_nodes_of_a_symbolic_host(project: Path) -> None:
     with files.connect(select(), options) as client:
         assert client.chain.id == 1
         assert "s3cret" not in repr(client)
+    options.raw = False
+    files.connect(select(), options).close()
+    assert capsys.readouterr() == ("", "ℹ Using chain mainnet [chainId: 1]\n")
