@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import iexec_lite
-from iexec_lite.cli import dispatch, parser
+from iexec_lite.cli import dispatch, output, parser
+from iexec_lite.errors import StateError
 
 from .conftest import ROOT
 
@@ -137,6 +139,22 @@ def test_aliases(run) -> None:
         (["--price", "-1", "gwei"], ["--price", "-1 gwei"]),
         (["--price"], ["--price"]),
         (["--", "5", "RLC"], ["--", "5", "RLC"]),
+        (
+            ["--price", "1", "--", "--tag", "tee", "gpu"],
+            ["--price", "1", "--", "--tag", "tee", "gpu"],
+        ),
+        (["5", "RLC2"], ["5", "RLC2"]),
+        (["1RLC", "x"], ["1RLC x"]),
+        (["abc", "RLC"], ["abc", "RLC"]),
+        (["ab" * 20, "5", "RLC"], ["ab" * 20, "5 RLC"]),
+        (["12" * 20, "RLC"], ["12" * 20, "RLC"]),  # an address without 0x is no amount
+        (["12" * 19, "RLC"], ["12" * 19 + " RLC"]),
+        (["--tag", "tee", "alice.eth"], ["--tag", "tee", "alice.eth"]),
+        (["--tag", "tee", "ab" * 20], ["--tag", "tee", "ab" * 20]),
+        (["--tag", "tee,gpu", "eth"], ["--tag", "tee,gpu,eth"]),
+        (["--params", "--price 1", "5"], ["--params=--price 1", "5"]),
+        (["--params", "--", "5", "RLC"], ["--params=--", "5 RLC"]),
+        (["--params"], ["--params"]),
         (["show", "RLC"], ["show", "RLC"]),
     ],
 )
@@ -144,7 +162,21 @@ def test_amounts_and_lists_are_joined(words: list[str], joined: list[str]) -> No
     command = parser.CommandParser("x", "text", arguments="")
     command.amounts |= {"amount", "--price"}
     command.lists |= {"--tag"}
+    command.texts |= {"--params"}
     assert command._joined(words) == joined
+
+
+def test_numbers_of_a_command_without_an_amount_are_words() -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    assert command._joined(["5", "RLC"]) == ["5", "RLC"]
+
+
+def test_values_after_two_dashes() -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    command.add_argument("a")
+    command.add_argument("--x")
+    found = command.parse(["--x", "1", "--", "--x"])
+    assert (found.a, found.x) == ("--x", "1")
 
 
 @pytest.mark.parametrize("amount", ["1e3 RLC", "-5 RLC", "-5", "1,5 RLC", "0x10", "\u0663 RLC"])
@@ -185,6 +217,20 @@ USAGE = {
     "help foo": "unknown command 'foo'",
     "help wallet foo": "unknown command 'foo'",
     "init extra": "too many arguments",
+    "account deposit": "missing required argument 'AMOUNT'",
+    "account approve": "missing required argument 'AMOUNT, SPENDER'",
+    "account approve 5 RLC": "missing required argument 'SPENDER'",
+    "wallet cancel": "missing required argument 'TXHASH'",
+    f"--{'n' * 31}": f"unknown option '--{'n' * 31}' here: options stand after the command",
+    f"--{'n' * 32}": "unknown option here: options stand after the command",
+    f"wallet show --{'n' * 31}": f"unknown option '--{'n' * 31}'",
+    f"wallet show --{'n' * 32}": "unknown option",
+    "wallet show -5x": "unknown option",
+    "n" * 31: f"unknown command '{'n' * 31}'",
+    "n" * 32: "unknown command",
+    "--nope=1": "unknown option '--nope' here: options stand after the command",
+    "show wallet extra": "unknown command 'show': did you mean iexec-lite wallet show?",
+    "0x12 wallet": "unknown command",
 }
 
 
@@ -243,7 +289,7 @@ def test_usage_error(run, line: str) -> None:
     known = [word for word in line.split() if word != "help"]
     depth = 2 if " ".join(known[:2]) in COMMANDS else (known or [""])[0] in dispatch.GROUPS
     about = " ".join(["iexec-lite", *known[:depth], "--help"])
-    if known == ["create", "wallet"]:
+    if known[1:2] == ["wallet"]:  # the words are the wrong way round
         about = "iexec-lite --help"
     assert error["message"] == f"{USAGE[line]} (see {about})"
     plain = run(*line.split())
@@ -369,6 +415,30 @@ def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, mes
     monkeypatch.setenv("DEBUG", "iexec*")
     assert "Traceback (most recent call last)" in run("init", "--skip-wallet").err
     assert run("init", "--raw", "--skip-wallet").json["ok"] is False
+
+
+def test_what_was_shown_is_confirmed(
+    run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only then are the transactions of a command done with, and only if it did not fail."""
+    seen = []
+
+    class Journal:
+        def confirm(self) -> None:
+            seen.append(capsys.readouterr().out)
+            raise StateError("locked by another program")  # then the command shows it again
+
+    def handler(options: argparse.Namespace) -> output.Result:
+        options.journals = [Journal(), Journal()]
+        if options.skip_wallet:
+            raise StateError("failed")
+        return output.Result(text="done")
+
+    monkeypatch.setattr("iexec_lite.cli.init.init", handler)
+    assert run("init").status == 0
+    assert seen == ["done\n", ""]
+    assert run("init", "--skip-wallet").status == 1
+    assert len(seen) == 2
 
 
 # -- in processes of their own -------------------------------------------------------------------

@@ -7,9 +7,11 @@ import os
 import stat
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from iexec_lite import KeySigner
 from iexec_lite.cli import output
 from iexec_lite.cli import project as files
 from iexec_lite.errors import ConfigurationError, ValidationError
@@ -291,6 +293,57 @@ def test_sandbox(project: Path, monkeypatch) -> None:
     mine = {"sandbox": {"id": "65535", "host": "http://127.0.0.1:2", "hub": "0x" + "1" * 40}}
     (project / "chain.json").write_text(json.dumps({"default": "sandbox", "chains": mine}))
     assert select().chain.id == 65535
+
+
+KEY = "0x" + "11" * 32
+
+
+def test_what_a_client_is_made_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other end of the bridge, the twin with eRLC, the nodes, prices; a journal that holds."""
+    made: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr("iexec_lite.sdk.client.IExec", lambda *a, **k: made.append((a, k)))
+    closed: list[Any] = []
+    monkeypatch.setattr("atexit.register", closed.append)
+    chains_file = {"default": "mainnet", "chains": {"mainnet": {"host": "https://n.invalid"}}}
+    (project / "chain.json").write_text(json.dumps(chains_file))
+    given = {"raw": True, "quiet": False, "allow_plain_http": True}
+    options = Namespace(**given, gas_price="1 gwei", confirms="3")
+    selection = select()
+    files.connect(selection, options)
+    bellecour, enterprise = chains.resolve("bellecour"), chains.resolve("enterprise")
+    common = {
+        "gas_price": 10**9,
+        "confirms": 3,
+        "bridged_network_conf": {
+            "rpc_url": bellecour.host,
+            "chain_id": 134,
+            "hub_address": bellecour.hub,
+            "bridge_address": bellecour.bridge_contract,
+        },
+        "enterprise_swap_conf": {"hub_address": enterprise.hub},
+        "allow_plain_http": True,
+    }
+    [((urls,), found)] = made
+    assert urls == ("https://n.invalid",)
+    assert found == {**common, "chain": selection.chain, "quorum": 1}
+    assert not hasattr(options, "journals")
+    signer = KeySigner.from_key(KEY)
+    files.connect(selection, options, signer)
+    files.connect(selection, options, signer)
+    (provider,), found = made[1]
+    assert found == {**common, "journal": options.journals[0]}
+    assert (provider.host, provider.signer, provider.urls, provider.quorum) == (
+        *(selection.chain, signer),
+        *(("https://n.invalid",), 1),
+    )
+    assert closed == [journal.close for journal in options.journals]
+    assert len(closed) == 2
+    (project / "chain.json").unlink()
+    files.connect(select("bellecour"), Namespace(**{**given, "allow_plain_http": False}))
+    assert set(made[-1][1]) == {"chain", "quorum", "allow_plain_http", "bridged_network_conf"}
+    assert made[-1][1]["allow_plain_http"] is False
+    for journal in options.journals:
+        journal.close()
 
 
 def test_what_is_of_no_use_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
