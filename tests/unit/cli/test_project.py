@@ -34,6 +34,15 @@ def test_init(run, project: Path) -> None:
     assert names(project) == ["chain.json", "iexec.json"]
     config = (project / "iexec.json").read_bytes().decode()
     assert config == json.dumps(files.CONFIG_TEMPLATE, indent=2)
+    assert json.loads(config) == {  # as V6: cli.md §4.1
+        "description": "My iExec ressource description, must be at least 150 chars long in order "
+        "to pass the validation checks. Describe your application, dataset or workerpool to your "
+        "users",
+        "license": "MIT",
+        "author": "?",
+        "social": {"website": "?", "github": "?"},
+        "logo": "logo.png",
+    }
     assert list(json.loads(config)) == ["description", "license", "author", "social", "logo"]
     chain = json.loads((project / "chain.json").read_bytes())
     assert chain["default"] in chain["chains"]

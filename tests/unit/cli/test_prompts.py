@@ -380,6 +380,19 @@ def test_password_file(project: Path, content: bytes, password: str) -> None:
     assert prompts.password("?", options(password_file="pw"), new=True) == password
 
 
+def test_a_password_file_that_others_may_read(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (project / "pw").write_text("x")
+    for mode, told in ((0o600, 0), (0o644, 1)):
+        (project / "pw").chmod(mode)
+        assert prompts.password("?", options(password_file="pw")) == "x"
+        assert len(caplog.records) == told
+    assert caplog.records[0].getMessage() == (
+        "other users of this machine may read pw: chmod 600 it"
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

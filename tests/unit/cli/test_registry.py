@@ -228,7 +228,7 @@ def test_other_images(run: Any, files: Any, name: str, data: bytes) -> None:
 
 
 def test_a_logo_that_is_none(run: Any, files: Any) -> None:
-    for logo in (None, 5, ["x"]):
+    for logo in (None, "", 5, ["x"]):
         files("app", logo=logo)
         failed = run("registry", "validate", "app", "--raw").json
         assert [text for text in failed["fail"] if "logo" in text] == failed["fail"]
@@ -241,7 +241,11 @@ def test_sizes_of_images() -> None:
     assert image_size(png(1, 70000)) == ("png", 1, 70000)
     assert image_size(gif(258, 3)) == ("gif", 258, 3)
     assert image_size(jpeg(258, 3)) == ("jpg", 258, 3)
-    assert image_size(b"GIF87a" + gif(3, 4)[6:]) == ("gif", 3, 4)
+    assert image_size(b"GIF87a" + gif(3, 4)[6:10] + b"\xff\xff") == ("gif", 3, 4)
+    for wrong in (b"\xff\xd8\xff\xe0\0\2x", b"\xff\xd8x", b"\xff\xd8\xff\xd0\0\2"):
+        frame = jpeg()[-20:]  # which would be one, if it stood elsewhere
+        with pytest.raises(ValidationError, match=NO_IMAGE):
+            image_size(wrong + b"\0" + frame)
     for data, least in ((png(), 24), (gif(), 10), (jpeg(), len(jpeg()) - 10)):
         for end in range(least):
             with pytest.raises(ValidationError, match=f"^{NO_IMAGE}$"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -140,6 +141,8 @@ def test_demo(run, asked) -> None:
     """The story is told on stdout; where nobody wants it the result is."""
     assert run("sandbox", "demo").out == ""
     assert run("sandbox", "demo", "--quiet", "--flavour", "enterprise").out == "hello\ufffd\n"
+    run("sandbox", "demo", "--raw", "--flavour", "token", "--generation", "5")
+    assert asked.pop()[1:] == ("token", {"generation": 5, "progress": ANY})
     document = run("sandbox", "demo", "--raw", "--generation", "6").json
     assert document == {"ok": True, "result": "hello\ufffd"}
     told = [isinstance(more.pop("progress"), TerminalProgress) for *_, more in asked]

@@ -124,6 +124,7 @@ def test_a_body_of_just_the_size(name: str) -> None:
         ("gzip, gzip", b"", "unknown content encoding"),
         ("gzip", b"no gzip", "broken compressed data"),
         ("gzip", gzip.compress(b"x") + b"junk", "broken compressed data"),
+        ("gzip", gzip.compress(b"x") + b"\0xxxx", "broken compressed data"),
         ("gzip", gzip.compress(b"x" * 100)[:-9], "compressed body cut short"),
         ("deflate", zlib.compress(b"x") + b"j", "data after the end of the compressed body"),
         ("deflate", zlib.compress(b"x" * 100)[:-5], "compressed body cut short"),
@@ -140,6 +141,9 @@ def test_a_bare_deflate_stream_of_one_byte_pieces() -> None:
         decoder = BodyDecoder("deflate", 100)
         blocks = [*decoder.feed(packed[:2]), *decoder.feed(packed[2:]), *decoder.finish()]
         assert b"".join(blocks) == b"some text"
+    decoder = BodyDecoder("deflate", 100)
+    blocks = [block for byte in packed for block in decoder.feed(bytes((byte,)))]
+    assert b"".join(blocks) == b"some text"
 
 
 # --- JSON -----------------------------------------------------------------------------------------

@@ -185,6 +185,7 @@ def test_a_signed_transaction_goes_to_all():
         (("nonce too low", "always failing transaction"), "estimate"),
         (("nonce too low", "internal error"), "other"),
         (("already known", DOWN), "already_known"),
+        (("nonce too low", "execution reverted"), "estimate"),
     ],
 )
 def test_the_least_sure_refusal_speaks_for_all(messages, kind):
@@ -226,6 +227,27 @@ def test_one_of_many_prices():
     assert node.request("eth_estimateGas", [{}]) == "0x9"
     with pytest.raises(Web3ProviderCallError, match="disagree on eth_gasPrice"):
         rpc(*same("eth_gasPrice", "0x1", "nonsense")).request("eth_gasPrice")
+
+
+def test_prices_may_be_nothing():
+    assert rpc(*same("eth_gasPrice", "0x0", "0x5")).request("eth_gasPrice") == "0x0"
+    assert rpc(*same("eth_gasPrice", "0x0", "0x1")).request("eth_gasPrice") == "0x0"
+
+
+def test_a_head_that_enough_nodes_have_though_one_talks_nonsense():
+    for heads in (("0xzz", "0x5", "0x7"), ("0x5", "0xzz", "0x7"), ("0x7", "0x5", None)):
+        assert rpc(*same("eth_blockNumber", *heads)).request("eth_blockNumber") == "0x5"
+
+
+def test_a_node_that_is_silent_leaves_more_open_than_one_that_refuses():
+    internal = {"code": -32603, "message": "internal error"}
+    with pytest.raises(TransportError):
+        rpc(*same("eth_sendRawTransaction", internal, DOWN)).send_raw(b"raw")
+    reverted = {"code": 3, "message": "reverted", "data": "0x08c379a0"}
+    low = {"code": -32000, "message": "nonce too low"}
+    with pytest.raises(RpcError) as caught:
+        rpc(*same("eth_sendRawTransaction", low, reverted)).send_raw(b"raw")
+    assert caught.value.kind == "revert"
 
 
 def test_a_head_that_cannot_be_had():

@@ -26,12 +26,12 @@ def test_the_plain_way(serve: Any, http: Http) -> None:
             call.reply(200, b"a.b.c") if call.command == "POST" else call.reply_json({"ok": True})
         )
     )
-    proxy = ResultProxy(http, server.url + "/v6/", 134)
+    proxy = ResultProxy(http, server.url + "/x/", 134)
     assert proxy.challenge(ADDRESS) == {"ok": True}
     assert proxy.login("0x12_0x34") == "a.b.c"
     assert [(method, path, body) for method, path, _, body in server.calls] == [
-        ("GET", f"/v6/results/challenge?address={ADDRESS}&chainId=134", b""),
-        ("POST", "/v6/results/login?chainId=134", b"0x12_0x34"),
+        ("GET", f"/x/results/challenge?address={ADDRESS}&chainId=134", b""),
+        ("POST", "/x/results/login?chainId=134", b"0x12_0x34"),
     ]
     sent = [{name.lower(): value for name, value in head.items()} for _, _, head, _ in server.calls]
     assert [head.get("content-type") for head in sent] == [None, "text/plain"]

@@ -617,6 +617,23 @@ def test_revert_data_in_the_details(size, shown_too):
     assert len(error.data) == size
 
 
+@pytest.mark.parametrize(
+    ("code", "data", "method", "kind"),
+    [
+        (3, None, "", "revert"),
+        (4, None, "", "other"),
+        (2, None, "", "other"),
+        (-32000, b"\x12", "eth_call", "revert"),
+        (-32000, b"\x12", "eth_estimateGas", "estimate"),
+        (-32000, b"", "eth_call", "other"),
+    ],
+)
+def test_what_tells_a_revert(code, data, method, kind):
+    """Its code (EIP-1474 leaves 3 to it) or its data, whatever the words are."""
+    found = RpcError(code, "oops", data, method=method)
+    assert (found.kind, found.certain) == (kind, True)
+
+
 def test_other_peoples_texts():
     assert shown("x" * 500) == "x" * 500
     assert shown("x" * 501) == "x" * 500 + "…"

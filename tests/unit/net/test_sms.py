@@ -41,7 +41,7 @@ def service() -> Service:
 
 @pytest.fixture
 def sms(service: Service) -> Sms:
-    return Sms(service, f"{HOST}/v6//")
+    return Sms(service, f"{HOST}/x//")
 
 
 def push(sms: Sms, **more: Any) -> None:
@@ -61,7 +61,7 @@ def test_what_is_sent(sms: Sms, service: Service, replace: bool, method: str) ->
     assert service.asked == [
         (
             method,
-            f"{HOST}/v6/requesters/0xA/secrets/a%20b%2Fc",
+            f"{HOST}/x/requesters/0xA/secrets/a%20b%2Fc",
             {
                 "body": SECRET.encode(),
                 "headers": {"authorization": "0xabcd", "content-type": "text/plain"},
@@ -79,7 +79,7 @@ def test_what_is_asked(sms: Sms, service: Service) -> None:
     service.answer = 200
     assert sms.exists("/secrets/{address}", address="0xA") is True
     assert sms.exists("/secrets/{address}", address="0xA") is True
-    asked = ("HEAD", f"{HOST}/v6/secrets/0xA", {"retry": True})
+    asked = ("HEAD", f"{HOST}/x/secrets/0xA", {"retry": True})
     assert service.asked == [asked] * 3  # a yes is kept, a no is not
 
 
@@ -151,6 +151,7 @@ def test_a_push_refused(
 def test_a_secret_without_a_name(sms: Sms, service: Service) -> None:
     service.answer = 409
     error = refused(lambda: sms.push("/{address}", "x", "0x", address="0xA"), StateError)
+    assert service.asked[0][0] == "POST"
     assert str(error) == "Secret already exists for 0xA and can't be updated"
 
 

@@ -38,13 +38,13 @@ def compass(url: object) -> Compass:
 
 def test_paths_are_kept(serve: Any, http: Http) -> None:
     server = serve(lambda call: call.reply_json({"apiUrl": f"http://{call.headers['host']}/a/"}))
-    url = Compass(http, server.url + "/b/", 5).workerpool_url(POOL)
+    url = Compass(http, server.url + "/x/", 5).workerpool_url(POOL)
     assert url == f"{server.url}/a/"
     WorkerpoolApi(http, str(url), 5).task(TASK)
     WorkerpoolApi(http, str(url), 5).challenge(POOL)
     WorkerpoolApi(http, str(url), 5).logs(TASK, "0x12_0x34")
     assert [(method, path, body) for method, path, _, body in server.calls] == [
-        ("GET", f"/b/5/workerpools/{POOL}", b""),
+        ("GET", f"/x/5/workerpools/{POOL}", b""),
         ("GET", f"/a/tasks/{TASK}", b""),
         ("GET", f"/a/tasks/logs/challenge?address={POOL}&chainId=5", b""),
         ("GET", f"/a/tasks/{TASK}/logs", b""),
