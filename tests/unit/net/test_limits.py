@@ -135,15 +135,34 @@ def test_bad_bodies(encoding: str, body: bytes, message: str) -> None:
         [*(decoder := BodyDecoder(encoding, 1000)).feed(body), *decoder.finish()]
 
 
-def test_a_bare_deflate_stream_of_one_byte_pieces() -> None:
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(b"some text")),
+        ("deflate", zlib.compress(b"some text")),
+        ("deflate", zlib.compress(b"some text")[2:-4]),
+        ("identity", b"some text"),
+    ],
+)
+def test_bytes_that_come_one_by_one(encoding: str, packed: bytes) -> None:
+    """A chunk of an answer may be one byte long, the first one too."""
+    decoder = BodyDecoder(encoding, 100)
+    blocks = [block for byte in packed for block in decoder.feed(bytes((byte,)))]
+    assert b"".join([*blocks, *decoder.finish()]) == b"some text"
+    decoder = BodyDecoder(encoding, 100)
+    assert list(decoder.feed(b"")) in ([], [b""])
+    if encoding != "identity":
+        assert list(decoder.feed(packed[:1])) == []
+        with pytest.raises(ValueError, match=r"^compressed body cut short$"):
+            list(decoder.finish())
+
+
+def test_a_deflate_stream_with_and_without_its_head() -> None:
     """What the first piece looks like decides, not what follows."""
     for packed in (zlib.compress(b"some text"), zlib.compress(b"some text")[2:-4]):
         decoder = BodyDecoder("deflate", 100)
         blocks = [*decoder.feed(packed[:2]), *decoder.feed(packed[2:]), *decoder.finish()]
         assert b"".join(blocks) == b"some text"
-    decoder = BodyDecoder("deflate", 100)
-    blocks = [block for byte in packed for block in decoder.feed(bytes((byte,)))]
-    assert b"".join(blocks) == b"some text"
 
 
 # --- JSON -----------------------------------------------------------------------------------------
