@@ -135,11 +135,16 @@ class BodyDecoder:
         self._kind = name.removeprefix("x-") if name != "identity" else ""
         self._inflate: Any = None
         self._started = False
+        self._held = b""  # a first byte, which alone does not tell what follows
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded blocks of the next ``data``, each at most 64 KiB."""
         if not self._kind:
             yield self._take(data)
+            return
+        data, self._held = self._held + data, b""
+        if len(data) == 1 and not self._started:
+            self._held = data
             return
         while data:
             if self._inflate is None:
@@ -160,6 +165,8 @@ class BodyDecoder:
 
     def finish(self) -> Iterator[bytes]:
         """What is left at the end; an unfinished compressed stream is an error."""
+        if self._held:
+            raise ValueError("compressed body cut short")
         while self._inflate is not None and not self._inflate.eof:
             block = self._inflate.decompress(b"", _BLOCK)
             if not block:

@@ -445,8 +445,8 @@ def _call_params(
 def _secret_pieces(url: str) -> Iterator[str]:
     """Parts of a URL that may be keys: long words of its path, query and userinfo."""
     _, _, rest = url.partition("://")
-    host, _, path = rest.partition("/")
-    userinfo = host.rpartition("@")[0]
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    userinfo, path = host.rpartition("@")[0], rest[len(host) :]
     for word in re.split(r"[/?&=:#]", f"{userinfo}/{path}"):
         if len(word) >= 8:
             yield from {word, unquote(word)}

@@ -77,7 +77,11 @@ def test_an_address_that_cannot_be_noted_is_told(
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("iexec.json", "{}", 'Missing app in "iexec.json". Did you forget to run "iexec-lite app'),
+        (
+            "iexec.json",
+            "{}",
+            'Missing app in "iexec.json". Did you forget to run "iexec-lite app init"?',
+        ),
         ("iexec.json", '{"app": []}', '"app" in iexec.json must be an object'),
         ("deployed.json", '{"app": 7}', '"app" in deployed.json must be an object'),
     ],
@@ -86,7 +90,7 @@ def test_nothing_is_deployed(
     run, deploying, project: Path, file: str, text: str, message: str
 ) -> None:
     (project / file).write_text(text)
-    assert run("app", "deploy", *OWN, "--raw").json["error"]["message"].startswith(message)
+    assert run("app", "deploy", *OWN, "--raw").json["error"]["message"] == message
     assert deploying.calls == []
 
 
@@ -119,6 +123,75 @@ def test_show_by_address_or_index(run, library, wallet, project: Path) -> None:
     document = run("app", "show", *CHAIN, "--raw").json
     assert library.app.calls[-1] == ("show_app", OTHER)
     assert document == {"ok": True, "address": APP, "app": found.to_dict()["app"]}
+
+
+SHOWN = {
+    "app": (
+        {
+            **{"owner": OTHER, "registry": POOL, "appName": "n", "appType": "DOCKER"},
+            **{"appMultiaddr": "docker.io/x", "appChecksum": HASH, "appMREnclave": ""},
+        },
+        f"""\
+App {APP}
+  name:      n
+  type:      DOCKER
+  multiaddr: docker.io/x
+  checksum:  {HASH}
+  owner:     {OTHER}
+  registry:  {POOL}
+  enclave:   (none)
+""",
+    ),
+    "dataset": (
+        {
+            **{"owner": OTHER, "registry": POOL, "datasetName": "a\r\nb"},
+            **{"datasetMultiaddr": "/ipfs/Qm", "datasetChecksum": ""},
+        },
+        f"""\
+Dataset {DATASET}
+  name:      a\\nb
+  multiaddr: /ipfs/Qm
+  checksum:  (none)
+  owner:     {OTHER}
+  registry:  {POOL}
+""",
+    ),
+    "workerpool": (
+        {
+            **{"owner": OTHER, "workerpoolDescription": "d", "workerStakeRatioPolicy": 35},
+            "schedulerRewardRatioPolicy": 5,
+        },
+        f"""\
+Workerpool {POOL}
+  description:            d
+  worker stake ratio:     35 %
+  scheduler reward ratio: 5 %
+  owner:                  {OTHER}
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_what_is_shown(run, library, kind: str) -> None:
+    properties, shown = SHOWN[kind]
+    answers = {f"show_{kind}": resource(kind, **properties), "get_workerpool_api_url": None}
+    setattr(library, kind, Part(**answers))
+    found = run(kind, "show", ADDRESSES[kind], *CHAIN)
+    assert (found.out, found.err) == (shown, "")
+
+
+@pytest.mark.parametrize(
+    ("measured", "shown"),
+    [
+        ("no JSON\nat all", r"  enclave: no JSON\nat all"),
+        ("[1]", "  enclave: [1]"),
+        ('{"a\\nb": "c\\nd", "e": ""}', "  enclave:\n    a\\nb: c\\nd\n    e:    (none)"),
+    ],
+)
+def test_what_is_measured(run, library, measured: str, shown: str) -> None:
+    library.app = Part(show_app=resource("app", appMREnclave=measured))
+    assert run("app", "show", APP, *CHAIN).out == f"App {APP}\n{shown}\n"
 
 
 def test_show_a_workerpool(run, library) -> None:
@@ -257,11 +330,12 @@ def test_transfer(run, library, wallet) -> None:
 def test_the_last_one_deployed_is_told(run, library, wallet, project: Path) -> None:
     library.dataset = Part(check_dataset_secret_exists=True)
     message = run("dataset", "check-secret", *CHAIN, "--raw").json["error"]["message"]
-    assert message.startswith(
-        'Missing datasetAddress and no dataset found in "deployed.json" for chain 134: give its'
+    cure = "give its address, or deploy one with: iexec-lite dataset deploy"
+    assert message == (
+        f'Missing datasetAddress and no dataset found in "deployed.json" for chain 134: {cure}'
     )
     message = run("dataset", "check-secret", "deployed", *CHAIN, "--raw").json["error"]["message"]
-    assert message.startswith('No dataset found in "deployed.json" for chain 134: give its address')
+    assert message == f'No dataset found in "deployed.json" for chain 134: {cure}'
     (project / "deployed.json").write_text(json.dumps({"dataset": {"134": DATASET}}))
     last = f'last dataset deployed from "deployed.json": {DATASET}\n'
     found = run("dataset", "check-secret", *CHAIN)
@@ -298,6 +372,15 @@ def test_the_key_of_a_dataset(run, library, wallet, project: Path) -> None:
     (project / "other").chmod(0o600)
     assert run(*words, "--secret-path", "other").err == ""
     assert library.dataset.calls[-1] == ("push_dataset_secret", DATASET, "own")
+    (project / "other").chmod(0o644)
+    assert run(*words, "--secret-path", "other").err == (
+        "⚠ other users of this machine may read other: chmod 600 it\n"
+    )
+    for size, refused in ((65536, False), (65537, True)):
+        (project / "large").write_text("x" * size)
+        (project / "large").chmod(0o600)
+        done = run(*words, "--secret-path", "large")
+        assert (done.status, "large is larger than 65536 bytes" in done.err) == (refused, refused)
     library.dataset.answers["check_dataset_secret_exists"] = True
     message = run(*words, "--raw").json["error"]["message"]
     assert message == f"Secret already exists for {DATASET} and can't be updated"

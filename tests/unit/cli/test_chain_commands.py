@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -67,6 +68,8 @@ def test_allowances(run, library, wallet, project: Path) -> None:
     told = f"Approved {OTHER} to spend 2.0 RLC from your iExec account"
     assert out == f"{told}\ntransaction: {HASH}\n"
     run("account", "approve", "3", OTHER, "nRLC", *OWN)
+    message = run("account", "approve", "3", "RLC", OTHER, "nRLC", *OWN, "--raw").json["error"]
+    assert message["message"] == "the amount 3 RLC has its unit: there is no other at the end"
     out = run("account", "revoke", OTHER, "--new", *OWN).out
     assert out == f"Revoked {OTHER} to use your iExec account\ntransaction: {NEXT}\n"
     words = ("account", "allowance", OTHER, *OWN)
@@ -93,6 +96,8 @@ def test_ether_is_sent(run, library, wallet) -> None:
     words = ("wallet", "send-ether", "0.5", "--to", OTHER, "--chain", "mainnet", *KS)
     out = run(*words).out
     assert out == f"Sent 0.5 ether\nfrom:        {ME}\nto:          {OTHER}\ntransaction: {HASH}\n"
+    question = f"Do you want to send 0.5 mainnet ether to {OTHER} [chainId: 1]"
+    assert library.signer._question == (question, None)
     sent = {"amount": str(5 * 10**17), "from": ME, "to": OTHER, "txHash": HASH}
     assert run(*words, "--raw").json == {"ok": True, **sent}
     assert library.wallet.calls[0] == ("send_eth", 5 * 10**17, OTHER, {"new": False})
@@ -102,8 +107,15 @@ def test_ether_is_sent(run, library, wallet) -> None:
 def test_rlc_is_sent(run, library, wallet, command: str, nrlc: int) -> None:
     library.wallet = Part(send_rlc=HASH)
     out = run("wallet", command, "2", "--to", OTHER, *OWN).out
-    assert out.startswith("Sent 2.0 RLC\n" if nrlc > 2 else "Sent 0.000000002 RLC\n")
+    what = "2.0" if nrlc > 2 else "0.000000002"
+    assert out == (
+        f"Sent {what} RLC\nfrom:        {ME}\nto:          {OTHER}\ntransaction: {HASH}\n"
+    )
+    question = f"Do you want to send {what} bellecour RLC to {OTHER} [chainId: 134]"
+    assert library.signer._question == (question, None)
     assert library.wallet.calls == [("send_rlc", nrlc, OTHER, {"new": False})]
+    run("wallet", command, "2", "RLC", "--new", "--to", OTHER, *OWN)
+    assert library.wallet.calls[1] == ("send_rlc", 2 * 10**9, OTHER, {"new": True})
     message = run("wallet", command, "2", *OWN, "--raw").json["error"]["message"]
     assert message == "Missing --to option"
 
@@ -113,6 +125,8 @@ def test_a_name_stands_for_an_address(run, library, wallet) -> None:
     library.network = Part(resolve_name=OTHER)
     out = run("wallet", "send-RLC", "2", "--to", "alice.eth", *OWN).out
     assert "to:          alice.eth\n" in out
+    question = f"Do you want to send 2.0 bellecour RLC to alice.eth ({OTHER}) [chainId: 134]"
+    assert library.signer._question == (question, None)
     assert library.network.calls == [("resolve_name", "alice.eth")]
     assert library.wallet.calls[0][2] == OTHER
 
@@ -136,6 +150,10 @@ def test_a_wallet_is_swept(
     found = run(*words)
     assert found.status == 0
     assert found.out.startswith("Wallet swept\nfrom:")
+    currencies = "RLC" if chain == "bellecour" else "ether and RLC"
+    question = f"Do you want to send all wallet {chain} {currencies} to {OTHER}"
+    assert library.signer._question == (f"{question} [chainId: {library.chain.id}]", None)
+    assert library.wallet.calls == [("sweep", OTHER, {"new": False})]
     found_lines = [" ".join(line.split()) for line in found.out.splitlines()]
     for line in lines.splitlines():
         assert " ".join(line.split()) in found_lines
@@ -162,6 +180,11 @@ def test_the_bridge(run, library, wallet) -> None:
         "ℹ The bridge pays out on chain mainnet some minutes later. Where this is cut off, the "
         "same command goes on waiting and sends nothing again\n"
     )
+    question = f"Do you want to send 3.0 bellecour RLC to bridge contract {contract} (please"
+    assert library.signer._question == (
+        f"{question} double check the address) [chainId: 134]",
+        None,
+    )
     assert library.wallet.calls == [("bridge_to_mainchain", 3 * 10**9, {"new": False})]
     document = run(*words, "--raw").json
     hashes = {"sendTxHash": HASH, "receiveTxHash": NEXT}
@@ -181,7 +204,7 @@ def test_a_bridge_that_is_not_described(run, library, wallet, project: Path) -> 
     out = run("storage", "init", "dropbox", "--token", "x", *KS).out
     assert out == f"Storage initialized: dropbox storage token of {ME} pushed\n"
     message = run("storage", "init", *KS, "--raw").json["error"]["message"]
-    assert "resultProxy" in message
+    assert message == 'Missing resultProxy in "chain.json" for chain 4242'
 
 
 @pytest.mark.parametrize(
@@ -214,6 +237,12 @@ def test_swaps(run, library, wallet, command: str, call: str, told: str, enterpr
         out = run("wallet", command, "3", "RLC", "--chain", chain, *KS).out
         assert out == f"{told}\nwallet:      {ME}\ntransaction: {HASH}\n"
         assert library.chain.enterprise is enterprise
+        given, got = ("eRLC", "RLC") if enterprise else ("RLC", "eRLC")
+        assert library.signer._question == (
+            f"Do you want to swap 3.0 {given} for {got} (1 {given} = 1 {got}) "
+            f"[chainId: {library.chain.id}]",
+            None,
+        )
     assert library.wallet.calls[0] == (call, 3 * 10**9, {"new": False})
     document = run("wallet", command, "3", "--chain", "mainnet", *KS, "--raw").json
     assert document == {"ok": True, "amount": "3", "txHash": HASH}
@@ -303,7 +332,9 @@ def test_speed_up(run, library, wallet) -> None:
         assert run(*words).out == told
     library.wallet.answers |= {"speed_up_transaction": HASH, "pending_transactions": []}
     first = run("wallet", "speed-up", HASH.upper().replace("0X", "0x"), *OWN).out
-    assert first.startswith("Transaction mined as it was first sent\n")
+    assert first == (
+        f"Transaction mined as it was first sent\nfrom:        {ME}\ntransaction: {HASH}\n"
+    )
 
 
 def test_cancel(run, library, wallet) -> None:
@@ -427,9 +458,12 @@ def test_storage(run, library, wallet, project: Path) -> None:
         ("default_storage_login",),
         ("push_storage_token", "jwt", {"provider": "default", "force_update": False}),
     ]
-    found = run(*words, "--token", "mine")
-    assert found.err == "⚠ Your token is not used: default storage gives its own\n"
+    unused = "⚠ Your token is not used: default storage gives its own\n"
     (project / "token").write_text("drop\nrest")
+    (project / "token").chmod(0o600)
+    for token in (("--token", "mine"), ("--token-file", "token")):
+        assert run(*words, *token).err == unused
+        assert library.storage.calls[-1][1] == "jwt"
     dropbox = ("storage", "init", "dropbox", *OWN)
     run(*dropbox, "--token-file", "token")
     assert library.storage.calls[-1][1] == "drop"
@@ -545,6 +579,12 @@ workerpool registry: 0xworkerpool
     )
     document = run("info", "--raw").json
     assert document == {"ok": True, "host": "https://n.org:9", **contracts.to_dict()}
+    (project / "chain.json").write_text(
+        '{"default": "mainnet", "chains": {"mainnet": {"host": "http://n.org/k"}}}'
+    )
+    assert run("info", "--raw").json["host"] == "http://n.org"
+    contracts = replace(contracts, rlc_address="0xrlc")
+    assert "RLC:                 0xrlc\n" in run("info").out
     assert list(document)[:3] == ["ok", "pocoVersion", "host"]
 
 

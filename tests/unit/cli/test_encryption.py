@@ -66,7 +66,9 @@ def test_encrypt(run, folders: Path, project: Path) -> None:
     # nothing is replaced without a question, and nothing is half done
     before = (encrypted / "a.enc").read_bytes()
     message = run("dataset", "encrypt", "--raw").json["error"]["message"]
-    assert message.startswith('"a.key" already exists, replace it with new one?')
+    assert message == (
+        '"a.key" already exists, replace it with new one? There is nobody to ask: --force says yes'
+    )
     document = run("dataset", "encrypt", "--force", "--raw").json
     assert (encrypted / "a.enc").read_bytes() != before
     assert [Path(each["original"]).name for each in document["encryptedFiles"]] == [
@@ -80,6 +82,53 @@ def test_encrypt(run, folders: Path, project: Path) -> None:
         "checksum": "0x" + crypto.sha256((encrypted / "a.enc").read_bytes()).hex(),
     }
     assert sorted(path.name for path in encrypted.iterdir()) == ["a.enc", "b.enc", "dataset.enc"]
+
+
+def test_what_is_told_meanwhile(run, folders: Path, project: Path) -> None:
+    (folders / "one").write_bytes(b"x" * 2000)
+    (folders / "none").write_bytes(b"")
+    found = run("dataset", "encrypt")
+    sums = {
+        name: "0x" + crypto.sha256((project / f"datasets/encrypted/{name}.enc").read_bytes()).hex()
+        for name in ("none", "one")
+    }
+    assert found.err == (
+        f"ℹ Encrypted none, its checksum is {sums['none']}\n"
+        "ℹ Encrypting one: 100 %  2.0 kB of 2.0 kB\n"
+        f"ℹ Encrypted one, its checksum is {sums['one']}\n"
+    )
+    encrypted, keys = project / "datasets" / "encrypted", project / ".secrets" / "datasets"
+    for name in ("none", "one"):
+        assert (
+            f"{name}:\n  encrypted: {encrypted / name}.enc\n  key:       {keys / name}.key\n"
+            f"  checksum:  {sums[name]}\n"
+        ) in found.out
+
+
+def test_folders_of_ones_own(run, project: Path) -> None:
+    run("init", "--skip-wallet")
+    (project / "k").mkdir(mode=0o755)
+    folders = ("--dataset-keystoredir", "k", "--original-dataset-dir", "in/here")
+    folders += ("--encrypted-dataset-dir", "out")
+    assert run("dataset", "init", "--tee", *folders, *CHAIN).status == 0
+    assert stat.S_IMODE((project / "k").stat().st_mode) == 0o755  # it keeps its permissions
+    (project / "in" / "here" / "x").write_bytes(b"x")
+    document = run("dataset", "encrypt", *folders, "--raw").json
+    assert document == {
+        "ok": True,
+        "encryptedDatasetFolderPath": str(project / "out"),
+        "secretPath": str(project / "k"),
+        "encryptedFiles": [
+            {
+                "original": str(project / "in" / "here" / "x"),
+                "encrypted": str(project / "out" / "x.enc"),
+                "key": str(project / "k" / "x.key"),
+                "checksum": document["encryptedFiles"][0]["checksum"],
+            }
+        ],
+    }
+    assert (project / "k" / "dataset.key").read_text() == (project / "k" / "x.key").read_text()
+    assert run("dataset", "init", *CHAIN).err.count("Put the files") == 0
 
 
 def test_the_last_key_is_the_one_to_push(run, folders: Path, project: Path) -> None:
@@ -116,12 +165,16 @@ def test_where_nothing_can_be_encrypted(run, folders: Path, project: Path) -> No
     (folders / "a").write_bytes(b"x")
     words = ("dataset", "encrypt", "--encrypted-dataset-dir")
     message = run(*words, "no", "--raw").json["error"]["message"]
-    assert message.startswith("Folders for dataset encryption are missing, did you forget to run")
+    assert message == (
+        "Folders for dataset encryption are missing, did you forget to run "
+        '"iexec-lite dataset init --encrypted"?'
+    )
     message = run(*words, "datasets/original", "--raw").json["error"]["message"]
     assert message == "keys, original and encrypted datasets must be in different folders"
     (project / "datasets" / "encrypted" / "a.enc").mkdir()
     message = run("dataset", "encrypt", "--raw").json["error"]["message"]
-    assert message.endswith("a.enc is a folder: a file is to be written there")
+    folder = project / "datasets" / "encrypted" / "a.enc"
+    assert message == f"{folder} is a folder: a file is to be written there"
 
 
 # ---- result --------------------------------------------------------------------------------------

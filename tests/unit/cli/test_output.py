@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from argparse import Namespace
 
 import pytest
@@ -158,6 +159,55 @@ def test_values_cannot_pass_for_keys() -> None:
 
 def test_wide_keys() -> None:
     assert output.render({"日本": 1, "name": 2, "e\u0301": 3}) == "日本: 1\nname: 2\ne\u0301:    3"
+
+
+def test_what_the_library_tells(monkeypatch, capsys) -> None:
+    log = logging.getLogger("iexec_lite")
+
+    def told(**more: bool) -> str:
+        for _ in range(2):  # the second command of a process does not tell all twice
+            output.narrate(Namespace(**{"raw": False, "quiet": False, **more}))
+        log.debug("GET https://n: 200")
+        log.info("sent %s", "0x12")
+        log.warning("careful")
+        log.error("worse")
+        out, err = capsys.readouterr()
+        assert out == ""
+        return str(err)
+
+    assert told() == "ℹ sent 0x12\n⚠ careful\n⚠ worse\n"
+    assert told(quiet=True) == "⚠ careful\n⚠ worse\n"
+    assert told(raw=True) == ""
+    monkeypatch.setenv("DEBUG", "foo,iexec*")
+    assert told() == "ℹ GET https://n: 200\nℹ sent 0x12\n⚠ careful\n⚠ worse\n"
+    assert told(raw=True) == ""
+    monkeypatch.setenv("DEBUG", "other")
+    assert told() == "ℹ sent 0x12\n⚠ careful\n⚠ worse\n"
+    other = logging.NullHandler()
+    log.addHandler(other)
+    told()
+    assert other in log.handlers  # somebody else's stays
+
+
+def test_where_a_failure_comes_from(monkeypatch, capsys) -> None:
+    def origin() -> None:
+        raise ConfigurationError("no such thing")
+
+    with pytest.raises(ConfigurationError) as caught:
+        origin()
+    line = '✖ Command "x" failed: ConfigurationError: no such thing\n'
+    for debug, shown in (("", False), ("other", False), ("iexec*", True)):
+        monkeypatch.setenv("DEBUG", debug)
+        output.fail(caught.value, command="x", raw=False)
+        err = capsys.readouterr().err
+        assert err.startswith(line)
+        rest = err.removeprefix(line)
+        assert bool(rest) is shown
+        if shown:
+            assert rest.startswith("Traceback (most recent call last):\n")
+            assert rest.endswith("iexec_lite.errors.ConfigurationError: no such thing\n\n")
+        output.fail(caught.value, command="x", raw=True)
+        assert "Traceback" not in capsys.readouterr().err
 
 
 def test_signs_that_a_stream_does_not_have(monkeypatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import shlex
@@ -12,7 +14,10 @@ from pathlib import Path
 import pytest
 
 import iexec_lite
-from iexec_lite.cli import dispatch, parser
+from iexec_lite.cli import dispatch, output, parser
+from iexec_lite.errors import StateError
+
+from .conftest import ROOT
 
 SECRET = "hunter2"
 KEY = "0x" + "1b" * 32
@@ -38,10 +43,15 @@ def listed(title: str, text: str) -> list[str]:
     return [line.split()[0].rstrip(",") for line in block.splitlines() if line[2] != " "]
 
 
+# What people read before they have the program: every help, at 96 columns.
+PAGE = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
 def test_help_of_the_program(run, words: list[str]) -> None:
     done = run(*words)
     assert (done.status, done.out, done.err) == (0, dispatch.top_help(), "")
+    assert f"```text\n{done.out}```" in PAGE
     assert done.out.startswith("usage: iexec-lite GROUP COMMAND [options]\n\nThe iExec SDK")
     assert listed("groups", done.out) == list(dispatch.GROUPS)
     assert listed("options", done.out) == ["--version", "--help", "--raw", "--quiet"]
@@ -56,15 +66,22 @@ def test_help_of_a_group(run, group: str, form: str) -> None:
     assert done.out.startswith(
         f"usage: iexec-lite {group} COMMAND\n\n{dispatch.GROUPS[group]}\n\ncommands:\n"
     )
-    assert listed("commands", done.out) == list(dispatch.load(group).commands)
-    assert f"\n\nexample:\n  iexec-lite {group} " in done.out
+    found = dispatch.load(group).commands
+    assert listed("commands", done.out) == list(found)
+    *_, commands, example = done.out.split("\n\n")
+    wide = max(map(len, found)) + 2
+    rows = [f"  {name:<{wide}}{command.description}" for name, command in found.items()]
+    assert commands.splitlines()[1:] == rows
+    assert example == f"{next(iter(found.values())).epilog}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("form", ["{} --help", "help {}"])
-def test_help_of_a_command(run, command: str, form: str) -> None:
+def test_help_of_a_command(run, command: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "96")
     done = run(*form.format(command).split())
     assert (done.status, done.err) == (0, "")
+    assert f"```text\n{done.out}```" in PAGE
     lines = done.out.splitlines()
     assert lines[0].startswith(f"usage: iexec-lite {command} ")
     assert lines[0].endswith("[options]")
@@ -122,6 +139,22 @@ def test_aliases(run) -> None:
         (["--price", "-1", "gwei"], ["--price", "-1 gwei"]),
         (["--price"], ["--price"]),
         (["--", "5", "RLC"], ["--", "5", "RLC"]),
+        (
+            ["--price", "1", "--", "--tag", "tee", "gpu"],
+            ["--price", "1", "--", "--tag", "tee", "gpu"],
+        ),
+        (["5", "RLC2"], ["5", "RLC2"]),
+        (["1RLC", "x"], ["1RLC x"]),
+        (["abc", "RLC"], ["abc", "RLC"]),
+        (["ab" * 20, "5", "RLC"], ["ab" * 20, "5 RLC"]),
+        (["12" * 20, "RLC"], ["12" * 20, "RLC"]),  # an address without 0x is no amount
+        (["12" * 19, "RLC"], ["12" * 19 + " RLC"]),
+        (["--tag", "tee", "alice.eth"], ["--tag", "tee", "alice.eth"]),
+        (["--tag", "tee", "ab" * 20], ["--tag", "tee", "ab" * 20]),
+        (["--tag", "tee,gpu", "eth"], ["--tag", "tee,gpu,eth"]),
+        (["--params", "--price 1", "5"], ["--params=--price 1", "5"]),
+        (["--params", "--", "5", "RLC"], ["--params=--", "5 RLC"]),
+        (["--params"], ["--params"]),
         (["show", "RLC"], ["show", "RLC"]),
     ],
 )
@@ -129,7 +162,21 @@ def test_amounts_and_lists_are_joined(words: list[str], joined: list[str]) -> No
     command = parser.CommandParser("x", "text", arguments="")
     command.amounts |= {"amount", "--price"}
     command.lists |= {"--tag"}
+    command.texts |= {"--params"}
     assert command._joined(words) == joined
+
+
+def test_numbers_of_a_command_without_an_amount_are_words() -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    assert command._joined(["5", "RLC"]) == ["5", "RLC"]
+
+
+def test_values_after_two_dashes() -> None:
+    command = parser.CommandParser("x", "text", arguments="")
+    command.add_argument("a")
+    command.add_argument("--x")
+    found = command.parse(["--x", "1", "--", "--x"])
+    assert (found.a, found.x) == ("--x", "1")
 
 
 @pytest.mark.parametrize("amount", ["1e3 RLC", "-5 RLC", "-5", "1,5 RLC", "0x10", "\u0663 RLC"])
@@ -170,7 +217,68 @@ USAGE = {
     "help foo": "unknown command 'foo'",
     "help wallet foo": "unknown command 'foo'",
     "init extra": "too many arguments",
+    "account deposit": "missing required argument 'AMOUNT'",
+    "account approve": "missing required argument 'AMOUNT, SPENDER'",
+    "account approve 5 RLC": "missing required argument 'SPENDER'",
+    "wallet cancel": "missing required argument 'TXHASH'",
+    f"--{'n' * 31}": f"unknown option '--{'n' * 31}' here: options stand after the command",
+    f"--{'n' * 32}": "unknown option here: options stand after the command",
+    f"wallet show --{'n' * 31}": f"unknown option '--{'n' * 31}'",
+    f"wallet show --{'n' * 32}": "unknown option",
+    "wallet show -5x": "unknown option",
+    "n" * 31: f"unknown command '{'n' * 31}'",
+    "n" * 32: "unknown command",
+    "--nope=1": "unknown option '--nope' here: options stand after the command",
+    "show wallet extra": "unknown command 'show': did you mean iexec-lite wallet show?",
+    "0x12 wallet": "unknown command",
 }
+
+
+class Full(io.StringIO):
+    """A stream onto a disk that is full, or to a reader that has gone."""
+
+    def __init__(self, descriptor: int, error: OSError) -> None:
+        super().__init__()
+        self._descriptor, self._error = descriptor, error
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def flush(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device\n"),
+        (BrokenPipeError(), ""),
+    ],
+)
+def test_a_stdout_that_takes_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    error: OSError,
+    told: str,
+) -> None:
+    """What the interpreter still writes at its end goes nowhere, and fails no more."""
+    descriptor = os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Full(descriptor, error))
+            assert dispatch.main(["--version"]) == 1
+        assert os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev
+    finally:
+        os.close(descriptor)
+    assert capsys.readouterr().err == (told and f'✖ Command "iexec-lite" failed: {told}')
+
+
+def test_without_a_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        assert dispatch.main(["--version"]) == 0
+        assert dispatch.main(["nonsense"]) == 1
 
 
 @pytest.mark.parametrize("line", USAGE)
@@ -178,8 +286,12 @@ def test_usage_error(run, line: str) -> None:
     raw = run("--raw", *line.split())
     error = raw.json["error"]
     assert (raw.status, error["name"], error["code"]) == (1, "UsageError", "usage")
-    assert error["message"].startswith(USAGE[line] + " (see iexec-lite ")
-    assert error["message"].endswith("--help)")
+    known = [word for word in line.split() if word != "help"]
+    depth = 2 if " ".join(known[:2]) in COMMANDS else (known or [""])[0] in dispatch.GROUPS
+    about = " ".join(["iexec-lite", *known[:depth], "--help"])
+    if known[1:2] == ["wallet"]:  # the words are the wrong way round
+        about = "iexec-lite --help"
+    assert error["message"] == f"{USAGE[line]} (see {about})"
     plain = run(*line.split())
     assert (plain.status, plain.out) == (1, "")
     if USAGE[line] == "missing command":
@@ -268,6 +380,9 @@ def test_shared_options_stand_anywhere(run) -> None:
 # -- failures of other kinds --------------------------------------------------------------------
 
 
+REPORT = "please report it; the environment variable DEBUG=iexec shows where it happened"
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -279,8 +394,8 @@ def test_shared_options_stand_anywhere(run) -> None:
             ModuleNotFoundError("No module", name="urllib3"),
             "the Python module urllib3 is missing: install what iexec_lite needs",
         ),
-        (KeyError(SECRET), "internal error (KeyError): please report it"),
-        (RecursionError(), "internal error (RecursionError): please report it"),
+        (KeyError(SECRET), f"internal error (KeyError): {REPORT}"),
+        (RecursionError(), f"internal error (RecursionError): {REPORT}"),
     ],
 )
 def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, message: str) -> None:
@@ -292,15 +407,38 @@ def test_any_failure_is_one_document(run, monkeypatch, error: BaseException, mes
     monkeypatch.setattr(project, "may_write", broken)
     done = run("init", "--raw", "--skip-wallet")
     assert done.status == 1
-    assert done.json["error"]["message"].startswith(message)
+    assert done.json["error"]["message"] == message
     plain = run("init", "--skip-wallet")
-    assert plain.err.count("\n") == 1
     name = "ConfigurationError: " if isinstance(error, ModuleNotFoundError) else ""
-    assert plain.err.startswith(f'✖ Command "iexec-lite init" failed: {name}{message}')
+    assert plain.err == f'✖ Command "iexec-lite init" failed: {name}{message}\n'
     assert SECRET not in plain.err + done.err
     monkeypatch.setenv("DEBUG", "iexec*")
     assert "Traceback (most recent call last)" in run("init", "--skip-wallet").err
     assert run("init", "--raw", "--skip-wallet").json["ok"] is False
+
+
+def test_what_was_shown_is_confirmed(
+    run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only then are the transactions of a command done with, and only if it did not fail."""
+    seen = []
+
+    class Journal:
+        def confirm(self) -> None:
+            seen.append(capsys.readouterr().out)
+            raise StateError("locked by another program")  # then the command shows it again
+
+    def handler(options: argparse.Namespace) -> output.Result:
+        options.journals = [Journal(), Journal()]
+        if options.skip_wallet:
+            raise StateError("failed")
+        return output.Result(text="done")
+
+    monkeypatch.setattr("iexec_lite.cli.init.init", handler)
+    assert run("init").status == 0
+    assert seen == ["done\n", ""]
+    assert run("init", "--skip-wallet").status == 1
+    assert len(seen) == 2
 
 
 # -- in processes of their own -------------------------------------------------------------------

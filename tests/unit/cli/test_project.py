@@ -7,9 +7,12 @@ import os
 import stat
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from iexec_lite import KeySigner
+from iexec_lite.cli import output
 from iexec_lite.cli import project as files
 from iexec_lite.errors import ConfigurationError, ValidationError
 from iexec_lite.protocol import chains
@@ -31,6 +34,15 @@ def test_init(run, project: Path) -> None:
     assert names(project) == ["chain.json", "iexec.json"]
     config = (project / "iexec.json").read_bytes().decode()
     assert config == json.dumps(files.CONFIG_TEMPLATE, indent=2)
+    assert json.loads(config) == {  # as V6: cli.md §4.1
+        "description": "My iExec ressource description, must be at least 150 chars long in order "
+        "to pass the validation checks. Describe your application, dataset or workerpool to your "
+        "users",
+        "license": "MIT",
+        "author": "?",
+        "social": {"website": "?", "github": "?"},
+        "logo": "logo.png",
+    }
     assert list(json.loads(config)) == ["description", "license", "author", "social", "logo"]
     chain = json.loads((project / "chain.json").read_bytes())
     assert chain["default"] in chain["chains"]
@@ -51,6 +63,35 @@ def test_init_with_a_wallet(run, cheap, project: Path) -> None:
     assert "You must backup your wallet file in a safe place!\n" in done.out
     assert done.out.endswith("iExec project is ready\n")
     assert "privateKey" not in done.out
+
+
+def test_what_init_tells(run, project: Path) -> None:
+    out = run("init", "--skip-wallet", "--chain", "bellecour").out
+    written = json.loads((project / "chain.json").read_bytes())
+    config = output.render(dict(files.CONFIG_TEMPLATE), 2)
+    chain = output.render(written, 2)
+    told = f"iexec.json:\n{config}\n%s\niExec project is ready\n"
+    assert out == told % f"chain.json:\n{chain}"
+    assert written["default"] == "bellecour"
+    (project / "iexec.json").write_text("{}")
+    document = run("init", "--skip-wallet", "--chain", "bellecour", "--raw").json
+    assert document == {"ok": True, "chainConfigFile": "chain.json"}
+    (project / "chain.json").write_text("{}")
+    (project / "iexec.json").unlink()
+    document = run("init", "--skip-wallet", "--raw").json
+    assert document == {"ok": True, "configFile": "iexec.json", "chainConfigFile": ""}
+
+
+@pytest.mark.usefixtures("person")
+def test_what_is_kept_is_told(run, project: Path) -> None:
+    (project / "iexec.json").write_text("{}")
+    (project / "chain.json").write_text("{}")
+    found = run("init", "--skip-wallet", stdin="n\nn\n")
+    assert found.out == (
+        "iexec.json was kept as it is\nchain.json was kept as it is\niExec project is ready\n"
+    )
+    question = '? "{}" already exists, replace it with new one? (Y/n) '
+    assert found.err == question.format("iexec.json") + question.format("chain.json")
 
 
 def test_init_on_a_chain(run, project: Path) -> None:
@@ -94,27 +135,31 @@ def test_init_keeps_what_somebody_edited(run, project: Path) -> None:
     assert run("init", "--skip-wallet").status == 0
 
 
+NO_NUMBER = "is not a number of JSON, or out of range"
+
+
 # -- load and save ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "SyntaxError: Expecting value.* in iexec.json"),
-        ("{", "SyntaxError: .* in iexec.json"),
+        ("", "SyntaxError: Expecting value: line 1 column 1 (char 0) in iexec.json"),
         ("[]", "iexec.json must hold a JSON object"),
-        ('{"a": NaN}', "SyntaxError: NaN is not a number of JSON.* in iexec.json"),
-        ('{"a": -Infinity}', "SyntaxError: -Infinity is not a number"),
-        ('{"a": 1e999}', "SyntaxError: 1e999 is not a number of JSON, or out of range"),
-        ("[" * 10_000, "SyntaxError: JSON nested deeper"),
+        ('{"a": NaN}', f"SyntaxError: NaN {NO_NUMBER} in iexec.json"),
+        ('{"a": -Infinity}', f"SyntaxError: -Infinity {NO_NUMBER} in iexec.json"),
+        ('{"a": 1e999}', f"SyntaxError: 1e999 {NO_NUMBER} in iexec.json"),
+        (f'{{"a": 1{"0" * 50}e999}}', f"SyntaxError: 1{'0' * 39} {NO_NUMBER} in iexec.json"),
+        ("[" * 10_000, "SyntaxError: JSON nested deeper than 500 levels in iexec.json"),
         (b"\xff", "iexec.json is not UTF-8 text"),
-        (b"x" * (16 * 2**20 + 1), "iexec.json is larger than"),
+        (b"x" * (16 * 2**20 + 1), "iexec.json is larger than 16777216 bytes: refused"),
     ],
 )
 def test_faulty_file(project: Path, text: str | bytes, message: str) -> None:
     (project / "iexec.json").write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises((ConfigurationError, ValidationError), match=message):
+    with pytest.raises((ConfigurationError, ValidationError)) as caught:
         files.load("iexec.json")
+    assert str(caught.value) == message
 
 
 def test_missing_file(project: Path) -> None:
@@ -163,8 +208,15 @@ def test_deployed_address(project: Path) -> None:
     assert files.deployed_address("app", 1) is None
     with pytest.raises(ValidationError, match=r"dataset 134 in deployed.json"):
         files.deployed_address("dataset", 134)
-    with pytest.raises(ConfigurationError, match=r'"workerpool" in deployed.json must be an obj'):
+    with pytest.raises(ConfigurationError) as caught:
         files.deployed_address("workerpool", 134)
+    assert str(caught.value) == '"workerpool" in deployed.json must be an object'
+    files.save_deployed("app", 5, "0x12")
+    content["app"]["5"] = "0x12"
+    assert (project / "deployed.json").read_text() == json.dumps(content, indent=2)
+    assert files.resource_address("app", None, 134) == address
+    assert files.resource_address("app", "deployed", 134) == address
+    assert files.resource_address("app", "0x12", 134) == "0x12"
 
 
 # -- chains ----------------------------------------------------------------------------------------
@@ -252,7 +304,71 @@ def test_sandbox(project: Path, monkeypatch) -> None:
     assert select().chain.id == 65535
 
 
-def test_nodes_of_a_symbolic_host(project: Path) -> None:
+KEY = "0x" + "11" * 32
+
+
+def test_what_a_client_is_made_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other end of the bridge, the twin with eRLC, the nodes, prices; a journal that holds."""
+    made: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr("iexec_lite.sdk.client.IExec", lambda *a, **k: made.append((a, k)))
+    closed: list[Any] = []
+    monkeypatch.setattr("atexit.register", closed.append)
+    chains_file = {"default": "mainnet", "chains": {"mainnet": {"host": "https://n.invalid"}}}
+    (project / "chain.json").write_text(json.dumps(chains_file))
+    given = {"raw": True, "quiet": False, "allow_plain_http": True}
+    options = Namespace(**given, gas_price="1 gwei", confirms="3")
+    selection = select()
+    files.connect(selection, options)
+    bellecour, enterprise = chains.resolve("bellecour"), chains.resolve("enterprise")
+    common = {
+        "gas_price": 10**9,
+        "confirms": 3,
+        "bridged_network_conf": {
+            "rpc_url": bellecour.host,
+            "chain_id": 134,
+            "hub_address": bellecour.hub,
+            "bridge_address": bellecour.bridge_contract,
+        },
+        "enterprise_swap_conf": {"hub_address": enterprise.hub},
+        "allow_plain_http": True,
+    }
+    [((urls,), found)] = made
+    assert urls == ("https://n.invalid",)
+    assert found == {**common, "chain": selection.chain, "quorum": 1}
+    assert not hasattr(options, "journals")
+    signer = KeySigner.from_key(KEY)
+    files.connect(selection, options, signer)
+    files.connect(selection, options, signer)
+    (provider,), found = made[1]
+    assert found == {**common, "journal": options.journals[0]}
+    assert (provider.host, provider.signer, provider.urls, provider.quorum) == (
+        *(selection.chain, signer),
+        *(("https://n.invalid",), 1),
+    )
+    assert closed == [journal.close for journal in options.journals]
+    assert len(closed) == 2
+    (project / "chain.json").unlink()
+    files.connect(select("bellecour"), Namespace(**{**given, "allow_plain_http": False}))
+    assert set(made[-1][1]) == {"chain", "quorum", "allow_plain_http", "bridged_network_conf"}
+    assert made[-1][1]["allow_plain_http"] is False
+    for journal in options.journals:
+        journal.close()
+
+
+def test_what_is_of_no_use_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys that only networks of V6 have, beside a network of today."""
+    chain = {"arbitrum-mainnet": {"resultProxy": "https://r.invalid", "useGas": True}}
+    (project / "chain.json").write_text(
+        json.dumps({"default": "arbitrum-mainnet", "chains": chain})
+    )
+    options = Namespace(chain=None, raw=False, quiet=False)
+    files.selected_chain(options)
+    assert capsys.readouterr().err == (
+        "⚠ resultProxy, useGas in chain.json: of no use on arbitrum-mainnet, ignored\n"
+    )
+
+
+def test_nodes_of_a_symbolic_host(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``mainnet`` means public nodes; the file may hold a key for them, which is never shown."""
     (project / "chain.json").write_text(
         json.dumps(
@@ -263,3 +379,6 @@ def test_nodes_of_a_symbolic_host(project: Path) -> None:
     with files.connect(select(), options) as client:
         assert client.chain.id == 1
         assert "s3cret" not in repr(client)
+    options.raw = False
+    files.connect(select(), options).close()
+    assert capsys.readouterr() == ("", "ℹ Using chain mainnet [chainId: 1]\n")

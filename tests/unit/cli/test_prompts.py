@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from iexec_lite.cli import prompts
-from iexec_lite.errors import ConfigurationError, ValidationError
+from iexec_lite.errors import ConfigurationError, IExecError, ValidationError
 
 from ...pseudo_terminal import PseudoTerminal
 
@@ -194,6 +194,150 @@ def test_a_question_cannot_steer_the_terminal(monkeypatch) -> None:
     assert screen.getvalue() == "? Publish\n\\x1b[8m this? (Y/n) " * 2
 
 
+@pytest.mark.parametrize(
+    ("typed", "default", "answer"),
+    [
+        ("\n", True, True),
+        ("\n", False, False),
+        ("y\n", False, True),
+        (" YES \n", False, True),
+        ("n\n", True, False),
+        ("No\n", True, False),
+        ("yep\nnope\nn\n", True, False),
+    ],
+)
+@pytest.mark.usefixtures("person")
+def test_yes_or_no(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    default: bool,
+    answer: bool,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert prompts.confirm("Really?", options(), default=default) is answer
+    question = "? Really? (Y/n) " if default else "? Really? (y/N) "
+    assert capsys.readouterr() == ("", question * typed.count("\n"))
+    assert prompts.confirm("Really?", options(force=True), default=default)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("person")
+def test_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The question that is broken off keeps its line."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(EOFError):
+        prompts.confirm("Really?", options())
+    assert capsys.readouterr() == ("", "? Really? (Y/n) \n")
+    broken = io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", broken)
+    with pytest.raises(ValidationError) as caught:
+        prompts.confirm("Really?", options())
+    assert str(caught.value) == "The answer is not text in the encoding of this terminal"
+
+
+@pytest.mark.usefixtures("person")
+def test_agreeing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    about = {"app": "0x12", "price": {"nRLC": 5}}
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\nn\nn\n"))
+    prompts.agree("Sign it?", options(), about=about)
+    shown = "? Sign it?\n  app:   0x12\n  price:\n    nRLC: 5\n (Y/n) "
+    assert capsys.readouterr().err == shown
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\.$"):
+        prompts.agree("Sign it?", options())
+    with pytest.raises(IExecError, match=r"^Operation aborted by user\. It was kept$"):
+        prompts.agree("Sign it?", options(), otherwise="It was kept")
+    with pytest.raises(ConfigurationError) as caught:
+        prompts.agree("Sign it?", options(raw=True), about=about)
+    assert str(caught.value) == "Sign it? There is nobody to ask: --force says yes"
+
+
+@pytest.mark.usefixtures("person")
+def test_replacing_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    prompts.replace("sub/new", options())
+    assert capsys.readouterr().err == ""
+    (project / "old").write_text("")
+    path = project / "link"
+    path.symlink_to("nowhere")
+    with pytest.raises(IExecError) as caught:
+        prompts.replace(path, options())
+    assert str(caught.value) == f"Operation aborted by user. {path} was kept"
+    question = '? "link" already exists, replace it with new one? (Y/n) '
+    assert capsys.readouterr().err == question
+
+
+@pytest.mark.usefixtures("person")
+def test_passwords_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, typed = [], ["one", "one", "one", "two", "", "old"]
+
+    def getpass(prompt: str) -> str:
+        asked.append(prompt)
+        return typed.pop(0)
+
+    monkeypatch.setattr("getpass.getpass", getpass)
+    again = "? Please confirm your password: "
+    assert prompts.password("New\x1b", options(), new=True) == "one"
+    assert asked == ["? New\\x1b: ", again]
+    with pytest.raises(ValidationError) as caught:
+        prompts.password("New", options(), new=True)
+    assert str(caught.value) == "Password missmatch: they differ, nothing was written"
+    with pytest.raises(ValidationError) as caught:
+        prompts.password("New", options(), new=True)
+    assert str(caught.value) == "The password is empty: nothing was written"
+    assert prompts.password("Old", options()) == "old"
+    assert asked[2:] == ["? New: ", again, "? New: ", "? Old: "]
+    with pytest.raises(ConfigurationError) as nobody:
+        prompts.hidden("Paste it", options(raw=True), "--file FILE")
+    assert str(nobody.value) == "Paste it: there is nobody to ask; give --file FILE"
+
+
+@pytest.mark.parametrize("broken", [EOFError, KeyboardInterrupt])
+@pytest.mark.usefixtures("person")
+def test_a_password_that_nobody_types(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    broken: type[BaseException],
+) -> None:
+    def getpass(prompt: str) -> str:
+        raise broken
+
+    monkeypatch.setattr("getpass.getpass", getpass)
+    with pytest.raises(broken):
+        prompts.password("Old", options())
+    assert capsys.readouterr() == ("", "\n")
+
+
+def test_who_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who types and sees the question: both streams are a terminal."""
+    for seen in ((), ("stdin",), ("stderr",), ("stdin", "stderr")):
+        streams = [getattr(sys, name) for name in seen]
+        monkeypatch.setattr(
+            "iexec_lite.cli.terminal.is_terminal", lambda stream, streams=streams: stream in streams
+        )
+        assert prompts.interactive(options()) is (len(seen) == 2)
+        assert not prompts.interactive(options(raw=True))
+
+
+def test_a_secret_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stdin, message in (
+        (None, "--x: the first line is empty"),
+        (io.StringIO("\r\nmore"), "--x: the first line is empty"),
+        (
+            io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8"),
+            "--x: standard input is not UTF-8 text",
+        ),
+    ):
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises((ConfigurationError, ValidationError)) as caught:
+            prompts.read_secret("-", "--x")
+        assert str(caught.value) == message
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\r\ntwo"))
+    assert [prompts.read_secret("-", "--x") for _ in range(2)] == ["one", "two"]
+
+
 def options(**changes: object) -> Namespace:
     known = {"raw": False, "force": False, "password": None, "password_file": None}
     return Namespace(**{**known, **changes})
@@ -211,8 +355,12 @@ def test_order_of_sources(monkeypatch, project: Path) -> None:
             monkeypatch.delenv("IEXEC_LITE_PASSWORD")
         else:
             monkeypatch.setenv("IEXEC_LITE_PASSWORD", empty)
-        with pytest.raises(ConfigurationError, match="nobody to ask; give --password-file"):
-            prompts.password("?", options())
+        with pytest.raises(ConfigurationError) as caught:
+            prompts.password("Who?", options())
+        assert str(caught.value) == (
+            "Who?: there is nobody to ask; give --password-file FILE, --password or the "
+            "environment variable IEXEC_LITE_PASSWORD"
+        )
 
 
 @pytest.mark.parametrize(
@@ -224,11 +372,25 @@ def test_order_of_sources(monkeypatch, project: Path) -> None:
         (b"\xef\xbb\xbfsecret\n", "secret"),
         (b" sp ace \n", " sp ace "),
         ("sésame\n".encode(), "sésame"),
+        (b"x" * 4096, "x" * 4096),
     ],
 )
 def test_password_file(project: Path, content: bytes, password: str) -> None:
     (project / "pw").write_bytes(content)
     assert prompts.password("?", options(password_file="pw"), new=True) == password
+
+
+def test_a_password_file_that_others_may_read(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (project / "pw").write_text("x")
+    for mode, told in ((0o600, 0), (0o644, 1)):
+        (project / "pw").chmod(mode)
+        assert prompts.password("?", options(password_file="pw")) == "x"
+        assert len(caplog.records) == told
+    assert caplog.records[0].getMessage() == (
+        "other users of this machine may read pw: chmod 600 it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -237,7 +399,7 @@ def test_password_file(project: Path, content: bytes, password: str) -> None:
         (b"", "--password-file: the first line is empty"),
         (b"\nsecret\n", "--password-file: the first line is empty"),
         (b"\xff\xfesecret", "pw is not UTF-8 text"),
-        (b"x" * 5000, "pw is larger than 4096 bytes: refused"),
+        (b"x" * 4097, "pw is larger than 4096 bytes: refused"),
         (None, "cannot read pw: No such file or directory"),
     ],
 )

@@ -64,7 +64,11 @@ def test_a_project_that_is_ready(run: Any, files: Any, kind: str) -> None:
     assert document == {"ok": True, "validated": ["iexec.json", "logo.png", "deployed.json"]}
     done = run("registry", "validate", kind)
     assert done.status == 0
-    assert done.out.startswith(f"{kind} description is valid. You can now submit it to the {kind}")
+    registry = {"app": "dapps", "dataset": "datasets", "workerpool": "pools"}[kind]
+    assert done.out == (
+        f"{kind} description is valid. You can now submit it to the {kind} registry: "
+        f"https://github.com/iExecBlockchainComputing/iexec-{registry}-registry\n"
+    )
 
 
 def test_all_that_is_wrong_is_told(run: Any, files: Any) -> None:
@@ -93,22 +97,70 @@ def test_all_that_is_wrong_is_told(run: Any, files: Any) -> None:
     assert plain.err.startswith("✖ Invalid files:\n  - iexec.json: description")
 
 
+SHORT = "description: must be 150 to 2000 characters long, it has"
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "fault"),
     [
-        ("app", {"buyConf": {"params": {"x": 1}}}, "params: this field has unspecified keys: x"),
-        ("app", {"buyConf": {"params": {}, "trust": "-1"}}, "trust: -1 is not a valid uint256"),
-        ("app", {"buyConf": {"params": {}, "tag": "tee"}}, "tag: tee is not a bytes32 hexstring"),
+        (
+            "app",
+            {"buyConf": {"params": {"x": 1}}},
+            "buyConf: params: this field has unspecified keys: x",
+        ),
+        (
+            "app",
+            {"buyConf": {"params": {"x": 1, "iexec_args": 5, "y": 2}}},
+            "buyConf: params: iexec_args: must be text",
+        ),
+        (
+            "app",
+            {"buyConf": {"params": {}, "trust": "-1"}},
+            "buyConf: trust: -1 is not a valid uint256",
+        ),
+        (
+            "app",
+            {"buyConf": {"params": {}, "tag": "tee"}},
+            "buyConf: tag: tee is not a bytes32 hexstring",
+        ),
+        (
+            "app",
+            {"buyConf": {"params": {}, "callback": "x"}},
+            "buyConf: callback: x is not a valid ethereum address",
+        ),
+        ("app", {"type": 5}, "type: must be text"),
+        ("app", {"repo": 5}, "repo: must be text"),
+        ("app", {"author": None}, "author is a required field"),
+        ("app", {"social": {"website": 5}}, "social: website: must be text"),
+        ("app", {"categories": "x"}, "this field has unspecified keys: categories"),
+        ("app", {"description": "x" * 149}, f"{SHORT} 149"),
+        ("app", {"description": 5}, "description: must be text"),
+        ("dataset", {"categories": 5}, "categories: must be text"),
+        ("dataset", {"dapps": [5]}, "dapps: must be an object"),
+        ("dataset", {"dapps": [{"addresses": {}}]}, "dapps: name is a required field"),
+        (
+            "dataset",
+            {"dapps": [{"name": "x", "addresses": {"5": ADDRESS}, "buyConf": {"trust": "1"}}]},
+            "dapps: buyConf: params is a required field",
+        ),
+        ("workerpool", {"a": 1, "b": 2}, "this field has unspecified keys: a, b"),
         ("app", {"buyConf": []}, "buyConf: must be an object"),
         ("app", {"social": {"github": 5}}, "social: github: must be text"),
         ("app", {"license": ""}, "license is a required field"),
-        ("app", {"description": "x" * 2001}, "it has 2001"),
+        ("app", {"description": "x" * 2001}, f"{SHORT} 2001"),
         ("dataset", {"dapps": {}}, "dapps: must be an array"),
         ("dataset", {"dapps": [{"name": "x"}]}, "dapps: addresses is a required field"),
-        ("dataset", {"dapps": [{"name": "x", "addresses": {"x": ADDRESS}}]}, "dapps: addresses: "),
-        ("dataset", {"dapps": [{"name": "x", "addresses": {"5": "y"}}]}, "y is not a valid eth"),
+        (
+            "dataset",
+            {"dapps": [{"name": "x", "addresses": {"5": "y"}}]},
+            "dapps: addresses: y is not a valid ethereum address",
+        ),
         ("dataset", {"app": {}}, "this field has unspecified keys: app"),
-        ("workerpool", {"workerpool": "mine"}, "workerpool: this must be a `object` type"),
+        (
+            "workerpool",
+            {"workerpool": "mine"},
+            "workerpool: this must be a `object` type, but the final value was: `mine`",
+        ),
     ],
 )
 def test_faults_of_iexec_json(
@@ -117,18 +169,41 @@ def test_faults_of_iexec_json(
     files(kind, **changes)
     document = run("registry", "validate", kind, "--raw").json
     assert document["validated"] == ["logo.png", "deployed.json"]
-    assert any(fault in text for text in document["fail"]), document["fail"]
+    assert f"iexec.json: {fault}" in document["fail"]
+
+
+def test_a_chain_that_is_none(run: Any, files: Any) -> None:
+    files("dataset", dapps=[{"name": "x", "addresses": {"x": ADDRESS}}])
+    [fault] = run("registry", "validate", "dataset", "--raw").json["fail"]
+    assert fault.startswith("iexec.json: dapps: addresses: ")
+
+
+@pytest.mark.parametrize("length", [150, 2000])
+def test_descriptions_at_their_ends(run: Any, files: Any, length: int) -> None:
+    more = {"repo": "r", "type": "t", "categories": "c"}
+    files("dataset", description="x" * length, **more)
+    assert run("registry", "validate", "dataset", "--raw").json["ok"] is True
+
+
+NO_IMAGE = "not an image whose size can be read: give a PNG, JPEG or GIF file"
 
 
 @pytest.mark.parametrize(
     ("name", "data", "fault"),
     [
         ("logo.png", None, 'Missing "logo.png" logo image file'),
-        ("logo.png", b"", "not an image whose size can be read"),
-        ("logo.png", b"<svg/>", "not an image whose size can be read"),
-        ("logo.jpg", b"\xff\xd8" + b"\xff\xe0\0\0" * 9, "not an image whose size can be read"),
-        ("logo.jpg", jpeg(180, 20), "NOT 180 by 20"),
+        ("logo.png", b"", NO_IMAGE),
+        ("logo.png", b"<svg/>", NO_IMAGE),
+        ("logo.jpg", b"\xff\xd8" + b"\xff\xe0\0\0" * 9, NO_IMAGE),
+        (
+            "logo.jpg",
+            jpeg(180, 20),
+            "logo.jpg dimensions should be 180px by 180px, NOT 180 by 20",
+        ),
+        ("logo.png", png(179), "logo.png dimensions should be 180px by 180px, NOT 179 by 180"),
         ("logo", png(), "Extension mismatch: png =/= "),
+        ("logo.jpg", gif(), "Extension mismatch: gif =/= jpg"),
+        ("logo.png", jpeg(), "Extension mismatch: jpg =/= png"),
     ],
 )
 def test_faults_of_the_logo(
@@ -140,9 +215,7 @@ def test_faults_of_the_logo(
         Path(name).write_bytes(data)
     document = run("registry", "validate", "app", "--raw").json
     assert document["validated"] == ["iexec.json", "deployed.json"]
-    [text] = document["fail"]
-    assert text.startswith(f"{name}: ")
-    assert fault in text
+    assert document["fail"] == [f"{name}: {fault}"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +228,7 @@ def test_other_images(run: Any, files: Any, name: str, data: bytes) -> None:
 
 
 def test_a_logo_that_is_none(run: Any, files: Any) -> None:
-    for logo in (None, 5, ["x"]):
+    for logo in (None, "", 5, ["x"]):
         files("app", logo=logo)
         failed = run("registry", "validate", "app", "--raw").json
         assert [text for text in failed["fail"] if "logo" in text] == failed["fail"]
@@ -168,14 +241,29 @@ def test_sizes_of_images() -> None:
     assert image_size(png(1, 70000)) == ("png", 1, 70000)
     assert image_size(gif(258, 3)) == ("gif", 258, 3)
     assert image_size(jpeg(258, 3)) == ("jpg", 258, 3)
-    for data in (png(), gif(), jpeg()):
-        for end in range(10):
-            with pytest.raises(ValidationError):
+    assert image_size(b"GIF87a" + gif(3, 4)[6:10] + b"\xff\xff") == ("gif", 3, 4)
+    for wrong in (b"\xff\xd8\xff\xe0\0\2x", b"\xff\xd8x", b"\xff\xd8\xff\xd0\0\2"):
+        frame = jpeg()[-20:]  # which would be one, if it stood elsewhere
+        with pytest.raises(ValidationError, match=NO_IMAGE):
+            image_size(wrong + b"\0" + frame)
+    for data, least in ((png(), 24), (gif(), 10), (jpeg(), len(jpeg()) - 10)):
+        for end in range(least):
+            with pytest.raises(ValidationError, match=f"^{NO_IMAGE}$"):
                 image_size(data[:end])
+        assert image_size(data[:least])[1:] == (180, 180)
+    for marker in range(0xC0, 0xD0):
+        frame = bytes((0xFF, 0xD8, 0xFF, marker)) + b"\0\x11\x08\0\1\0\2" + bytes(20)
+        if marker in (0xC4, 0xC8, 0xCC):  # tables, and what is reserved: no frames
+            with pytest.raises(ValidationError, match=NO_IMAGE):
+                image_size(frame)
+        else:
+            assert image_size(frame) == ("jpg", 2, 1)
 
 
 def test_what_is_validated(run: Any, project: Path) -> None:
     message = run("registry", "validate", "foo", "--raw").json["error"]["message"]
     assert message == 'Unknown object "foo". Must be one of [app,workerpool,dataset]'
+    message = run("registry", "validate", "x" * 41, "--raw").json["error"]["message"]
+    assert message.startswith(f'Unknown object "{"x" * 40}".')
     message = run("registry", "validate", "app", "--raw").json["error"]["message"]
-    assert message.startswith('Missing "iexec.json" file')
+    assert message == 'Missing "iexec.json" file, did you forget to run "iexec-lite init"?'

@@ -49,6 +49,8 @@ def test_clip() -> None:
 def test_one_line() -> None:
     assert terminal.one_line("a é 日") == "a é 日"
     assert terminal.one_line("a\nb\tc\x1b[2J\u2028") == r"a\x0ab\x09c\x1b[2J\u2028"
+    assert terminal.one_line("\xad \xff \u0600 \U000e0001") == "\\xad \xff \\u0600 \\ue0001"
+    assert terminal.harmless("a\nb\tc\r\x7f") == "a\nb\tc\\x0d\\x7f"
 
 
 def test_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,10 +77,31 @@ def test_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.has_colours(screen)
 
 
-def test_width() -> None:
+def test_width(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.width(None) == terminal.width(io.StringIO()) == 80
     with open(os.devnull, "w") as file:
         assert terminal.width(file) == 80
+        for columns, expected in ((123, 123), (0, 80)):
+            size = os.terminal_size((columns, 40))
+            monkeypatch.setattr(os, "get_terminal_size", lambda fd, size=size: size)
+            assert terminal.width(file) == expected
+
+
+def test_what_a_stream_can_carry() -> None:
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    assert terminal.carries("abc", ascii_only)
+    assert not terminal.carries("é", ascii_only)
+    assert terminal.carries("é✖", None)
+    assert terminal.carries("é✖", io.StringIO())
+    assert not terminal.carries("\ud800", None)
+
+
+def test_writing() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="latin-1", newline="")
+    terminal.write("a\x1bé✖", stream, mark="\x1b[1m>\x1b[0m ", end="!\n")
+    assert raw.getvalue() == b"\x1b[1m>\x1b[0m a\\x1b\xe9\\u2716!\n"
+    terminal.write("x", None)
 
 
 def test_other_text_takes_the_line_away(

@@ -17,12 +17,14 @@ def test_amounts_and_tags() -> None:
     assert text.tag_names("0x" + "00" * 31 + "01", V6) == "tee"
     assert text.tag_names("0x" + "00" * 30 + "0109", V9) == "tee, tdx, gpu"
     assert text.tag_names("0x" + "00" * 32, V6) == "none"
+    assert text.tag_names("0x80" + "00" * 31, V6) == "256"
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0 seconds"), (1, "1 second"), (59.9, "59 seconds"), (60, "1 minute"),
-     (7199, "1 hour"), (-7200, "2 hours"), (86400 * 3, "3 days")],
+     (3599, "59 minutes"), (3600, "1 hour"), (7199, "1 hour"), (-7200, "2 hours"),
+     (86399, "23 hours"), (86400, "1 day"), (86400 * 3, "3 days")],
 )  # fmt: skip
 def test_duration(seconds: float, words: str) -> None:
     assert text.duration(seconds) == words
@@ -81,9 +83,13 @@ def test_addresses_and_distances() -> None:
     assert text.address("0x" + "00" * 20) == "none"
     assert text.address("0x" + "ab" * 20) == "0x" + "ab" * 20
     assert (text.away(100, 40), text.away(40, 100)) == ("in 1 minute", "1 minute ago")
+    assert (text.away(41, 40), text.away(40, 40)) == ("in 1 second", "0 seconds ago")
+    assert text.away(41, 40.5) == "0 seconds ago"
 
 
 def test_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert text.bars([("a", 1), ("b", 2), ("c", 0)]) == f"a  {'█' * 30} 1\nb  {'█' * 60} 2\nc   0"
     monkeypatch.setenv("COLUMNS", "30")
     shown = text.bars([("0.5 RLC", 2), ("12.0 RLC", 10**30), ("20.0 RLC", 0)]).splitlines()
     assert shown[0].startswith(" 0.5 RLC  █ 2")
@@ -101,10 +107,19 @@ def test_send_options() -> None:
     assert flags.send_options(Namespace()) == {}
     found = flags.send_options(Namespace(gas_price="1.1 gwei", confirms="3"))
     assert found == {"gas_price": 1_100_000_000, "confirms": 3}
-    faults = [("0", "greater than or equal to 1"), ("x", "`number` type"), ("9" * 41, "`number`")]
+    faults = [
+        ("0", "confirms must be greater than or equal to 1"),
+        ("x", "confirms must be a `number` type, got x"),
+        ("-1", "confirms must be a `number` type, got -1"),
+        ("\u0663", "confirms must be a `number` type, got \u0663"),
+        ("9" * 41, f"confirms must be a `number` type, got {'9' * 40}"),
+    ]
     for confirms, message in faults:
-        with pytest.raises(ConfigurationError, match=message):
+        with pytest.raises(ConfigurationError) as caught:
             flags.send_options(Namespace(gas_price=None, confirms=confirms))
+        assert str(caught.value) == message
+    assert flags.send_options(Namespace(confirms="1")) == {"confirms": 1}
+    assert flags.whole_number("9" * 40, "x") == int("9" * 40)
     with pytest.raises(ValidationError, match="is not a valid amount"):
         flags.send_options(Namespace(gas_price="1 gwei x", confirms=None))
     assert flags.amount("5", "RLC") == "5 RLC"

@@ -58,7 +58,10 @@ def test_private_key(run, balances, wallet: Path) -> None:
         ("privateKey", KEY), ("publicKey", PUBLIC), ("address", ADDRESS)
     ]  # fmt: skip
     assert document["balance"] == BALANCE
-    assert f"privateKey: {KEY}\n" in run(*words).out
+    assert run(*words).out == (
+        f"privateKey: {KEY}\npublicKey:  {PUBLIC}\naddress:    {ADDRESS}\n"
+        "ether:      1.5\nRLC:        0.00001\n"
+    )
 
 
 def test_the_password_comes_last(run, node, wallet: Path) -> None:
@@ -67,9 +70,11 @@ def test_the_password_comes_last(run, node, wallet: Path) -> None:
     node.answers |= {"eth_chainId": hex(1)}
     message = run(*words).json["error"]["message"]
     assert message.startswith("The node is on chain 1, but mine is chain 65535")
+    assert node.asked == ["eth_chainId"]
     node.answers |= {"eth_chainId": hex(65535), "eth_getBalance": "0x1", "eth_call": word(1)}
     message = run(*words).json["error"]["message"]
-    assert "nobody to ask" in message
+    assert message.startswith(f"Using wallet {wallet.name}\nPlease enter your password to unlock")
+    assert "eth_getBalance" in node.asked
     wrong = run(*words, "--password", "y")
     assert wrong.json["error"]["message"] == "invalid password"
     assert wrong.json["error"]["name"] == "WrongPasswordError"
@@ -81,6 +86,8 @@ def test_native_chain(run, balances, wallet: Path, project: Path) -> None:
     (project / "chain.json").write_text(json.dumps(file))
     document = run("wallet", "show", "--keystoredir", "ks", "--raw").json
     assert document["balance"] == {"RLC": "1.5", "nRLC": "1500000000"}
+    out = run("wallet", "show", "--keystoredir", "ks").out
+    assert out == f"address: {ADDRESS}\nRLC:     1.5\n"
 
 
 NOT_FOUND = "Failed to load wallet address from keystore: Wallet file not found"
@@ -110,8 +117,14 @@ def test_plain_http_needs_a_word(run, project: Path) -> None:
     chain = {"id": "65535", "host": "http://node.invalid:8545", "hub": "0x" + "aa" * 20}
     (project / "chain.json").write_text(json.dumps({"default": "m", "chains": {"m": chain}}))
     message = run("wallet", "show", ADDRESS, "--raw").json["error"]["message"]
-    assert "would send everything unprotected" in message
-    assert "--allow-plain-http" in message
+    assert message == (
+        "http://node.invalid:8545 would send everything unprotected: use https://, or "
+        "allow_plain_http=True (--allow-plain-http) if the network itself is trusted"
+    )
+    error = run("wallet", "show", ADDRESS, "--raw", "--allow-plain-http").json["error"]
+    assert error["message"] == (
+        "http://node.invalid:8545: unknown host name; check the URL, and that the network is there"
+    )
 
 
 def test_no_node_there(run, project: Path) -> None:

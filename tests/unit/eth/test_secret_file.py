@@ -47,22 +47,50 @@ def test_others_may_read(secret: Path, mode: int, caplog: pytest.LogCaptureFixtu
     assert content(secret) == b"of mine"
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert str(secret) in record.getMessage()
-    assert "chmod 600" in record.getMessage()
+    assert record.getMessage() == (f"other users of this machine may read {secret}: chmod 600 it")
 
 
 def test_everybody_may_change_it(secret: Path) -> None:
     secret.chmod(0o602)
-    with pytest.raises(ValidationError, match=rf"may change {secret}: refused .* chmod 600"):
+    with pytest.raises(ValidationError) as caught:
         content(secret)
+    assert str(caught.value) == (
+        f"every user of this machine may change {secret}: refused for a secret; look whether it "
+        "is still yours, then chmod 600 it"
+    )
     with pytest.raises(KeystoreError, match="may change"):
         KeySigner.from_keystore(secret, "x")
 
 
 def test_of_somebody_else(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     somebody_else(secret, monkeypatch)
-    with pytest.raises(ValidationError, match=rf"{secret} belongs to another user"):
+    with pytest.raises(ValidationError) as caught:
         content(secret)
+    assert str(caught.value) == (
+        f"{secret} belongs to another user: refused for a secret; make a copy that is your own"
+    )
+
+
+def test_roots_file_is_good_for_all_and_all_files_for_root(
+    secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Secrets in containers are mounted by root: alone, or with a link of the user's own."""
+    owners = {"file": 0, "link": 0}
+    shown, shown_link = os.fstat, os.lstat
+
+    def owned(found: os.stat_result, by: str) -> os.stat_result:
+        return os.stat_result((*found[:4], owners[by], *found[5:]))
+
+    monkeypatch.setattr(os, "fstat", lambda fd: owned(shown(fd), "file"))
+    monkeypatch.setattr(os, "lstat", lambda path: owned(shown_link(path), "link"))
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    for owners["file"], owners["link"] in ((0, 0), (0, 4711), (4711, 0), (4711, 4711)):
+        assert content(secret) == b"of mine"
+    for owners["file"], owners["link"] in ((1234, 0), (0, 1234), (1234, 4711), (1234, 1234)):
+        with pytest.raises(ValidationError, match="belongs to another user"):
+            content(secret)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert content(secret) == b"of mine"
 
 
 def test_links(secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

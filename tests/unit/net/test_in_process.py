@@ -67,16 +67,55 @@ def test_other_exceptions_are_not_quoted(fault: Exception) -> None:
     def call(method: str, params: Any) -> object:
         raise fault
 
-    with pytest.raises(TransportError, match=f"failed: {type(fault).__name__}") as caught:
+    with pytest.raises(TransportError) as caught:
         rpc(call).request("eth_chainId")
+    assert str(caught.value) == f"the provider function failed: {type(fault).__name__}"
     assert caught.value.cause is fault
     assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [b"bytes", {1, 2}, object()])
 def test_an_answer_that_is_no_json(value: object) -> None:
-    with pytest.raises(TransportError, match="no JSON"):
+    with pytest.raises(TransportError) as caught:
         rpc(lambda method, params: value).request("eth_chainId")
+    assert str(caught.value) == "the provider function gave what is no JSON"
+    assert isinstance(caught.value.cause, TypeError)
+
+
+def test_answers_are_those_of_json_rpc() -> None:
+    """JSON-RPC 2.0, section 5: ``jsonrpc``, ``id`` and one of ``result`` and ``error``."""
+
+    class Rejected(Exception):
+        code = "ACTION_REJECTED"
+
+    def call(method: str, params: Any) -> object:
+        if method == "eth_call":
+            raise ProviderError
+        if method == "personal_sign":
+            raise Rejected("no, thank you")
+        return [method, params]
+
+    transport = InProcess(call)
+    methods = ("eth_x", "eth_call", "personal_sign")
+    asked = [{"id": i, "method": method, "params": [1]} for i, method in enumerate(methods, 7)]
+    answers = [
+        {"jsonrpc": "2.0", "id": 7, "result": ["eth_x", [1]]},
+        {
+            "jsonrpc": "2.0",
+            "id": 8,
+            "error": {"code": 3, "message": "execution reverted", "data": REVERT},
+        },
+        {
+            "jsonrpc": "2.0",
+            "id": 9,
+            "error": {"code": 0, "message": "no, thank you (ACTION_REJECTED)", "data": None},
+        },
+    ]
+    batch = transport.request("POST", URL, body=json.dumps(asked).encode())
+    assert (batch.status, batch.headers, batch.host) == (200, {}, "https://in-process")
+    assert batch.json() == answers
+    for item, answer in zip(asked, answers, strict=True):
+        assert transport.request("POST", URL, body=json.dumps(item).encode()).json() == answer
 
 
 def test_as_a_provider() -> None:

@@ -46,9 +46,28 @@ def test_a_file_is_sent_and_looked_for(serve: Any, http: Http) -> None:
     assert Ipfs(http, server.url + "/up/", server.url + "/down/").add(CONTENT) == CID
     (post, head) = server.calls
     assert post[:2] == ("POST", "/up/api/v0/add?stream-channels=true&progress=false")
-    assert post[2]["content-type"].startswith("multipart/form-data; boundary=")
-    assert CONTENT in post[3]
+    assert post[2]["content-type"] == f"multipart/form-data; boundary=----{CID}"
+    assert post[3] == (
+        f"------{CID}\r\n".encode()
+        + b'Content-Disposition: form-data; name="file"; filename=""\r\n'
+        + b"Content-Type: application/octet-stream\r\n\r\n"
+        + CONTENT
+        + f"\r\n------{CID}--\r\n".encode()
+    )
     assert head[:2] == ("HEAD", f"/down/ipfs/{CID}")
+
+
+def test_lost_answers_are_asked_for_again(serve: Any) -> None:
+    def flaky(call: Any) -> None:
+        if len(server.calls) % 2:
+            call.reply(503)
+        else:
+            call.reply(200, added(CID))
+
+    server = serve(flaky)
+    with Http(timeout=5, sleep=lambda _: None) as http:
+        assert Ipfs(http, server.url, server.url).add(CONTENT) == CID
+    assert [call[0] for call in server.calls] == ["POST", "POST", "HEAD", "HEAD"]
 
 
 def test_the_gateway_may_lag_behind(serve: Any, http: Http) -> None:
@@ -60,19 +79,25 @@ def test_the_gateway_may_lag_behind(serve: Any, http: Http) -> None:
 @pytest.mark.parametrize("status", [404, 500])
 def test_a_file_that_never_shows(serve: Any, http: Http, status: int) -> None:
     server = serve(behaviour(*[status] * 9))
-    with pytest.raises(
-        IpfsGatewayCallError, match=f"does not show the uploaded file {CID}"
-    ) as caught:
-        Ipfs(http, server.url, server.url, sleep=lambda _: None).add(CONTENT)
-    assert caught.value.retryable
+    pauses: list[float] = []
+    with pytest.raises(IpfsGatewayCallError) as caught:
+        Ipfs(http, server.url, server.url, sleep=pauses.append).add(CONTENT)
+    advice = "check the path of the URL" if status == 404 else "try again later"
+    assert str(caught.value) == (
+        f"IPFS {server.url} does not show the uploaded file {CID}: it answered {status}: {advice}"
+    )
+    assert (caught.value.retryable, caught.value.details) == (True, {"status": status})
     assert len(server.calls) == 2 + len(PAUSES)
+    assert pauses == list(PAUSES)
 
 
-def test_a_gateway_that_refuses_is_not_asked_again(serve: Any, http: Http) -> None:
-    server = serve(behaviour(403))
-    with pytest.raises(IpfsGatewayCallError, match="403") as caught:
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_gateway_that_refuses_is_not_asked_again(serve: Any, http: Http, status: int) -> None:
+    server = serve(behaviour(status))
+    with pytest.raises(IpfsGatewayCallError, match=f"{CID}: it answered {status}: ") as caught:
         Ipfs(http, server.url, server.url).add(CONTENT)
     assert not caught.value.retryable
+    assert len(server.calls) == 2
 
 
 def test_a_copy_is_not_looked_for(serve: Any, http: Http) -> None:
@@ -82,21 +107,55 @@ def test_a_copy_is_not_looked_for(serve: Any, http: Http) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [added("QmSomethingElse"), added(5), b"", b"\n", b"<html>", b"[]", b'{"Hash":null}']
+    ("body", "said"),
+    [
+        (added("QmSomethingElse"), "QmSomethingElse"),
+        (added(5), "5"),
+        (b"", "null"),
+        (b"\n", "null"),
+        (b"<html>", "null"),
+        (b"[]", "null"),
+        (b'{"Hash":null}', "null"),
+    ],
 )
-def test_what_the_node_says_is_compared(serve: Any, http: Http, body: bytes) -> None:
+def test_what_the_node_says_is_compared(serve: Any, http: Http, body: bytes, said: str) -> None:
     server = serve(lambda call: call.reply(200, body))
-    with pytest.raises(IpfsGatewayCallError, match=f"but its CID is {CID}"):
+    with pytest.raises(IpfsGatewayCallError) as caught:
         Ipfs(http, server.url, server.url).add(CONTENT)
+    assert str(caught.value) == (
+        f"IPFS {server.url} says it keeps the file as {said}, but its CID is {CID}"
+    )
     assert len(server.calls) == 1
 
 
-def test_a_node_that_refuses(serve: Any, http: Http) -> None:
-    server = serve(lambda call: call.reply(401))
-    with pytest.raises(IpfsGatewayCallError, match="did not take the file: it answered 401"):
+@pytest.mark.parametrize(
+    ("status", "advice", "retryable"),
+    [
+        (401, "check the URL, and the key if it holds one", False),
+        (404, "check the path of the URL", True),
+        (413, "ask for less at once", False),
+        (429, "wait, or use a host with a higher limit", True),
+        (499, "check that the URL is right", False),
+        (500, "try again later", True),
+    ],
+)
+def test_a_node_that_refuses(
+    serve: Any, http: Http, status: int, advice: str, retryable: bool
+) -> None:
+    server = serve(lambda call: call.reply(status))
+    with pytest.raises(IpfsGatewayCallError) as caught:
         Ipfs(http, server.url, server.url).add(CONTENT)
+    assert str(caught.value) == (
+        f"IPFS {server.url} did not take the file: it answered {status}: {advice}"
+    )
+    assert (caught.value.retryable, caught.value.details) == (retryable, {"status": status})
 
 
 def test_nobody_there(http: Http) -> None:
-    with pytest.raises(IpfsGatewayCallError, match="IPFS didn't answer"):
+    with pytest.raises(IpfsGatewayCallError) as caught:
         Ipfs(http, "http://127.0.0.1:1", None).add(CONTENT)
+    assert str(caught.value) == (
+        "IPFS didn't answer: http://127.0.0.1:1 cannot be reached: Connection refused; "
+        "check that it runs, and its URL"
+    )
+    assert caught.value.retryable

@@ -74,8 +74,9 @@ def test_two_of_three(results, expected, asked):
 
 def test_disagreement_is_an_error_that_may_pass():
     node = rpc(*same("eth_getCode", "0x1", "0x2", "0x3"))
-    with pytest.raises(Web3ProviderCallError, match="disagree on eth_getCode: no 2 of 3") as bad:
+    with pytest.raises(Web3ProviderCallError) as bad:
         node.request("eth_getCode", ["0xaa", "0x5"])
+    assert str(bad.value) == "the nodes disagree on eth_getCode: no 2 of 3 say the same"
     assert bad.value.retryable
 
 
@@ -119,15 +120,30 @@ def test_a_receipt_counts_when_enough_nodes_have_it():
     assert rpc(*same(method, receipt, more)).request(method, ["0xa"]) == receipt
     for others in ((None, None), (None, forged)):
         assert rpc(*same(method, receipt, *others)).request(method, ["0xa"]) is None
+    log = {"address": "0x1", "topics": ["0x2"], "data": "0x3"}
+    receipt |= {"blockNumber": "0x5", "logs": [log]}
+    own = {**receipt, "logs": [{**log, "logIndex": "0x9"}]}
+    assert rpc(*same(method, receipt, own)).request(method, ["0xa"]) == receipt
+    for field in ("transactionHash", "blockHash", "blockNumber", "status"):
+        forged = {**receipt, field: "0x9"}
+        assert rpc(*same(method, receipt, forged)).request(method, ["0xa"]) is None
+    for field in log:
+        forged = {**receipt, "logs": [{**log, field: "0x9"}]}
+        assert rpc(*same(method, receipt, forged)).request(method, ["0xa"]) is None
+    assert rpc(*same(method, receipt, {**receipt, "logs": "none"})).request(method, ["0xa"]) is None
 
 
 def test_blocks_agree_by_what_we_use():
-    block = {"hash": "0xa", "number": "0x1", "timestamp": "0x5", "gasLimit": "0x9"}
-    method = "eth_getBlockByNumber"
-    agreed = rpc(*same(method, block, {**block, "own": 1})).request(method, ["0x1", False])
-    assert agreed == block
-    with pytest.raises(Web3ProviderCallError, match="disagree"):
-        rpc(*same(method, block, {**block, "timestamp": "0x6"})).request(method, ["0x1", False])
+    block = {
+        **{"hash": "0xa", "number": "0x1", "timestamp": "0x5", "gasLimit": "0x9"},
+        "baseFeePerGas": "0x7",
+    }
+    for method in ("eth_getBlockByNumber", "eth_getBlockByHash"):
+        agreed = rpc(*same(method, block, {**block, "own": 1})).request(method, ["0x1", False])
+        assert agreed == block
+        for field in block:
+            with pytest.raises(Web3ProviderCallError, match=f"disagree on {method}"):
+                rpc(*same(method, block, {**block, field: "0x6"})).request(method, ["0x1", False])
 
 
 def test_agreed_errors_are_errors():
@@ -166,6 +182,10 @@ def test_a_signed_transaction_goes_to_all():
         (("insufficient funds", "internal error"), "other"),
         ((DOWN, "already known"), "already_known"),
         (("insufficient funds", "nonce too low"), "insufficient_funds"),
+        (("nonce too low", "always failing transaction"), "estimate"),
+        (("nonce too low", "internal error"), "other"),
+        (("already known", DOWN), "already_known"),
+        (("nonce too low", "execution reverted"), "estimate"),
     ],
 )
 def test_the_least_sure_refusal_speaks_for_all(messages, kind):
@@ -189,6 +209,55 @@ def test_other_writes_go_to_the_first_node_only():
     assert [port for port, *_ in node.nodes.asked] == [1]
 
 
+def test_a_batch_with_a_write_in_it_goes_to_the_first_node_only():
+    answers = {"eth_blockNumber": "0x1", "evm_mine": "0x0"}
+    node = rpc(answers, answers)
+    assert node.batch([("eth_blockNumber", []), ("evm_mine", [])]) == ["0x1", "0x0"]
+    assert [port for port, *_ in node.nodes.asked] == [1, 1]
+    assert node.batch([]) == []
+
+
+def test_one_of_many_prices():
+    """What honest nodes tell differently: the middle one of prices, the highest of estimates."""
+    prices = ("0x1", "0x9", "0x5")
+    for method in ("eth_gasPrice", "eth_maxPriorityFeePerGas"):
+        node = rpc(*same(method, *prices), quorum=3)
+        assert node.request(method) == "0x5"
+    node = rpc(*same("eth_estimateGas", *prices), quorum=3)
+    assert node.request("eth_estimateGas", [{}]) == "0x9"
+    with pytest.raises(Web3ProviderCallError, match="disagree on eth_gasPrice"):
+        rpc(*same("eth_gasPrice", "0x1", "nonsense")).request("eth_gasPrice")
+
+
+def test_prices_may_be_nothing():
+    assert rpc(*same("eth_gasPrice", "0x0", "0x5")).request("eth_gasPrice") == "0x0"
+    assert rpc(*same("eth_gasPrice", "0x0", "0x1")).request("eth_gasPrice") == "0x0"
+
+
+def test_a_head_that_enough_nodes_have_though_one_talks_nonsense():
+    for heads in (("0xzz", "0x5", "0x7"), ("0x5", "0xzz", "0x7"), ("0x7", "0x5", None)):
+        assert rpc(*same("eth_blockNumber", *heads)).request("eth_blockNumber") == "0x5"
+
+
+def test_a_node_that_is_silent_leaves_more_open_than_one_that_refuses():
+    internal = {"code": -32603, "message": "internal error"}
+    with pytest.raises(TransportError):
+        rpc(*same("eth_sendRawTransaction", internal, DOWN)).send_raw(b"raw")
+    reverted = {"code": 3, "message": "reverted", "data": "0x08c379a0"}
+    low = {"code": -32000, "message": "nonce too low"}
+    with pytest.raises(RpcError) as caught:
+        rpc(*same("eth_sendRawTransaction", low, reverted)).send_raw(b"raw")
+    assert caught.value.kind == "revert"
+
+
+def test_a_head_that_cannot_be_had():
+    refusal = {"code": -32000, "message": "syncing"}
+    with pytest.raises(RpcError, match="syncing"):
+        rpc(*same("eth_blockNumber", refusal, refusal)).request("eth_call", [{}, "latest"])
+    with pytest.raises(Web3ProviderCallError, match="disagree on eth_blockNumber"):
+        rpc(*same("eth_blockNumber", refusal, "0x5")).request("eth_blockNumber")
+
+
 def test_all_nodes_must_be_on_one_chain():
     assert rpc(*same("eth_chainId", "0x1", DOWN, "0x1")).chain_id() == 1
     with pytest.raises(ConfigurationError, match=r"different chains: \[1, 5\]"):
@@ -199,7 +268,9 @@ def test_all_nodes_must_be_on_one_chain():
 
 @pytest.mark.parametrize("quorum", [0, 3, True, -1])
 def test_an_impossible_quorum(quorum):
-    with pytest.raises(ConfigurationError, match="quorum"):
+    with pytest.raises(
+        ConfigurationError, match=f"^a quorum of {quorum} is not possible with 2 nodes$"
+    ):
         QuorumRpc(["http://127.0.0.1:1/", "http://127.0.0.1:2/"], quorum=quorum)
 
 

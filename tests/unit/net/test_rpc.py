@@ -17,6 +17,7 @@ from iexec_lite.errors import (
 from iexec_lite.eth.crypto import keccak
 from iexec_lite.net.http import Http
 from iexec_lite.net.rpc import Rpc, RpcError, block_tag, data, missing_contract, quantity
+from iexec_lite.net.rpc_error import revert_data, shown
 
 SECRET = "s3cr3tk3y"
 REVERT = "0x08c379a0" + f"{32:064x}{24:064x}" + b"iExecV5-matchOrders-0x14".hex().ljust(64, "0")
@@ -72,9 +73,10 @@ def text_of(caught):
 def test_request_and_result(node):
     rpc = node(lambda method, params: [method, params])
     assert rpc.request("eth_foo", ["0x1", {"a": None}]) == ["eth_foo", ["0x1", {"a": None}]]
-    sent = json.loads(rpc.server.calls[0][3])
-    assert sent["jsonrpc"] == "2.0"
-    assert rpc.server.calls[0][2]["content-type"] == "application/json"
+    method, path, headers, body = rpc.server.calls[0]
+    assert (method, path) == ("POST", f"/{SECRET}?key={SECRET}")
+    assert (headers["content-type"], headers["accept"]) == ("application/json", "application/json")
+    assert body == (b'{"jsonrpc":"2.0","id":1,"method":"eth_foo","params":["0x1",{"a":null}]}')
 
 
 @pytest.mark.parametrize("result", [None, 0, "", False, [], {}])
@@ -112,16 +114,36 @@ def test_what_is_no_answer_to_the_call_is_an_error(serve, body):
 def test_an_error_with_id_null_is_the_nodes_error(serve):
     body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}'
     rpc = rpc_to(serve(lambda call: call.reply(200, body)))
-    with pytest.raises(RpcError, match="processing response error: Parse error"):
+    with pytest.raises(RpcError) as caught:
         rpc.request("eth_call")
+    assert str(caught.value) == (
+        "processing response error: Parse error (if it stays so, use another node)"
+    )
 
 
-@pytest.mark.parametrize("problem", [None, "text", 5, [], {}, {"code": "x", "message": 5}])
-def test_malformed_errors_are_still_errors(serve, problem):
+@pytest.mark.parametrize(
+    ("problem", "code", "words"),
+    [
+        ("text", 0, "text"),
+        (5, 0, ""),
+        ([], 0, ""),
+        ({}, 0, ""),
+        ({"code": "x", "message": 5}, 0, ""),
+        ({"code": 2**63, "message": "x"}, 0, "x"),
+        ({"code": 1 - 2**63, "message": "x"}, 1 - 2**63, "x"),
+    ],
+)
+def test_malformed_errors_are_still_errors(serve, problem, code, words):
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "error": problem}).encode()
     rpc = rpc_to(serve(lambda call: call.reply(200, body)))
-    with pytest.raises(Web3ProviderCallError):
-        rpc.request("eth_call")
+    with pytest.raises(RpcError) as caught:
+        rpc.request("eth_foo")
+    assert (caught.value.rpc_code, caught.value.node_message) == (code, words)
+    assert str(caught.value) == (
+        f"processing response error: {words or 'error 0'} (if it stays so, use another node)"
+    )
+    details = {"rpcCode": code, "nodeMessage": words, "method": "eth_foo"}
+    assert caught.value.details == details
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(401, False), (404, False), (503, True)])
@@ -147,8 +169,7 @@ def test_a_key_that_the_node_echoes_is_cut_out(node):
         rpc.request("eth_call")
     shown = text_of(caught)
     assert SECRET not in shown
-    assert "\x1b" not in shown
-    assert len(caught.value.message) < 700
+    assert caught.value.node_message == "invalid key … [31m" + "x" * (500 - 18) + "…"
 
 
 def test_no_answer_is_a_transport_error():
@@ -241,6 +262,15 @@ def test_a_refusal_after_a_lost_answer_of_another_node_is_not_certain(serve):
 # --- batches ---------------------------------------------------------------------------------
 
 
+NO_ID, OTHER_IDS = "an item without a usable id", "a batch with other ids than those asked for"
+
+
+def malformed(rpc, what):
+    return (
+        f"{rpc.server.url} sent a malformed JSON-RPC answer: {what}; check that its URL is a node's"
+    )
+
+
 def echo(request):
     return {"jsonrpc": "2.0", "id": request["id"], "result": request["params"][0]}
 
@@ -270,8 +300,10 @@ def test_items_of_a_batch_without_a_usable_id(serve, number):
         items = [echo(item) for item in json.loads(call.data)]
         call.reply_json([{**items[0], "id": number}, *items[1:]])
 
-    with pytest.raises(Web3ProviderCallError, match=r"usable id|other ids"):
-        rpc_to(serve(behave)).batch(reads(3))
+    rpc = rpc_to(serve(behave))
+    with pytest.raises(Web3ProviderCallError) as caught:
+        rpc.batch(reads(3))
+    assert str(caught.value) == malformed(rpc, "an item without a usable id")
 
 
 def test_a_failure_told_in_a_text_is_that_of_the_status(serve):
@@ -323,8 +355,17 @@ def test_calls_and_the_latest_block_in_one_batch(node):
     assert len(rpc.server.calls) == 2
     for wrong in (None, "0x1", []):
         answers["eth_getBlockByNumber"] = wrong
-        with pytest.raises(Web3ProviderCallError, match="no latest block"):
+        with pytest.raises(Web3ProviderCallError) as caught:
             rpc.call_many_now([(to, b"1")])
+        assert (str(caught.value), caught.value.retryable) == ("The node has no latest block", True)
+    answers["eth_getBlockByNumber"] = error(-32000, "header not found")
+    with pytest.raises(RpcError, match="header not found"):
+        rpc.call_many_now([(to, b"1")])
+    assert [(item["method"], item["params"]) for item in json.loads(rpc.server.calls[0][3])] == [
+        ("eth_getBlockByNumber", ["latest", False]),
+        ("eth_call", [{"to": to, "data": "0x31"}, "latest"]),
+        ("eth_call", [{"to": to, "data": "0x32"}, "latest"]),
+    ]
     answers["eth_call"], answers["eth_getBlockByNumber"] = "text", block
     (bad,), _ = rpc.call_many_now([(to, b"1")])
     assert isinstance(bad, Web3ProviderCallError)
@@ -378,11 +419,54 @@ def test_a_batch_too_large_is_split(serve):
     assert sizes == [30, 15, 7, 7, 7, 7, 2]
 
 
+@pytest.mark.parametrize("word", ["large", "big", "many", "limit", "exceed", "max"])
+@pytest.mark.parametrize("status", [200, 413])
+def test_words_for_too_large(serve, word, status):
+    sizes = []
+
+    def behave(call):
+        request = json.loads(call.data)
+        sizes.append(len(request))
+        if len(request) > 4:
+            problem = {"code": -32600, "message": f"Oh: {word.upper()}"}
+            return call.reply_json({"jsonrpc": "2.0", "id": None, "error": problem}, status)
+        return call.reply_json([echo(item) for item in request])
+
+    assert rpc_to(serve(behave)).batch(reads(8)) == list(range(8))
+    assert sizes == [8, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"), [(101, [101, 100, 1]), (100, [100, *[1] * 100]), (2, [2, 1, 1])]
+)
+def test_what_a_node_may_take_that_says_nothing(serve, size, sizes):
+    """A small batch where it was a large one, else one by one."""
+    asked = []
+
+    def behave(call):
+        request = json.loads(call.data)
+        many = isinstance(request, list)
+        asked.append(len(request) if many else 1)
+        if asked[-1] == size:
+            return call.reply_json({"jsonrpc": "2.0"})
+        return call.reply_json([echo(item) for item in request] if many else echo(request))
+
+    assert rpc_to(serve(behave)).batch(reads(size)) == list(range(size))
+    assert asked == sizes
+
+
 def test_a_refused_batch_with_a_write_is_not_taken_apart(serve):
     rpc = rpc_to(serve(lambda call: call.reply(413)))
-    with pytest.raises(Web3ProviderCallError, match="413"):
+    with pytest.raises(Web3ProviderCallError) as caught:
         rpc.batch([("eth_getBalance", [1]), ("eth_sendRawTransaction", ["0x"])])
+    assert str(caught.value) == (f"{rpc.server.url} answered HTTP status 413: ask for less at once")
     assert len(rpc.server.calls) == 1
+    for answer in ({"id": 1}, None):
+        rpc = rpc_to(serve(lambda call, answer=answer: call.reply_json(answer)))
+        with pytest.raises(Web3ProviderCallError) as caught:
+            rpc.batch([("eth_getBalance", [1]), ("eth_sendRawTransaction", ["0x"])])
+        assert str(caught.value) == f"{rpc.server.url} does not answer batches"
+        assert len(rpc.server.calls) == 1
 
 
 def test_another_fault_does_not_undo_a_batch(serve):
@@ -397,25 +481,36 @@ def test_another_fault_does_not_undo_a_batch(serve):
     assert len(rpc.server.calls) == 1
 
 
+@pytest.mark.parametrize(("status", "retryable"), [(200, False), (429, True)])
+def test_a_status_tells_that_a_fault_passes(serve, status, retryable):
+    problem = {"jsonrpc": "2.0", "id": None, "error": {"code": -1, "message": "no"}}
+    rpc = rpc_to(serve(lambda call: call.reply_json(problem, status)))
+    with pytest.raises(RpcError) as caught:
+        rpc.batch(reads(2))
+    assert caught.value.retryable is retryable
+    assert "method" not in caught.value.details
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("change", "what"),
     [
-        lambda items: items[:-1],
-        lambda items: [*items, items[0]],
-        lambda items: [*items, {**items[0], "id": 10**6}],
-        lambda items: [{**item, "id": items[0]["id"]} for item in items],
-        lambda items: [{**item, "id": str(item["id"])} for item in items],
-        lambda items: [{**item, "id": None} for item in items],
-        lambda items: ["x", *items[1:]],
-        lambda items: [],
+        (lambda items: items[:-1], OTHER_IDS),
+        (lambda items: [*items, items[0]], "id 1 twice in one batch"),
+        (lambda items: [*items, {**items[0], "id": 10**6}], OTHER_IDS),
+        (lambda items: [{**item, "id": 3} for item in items], "id 3 twice in one batch"),
+        (lambda items: [{**item, "id": str(item["id"])} for item in items], NO_ID),
+        (lambda items: [{**item, "id": None} for item in items], NO_ID),
+        (lambda items: ["x", *items[1:]], NO_ID),
+        (lambda items: [], OTHER_IDS),
     ],
 )
-def test_batches_with_wrong_ids_are_refused(serve, change):
+def test_batches_with_wrong_ids_are_refused(serve, change, what):
     rpc = rpc_to(
         serve(lambda call: call.reply_json(change([echo(i) for i in json.loads(call.data)])))
     )
-    with pytest.raises(Web3ProviderCallError, match="malformed JSON-RPC answer"):
+    with pytest.raises(Web3ProviderCallError) as caught:
         rpc.batch(reads(4))
+    assert str(caught.value) == malformed(rpc, what)
 
 
 # --- the node's errors -----------------------------------------------------------------------
@@ -478,9 +573,74 @@ def test_revert_reasons_of_many_nodes(node, answer):
 @pytest.mark.parametrize("junk", ["0x", "0x12", "zz", 5, None, {"data": {"data": {"data": {}}}}])
 def test_reverts_without_a_reason(node, junk):
     rpc = node(lambda *_: error(3, "execution reverted", data=junk))
-    with pytest.raises(RpcError, match="call revert exception") as caught:
+    with pytest.raises(RpcError) as caught:
         rpc.call(ADDRESS, b"")
     assert caught.value.reason is None
+    assert str(caught.value) == (
+        "call revert exception (execution reverted): check the address, the arguments and the chain"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("0x", b""),
+        ("0xAb", b"\xab"),
+        ("Reverted 0xab", b"\xab"),
+        ("Reverted", None),
+        ("0xabc", None),
+        ("ab", None),
+        ("0xab\n", None),
+        ([], None),
+        ({"data": {"data": {"data": "0xab"}}}, b"\xab"),
+        ({"data": {"data": {"data": {"data": "0xab"}}}}, b"\xab"),
+        ({"data": {"data": {"data": {"data": {"data": "0xab"}}}}}, None),
+        ({"data": "0x", "return": "0xab"}, b"\xab"),
+        ({"result": "0xab"}, b"\xab"),
+        ({"originalError": "0xab"}, b"\xab"),
+        ({"return": "0xab", "result": "0xcd"}, b"\xab"),
+        ({**{str(i): i for i in range(7)}, "0x1": "0xab"}, b"\xab"),
+        ({**{str(i): i for i in range(8)}, "0x1": "0xab"}, None),
+        ({"x": "0xab"}, None),
+    ],
+)
+def test_where_revert_data_is(value, found):
+    assert revert_data(value) == found
+
+
+@pytest.mark.parametrize(("size", "shown_too"), [(4096, True), (4097, False)])
+def test_revert_data_in_the_details(size, shown_too):
+    error = RpcError(3, "execution reverted", b"\xab" * size)
+    assert error.details.get("data") == ("0x" + "ab" * size if shown_too else None)
+    assert error.details["nodeMessage"] == "execution reverted"
+    assert "method" not in error.details
+    assert len(error.data) == size
+
+
+@pytest.mark.parametrize(
+    ("code", "data", "method", "kind"),
+    [
+        (3, None, "", "revert"),
+        (4, None, "", "other"),
+        (2, None, "", "other"),
+        (-32000, b"\x12", "eth_call", "revert"),
+        (-32000, b"\x12", "eth_estimateGas", "estimate"),
+        (-32000, b"", "eth_call", "other"),
+    ],
+)
+def test_what_tells_a_revert(code, data, method, kind):
+    """Its code (EIP-1474 leaves 3 to it) or its data, whatever the words are."""
+    found = RpcError(code, "oops", data, method=method)
+    assert (found.kind, found.certain) == (kind, True)
+
+
+def test_other_peoples_texts():
+    assert shown("x" * 500) == "x" * 500
+    assert shown("x" * 501) == "x" * 500 + "…"
+    for code in (0x00, 0x1F, 0x7F, 0x9F, 0x2028, 0x2029, 0x202A, 0x202E, 0x2066, 0x2069):
+        assert shown(f"a{chr(code) * 3}b") == "a b"
+    for code in (0x20, 0x7E, 0xA0, 0x2027, 0x202F, 0x2065, 0x206A):
+        assert shown(f"a{chr(code)}b") == f"a{chr(code)}b"
 
 
 def test_errors_pickle():
@@ -511,7 +671,14 @@ def test_call_and_call_many(node):
     assert (found[0], found[2]) == (b"\x01\x02", b"")
     assert isinstance(found[1], RpcError)
     assert isinstance(found[3], Web3ProviderCallError)
-    assert ADDRESS in missing_contract(ADDRESS).message
+    assert str(found[3]) == (
+        "the node gave no 0x hex data for eth_call; check its URL, or use another node"
+    )
+    missing = missing_contract(ADDRESS)
+    assert missing.details == {"to": ADDRESS}
+    assert str(missing) == (
+        f"call revert exception (nothing at {ADDRESS} answers this call: wrong address or chain?)"
+    )
 
 
 def test_chain_id_is_asked_once(node):
@@ -522,24 +689,40 @@ def test_chain_id_is_asked_once(node):
 
 @pytest.mark.parametrize("junk", [None, 5, "", "0x", "134", "0xg", "0X1", "0x" + "1" * 65, "-0x1"])
 def test_quantities_are_strict(junk):
-    with pytest.raises(Web3ProviderCallError, match="gas"):
-        quantity(junk, "gas")
+    for name, told in (((), "quantity"), (("gas",), "gas")):
+        with pytest.raises(Web3ProviderCallError) as caught:
+            quantity(junk, *name)
+        assert str(caught.value) == (
+            f"the node gave no 0x hex number for {told}; check its URL, or use another node"
+        )
 
 
 def test_values():
     assert (quantity("0x0"), quantity("0x00"), quantity("0xfF")) == (0, 0, 255)
+    assert quantity("0x" + "f" * 64) == 2**256 - 1
     assert (data("0x"), data("0x0aFF", length=2)) == (b"", b"\x0a\xff")
     assert (block_tag(16), block_tag("latest")) == ("0x10", "latest")
-    for junk, length in (("0x1", None), ("aa", None), (None, None), ("0xaa", 2)):
-        with pytest.raises(Web3ProviderCallError):
-            data(junk, length=length)
+    for junk in ("0x1", "aa", "0xaa\n", "0xgg", None):
+        with pytest.raises(Web3ProviderCallError) as caught:
+            data(junk)
+        assert str(caught.value) == (
+            "the node gave no 0x hex data for data; check its URL, or use another node"
+        )
+    with pytest.raises(Web3ProviderCallError) as caught:
+        data("0xaa", "code", length=2)
+    assert str(caught.value) == (
+        "the node gave 1 bytes for code instead of 2; check its URL, or use another node"
+    )
 
 
 def test_block(node):
     rpc = node(lambda _, params: {"number": params[0]} if params[0] != "0x5" else None)
     assert rpc.block(4) == {"number": "0x4"}
-    with pytest.raises(Web3ProviderCallError, match="no block 5"):
+    with pytest.raises(Web3ProviderCallError) as caught:
         rpc.block(5)
+    assert str(caught.value) == f"{rpc.server.url} has no block 5"
+    assert rpc.block() == {"number": "latest"}
+    assert json.loads(rpc.server.calls[-1][3])["params"] == ["latest", False]
 
 
 def test_send_raw_checks_the_hash(node):
@@ -547,23 +730,61 @@ def test_send_raw_checks_the_hash(node):
     good = "0x" + keccak(raw).hex()
     assert node(lambda *_: good.upper().replace("0X", "0x")).send_raw(raw) == good
     for wrong in ("0x" + "00" * 32, None, 5):
-        with pytest.raises(Web3ProviderCallError, match="another hash") as caught:
-            node(lambda *_, wrong=wrong: wrong).send_raw(raw)
+        rpc = node(lambda *_, wrong=wrong: wrong)
+        with pytest.raises(Web3ProviderCallError) as caught:
+            rpc.send_raw(raw)
+        assert str(caught.value) == (
+            f"{rpc.server.url} reports another hash than that of the transaction sent"
+        )
         assert caught.value.tx_hash == good
 
 
-@pytest.mark.parametrize("urls", [[], "ws://127.0.0.1/", "wss://x.example/key", "mainnet", ""])
-def test_unusable_nodes(urls):
-    with pytest.raises(ConfigurationError):
+WEBSOCKET = "WebSocket nodes are not supported: use an http(s):// URL"
+
+
+@pytest.mark.parametrize(
+    ("urls", "message"),
+    [
+        ([], "missing provider key: no node URL given"),
+        ("ws://127.0.0.1/", WEBSOCKET),
+        ("WSS://x.example/key", WEBSOCKET),
+        (["https://x.example", "wss://x.example"], WEBSOCKET),
+        ("mainnet", "a URL must begin with https:// or http://, not ''"),
+        ("", "a URL must begin with https:// or http://, not ''"),
+        ("wssx://a", "a URL must begin with https:// or http://, not 'wssx'"),
+    ],
+)
+def test_unusable_nodes(urls, message):
+    with pytest.raises(ConfigurationError) as caught:
         Rpc(urls)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("word", "cut"), [("1234567", False), ("12345678", True)])
+@pytest.mark.parametrize(
+    "form", ["/{}", "/x/{}/y", "/?k={}", "?k={}", "?a=b&{}", "#{}", "/x#{}", "/x:{}"]
+)
+def test_what_of_a_url_is_a_key(serve, form, word, cut):
+    """Words of eight letters and more, wherever they are."""
+    server = serve(
+        lambda call: call.reply_json({"id": None, "error": {"message": f"no {word} here"}})
+    )
+    for url in (server.url + form.format(word), server.url.replace("://", f"://u:{word}@")):
+        with pytest.raises(RpcError) as caught:
+            Rpc(url, http=quick()).request("eth_call")
+        assert caught.value.node_message == ("no … here" if cut else f"no {word} here")
 
 
 def test_texts_show_the_host_only():
     rpc = Rpc(f"https://user:{SECRET}@node.example/v3/{SECRET}")
     assert repr(rpc) == "Rpc(https://node.example)"
-    with pytest.raises(TypeError):
+    assert rpc.label == "https://node.example"
+    assert rpc._own.timeout.total == 30
+    with pytest.raises(TypeError, match=r"^a connection to a node cannot be pickled or copied$"):
         pickle.dumps(rpc)
     rpc.close()
+    with pytest.raises(TransportError, match="closed"):
+        rpc.request("eth_call")
 
 
 def test_a_shared_pool_is_left_open(serve):

@@ -10,6 +10,7 @@ import copy
 import json
 import logging
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -75,8 +76,9 @@ def test_what_it_can_do() -> None:
     assert isinstance(signer, SendingSigner)
     assert not isinstance(signer, TransactionSigner)
     for copier in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises((ValidationError, TypeError)):
+        with pytest.raises(ValidationError) as caught:
             copier(signer)
+        assert str(caught.value) == "a signer cannot be copied or pickled: make another instead"
 
 
 # --- accounts -------------------------------------------------------------------------------------
@@ -113,10 +115,20 @@ def test_no_account() -> None:
     with pytest.raises(Web3ProviderSignMessageError) as caught:
         _ = RpcSigner(wallet).address
     assert caught.value.is_user_rejection
-    with pytest.raises(ConfigurationError, match="shows no account"):
-        _ = RpcSigner(Wallet(eth_accounts=[])).address
+    assert wallet.methods == ["eth_accounts", "eth_requestAccounts"]
+    for asked in ({}, {"eth_requestAccounts": []}, {"eth_requestAccounts": "0x12"}):
+        wallet = Wallet(eth_accounts=[], **asked)
+        with pytest.raises(ConfigurationError) as none:
+            _ = RpcSigner(wallet).address
+        assert str(none.value) == (
+            "https://in-process shows no account: unlock one, or allow this program to use it"
+        )
+        assert wallet.methods == ["eth_accounts", "eth_requestAccounts"]
+    wallet = Wallet(eth_accounts=[], eth_requestAccounts=ProviderError(-32000, "broken"))
+    with pytest.raises(RpcError, match="broken"):
+        _ = RpcSigner(wallet).address
     for junk in (["0x12"], [None], [WHO[:-1] + "g"]):
-        with pytest.raises(ValidationError, match="the wallet's account"):
+        with pytest.raises(ValidationError, match=r"ethereum address \(the wallet's account\)$"):
             _ = RpcSigner(Wallet(eth_accounts=junk)).address
 
 
@@ -134,9 +146,12 @@ def test_what_is_asked() -> None:
     method, (account, document) = wallet.calls[2]
     assert (method, account, json.loads(document)) == ("eth_signTypedData_v4", WHO, TYPED.to_dict())
     for wrong in ("text", "0x0102", None):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match=r"^a message to sign must be bytes: "):
             signer.sign_message(wrong)  # type: ignore[arg-type]
-        with pytest.raises(ValidationError):
+        with pytest.raises(
+            ValidationError,
+            match=r"^typed data must be a TypedData: make it with TypedData\.from_dict$",
+        ):
             signer.sign_typed_data(wrong)  # type: ignore[arg-type]
     assert len(wallet.calls) == 3
 
@@ -144,6 +159,16 @@ def test_what_is_asked() -> None:
 @pytest.mark.parametrize(
     "error",
     [
+        ProviderError(-32601, "?"),
+        ProviderError(4200, "?"),
+        ProviderError(-32004, "?"),
+        ProviderError(-32000, "method not supported"),
+        ProviderError(-32000, "method is not available"),
+        ProviderError(-32000, "method not implemented"),
+        ProviderError(-32000, "method eth_x unknown"),
+        ProviderError(-32000, "method eth_x unsupported"),
+        ProviderError(-32000, "Unknown method"),
+        ProviderError(-32000, "unsupported method eth_x"),
         ProviderError(-32601, "Method not found"),
         ProviderError(4200, "The Provider does not support the requested method."),
         ProviderError(-32004, "Method not supported"),
@@ -168,6 +193,14 @@ def test_an_older_method_where_the_new_one_is_unknown(error: Exception) -> None:
         ProviderError(-32000, "MetaMask Tx Signature: User denied transaction signature."),
         ProviderError(-32000, "Request denied"),
         ProviderError(5000, "Rejected by user"),
+        ProviderError(4001, "?"),
+        ProviderError(4100, "?"),
+        ProviderError(-32000, "User declined"),
+        ProviderError(-32000, "User cancelled"),
+        ProviderError(-32000, "user canceled"),
+        ProviderError(-32000, "User disapproved requested methods"),
+        ProviderError(-32000, "cancelled by the user"),
+        ProviderError(-32000, "request denied"),
     ],
 )
 def test_a_persons_no_is_final(error: Exception) -> None:
@@ -188,7 +221,12 @@ def test_a_persons_no_is_final(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ProviderError(-32603, "internal error"), ProviderError(-32000, "device is busy")]
+    "error",
+    [
+        ProviderError(-32603, "internal error"),
+        ProviderError(-32000, "device is busy"),
+        ProviderError(-32000, "it is not implemented"),
+    ],
 )
 def test_other_failures_are_no_refusals(error: Exception) -> None:
     wallet = Wallet(
@@ -237,8 +275,17 @@ def test_a_wrong_signature_is_never_used(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", [None, 5, "abc", "0xabc", [], {}])
 def test_an_answer_that_is_no_signature(answer: object) -> None:
-    with pytest.raises(Web3ProviderSignMessageError, match="no 0x hex data for personal_sign"):
-        RpcSigner(Wallet(personal_sign=answer)).sign_message(b"x")
+    signer = RpcSigner(Wallet(personal_sign=answer, eth_signTypedData_v4=answer))
+    for act, method in (
+        (lambda: signer.sign_message(b"x"), "personal_sign"),
+        (lambda: signer.sign_typed_data(TYPED), "eth_signTypedData_v4"),
+    ):
+        with pytest.raises(Web3ProviderSignMessageError) as caught:
+            act()
+        assert str(caught.value) == (
+            f"the node gave no 0x hex data for {method}; check its URL, or use another node"
+        )
+        assert not caught.value.is_user_rejection
 
 
 # --- transactions ---------------------------------------------------------------------------------
@@ -275,6 +322,11 @@ def test_the_fields_of_a_transaction() -> None:
         (ProviderError(-32000, "authentication needed: password or unlock"), "unlock"),
         (ProviderError(-32000, "insufficient funds for gas"), "insufficient funds"),
         (ProviderError(-32000, "nonce too low"), "nonce has already been used"),
+        (ProviderError(-32000, "unknown address"), "unknown address"),
+        (ProviderError(-32000, "account is locked"), "account is locked"),
+        (ProviderError(-32000, "the wallet is locked"), "wallet is locked"),
+        (ProviderError(-32000, "replacement transaction underpriced"), "replacement fee too low"),
+        (ProviderError(-32000, "intrinsic gas too low"), "intrinsic gas too low"),
     ],
 )
 def test_surely_not_sent(error: Exception, text: str) -> None:
@@ -282,15 +334,34 @@ def test_surely_not_sent(error: Exception, text: str) -> None:
     with pytest.raises(Web3ProviderSendError, match=text) as caught:
         RpcSigner(wallet, WHO).send_transaction(TX)
     assert not caught.value.is_user_rejection
+    assert caught.value.details == {
+        **{"rpcCode": error.code, "nodeMessage": error.message},  # type: ignore[attr-defined]
+        "method": "eth_sendTransaction",
+    }
     assert wallet.methods.count("eth_sendTransaction") == 1
 
 
+NO_HASH = "the node gave no 0x hex data for the hash of the transaction"
+BYTES = "the node gave {} bytes for the hash of the transaction instead of 32"
+
+
 @pytest.mark.parametrize(
-    "answer", [None, "0x", "0x12", HASH + "00", 5, ValueError("gone"), ProviderError(-1, "what?")]
+    ("answer", "text"),
+    [
+        (None, NO_HASH),
+        ("0x", BYTES.format(0)),
+        ("0x12", BYTES.format(1)),
+        (HASH + "00", BYTES.format(33)),
+        (5, NO_HASH),
+        (ValueError("gone"), "the provider function failed: ValueError"),
+        (ProviderError(-1, "what?"), "processing response error: what? (if it stays so"),
+        (ProviderError(-1, "already known"), "processing response error: already known (the node"),
+        (ProviderError(3, "execution reverted"), "call revert exception (execution reverted)"),
+    ],
 )
-def test_perhaps_sent(answer: object) -> None:
+def test_perhaps_sent(answer: object, text: str) -> None:
     wallet = Wallet(eth_sendTransaction=answer)
-    with pytest.raises(IExecError) as caught:
+    with pytest.raises(IExecError, match=f"^{re.escape(text)}") as caught:
         RpcSigner(wallet, WHO).send_transaction(TX)
     assert not isinstance(caught.value, Web3ProviderSendError)
     assert wallet.methods.count("eth_sendTransaction") == 1
@@ -299,9 +370,21 @@ def test_perhaps_sent(answer: object) -> None:
 @pytest.mark.parametrize(
     ("chain", "text"),
     [
-        ("0x8", "on chain 8, the transaction is for 7"),
-        (ValueError(), "not asked"),
-        (7, "not asked"),
+        (
+            "0x8",
+            "the wallet is on chain 8, the transaction is for 7: switch the wallet, it was not "
+            "asked",
+        ),
+        (
+            ValueError(),
+            "the wallet was not asked, its chain is unknown: the provider function failed: "
+            "ValueError",
+        ),
+        (
+            7,
+            "the wallet was not asked, its chain is unknown: the node gave no 0x hex number for "
+            "eth_chainId; check its URL, or use another node",
+        ),
     ],
 )
 def test_the_chain_is_asked_each_time(chain: object, text: str) -> None:
@@ -309,8 +392,9 @@ def test_the_chain_is_asked_each_time(chain: object, text: str) -> None:
     signer = RpcSigner(wallet, WHO)
     signer.send_transaction(TX)
     wallet.answers["eth_chainId"] = chain
-    with pytest.raises(Web3ProviderSendError, match=text):
+    with pytest.raises(Web3ProviderSendError) as caught:
         signer.send_transaction(TX)
+    assert str(caught.value) == text
     assert wallet.methods.count("eth_sendTransaction") == 1
 
 
