@@ -196,7 +196,7 @@ def request_execution(options: argparse.Namespace) -> output.Result:
 
         def confirm(plan: RequestPlan) -> bool:
             total = text.rlc(plan.total, selection.chain.symbol)
-            question = f"Do you want to place the following execution request for {total}"
+            question = f"Do you want to place the following execution request for {total}:"
             note = (
                 "\n - The amount will be taken from your account only if your request is filled."
                 f"\n - Your request will be disabled if your stake drops under {total}."

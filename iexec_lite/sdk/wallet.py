@@ -90,7 +90,7 @@ class Wallet:
         Refused on native chains, where the coin is RLC: use :meth:`send_rlc`.
         """
         context = self._context
-        wei = _amount(units.parse_eth(amount), "amount")
+        wei = units.parse_eth(amount)
         receiver = _receiver(context, to)
         if context.chain.native:
             raise StateError("sendETH() is disabled on sidechain, use sendRLC()")
@@ -111,7 +111,7 @@ class Wallet:
         With eRLC both sides need a KYC: StateError.
         """
         context = self._context
-        nrlc = _amount(units.parse_rlc(amount), "amount")
+        nrlc = units.parse_rlc(amount)
         receiver = _receiver(context, to)
         arguments = {"amount": str(nrlc), "to": receiver}
 
@@ -249,7 +249,7 @@ class Wallet:
 
         context = self._context
         wanted = parse_bytes32(tx_hash, "tx_hash")
-        price = None if gas_price is None else _amount(units.parse_eth(gas_price), "gas_price")
+        price = None if gas_price is None else units.parse_eth(gas_price)
         context.node  # noqa: B018  # the chain id is compared before anything is signed
         replacement = Replacement(context.transactions, wanted, cancel=cancel, gas_price=price)
         return replacement.send(timeout)
@@ -271,14 +271,14 @@ class Wallet:
         :meth:`wait_for_bridge` does the same anywhere. Without ``bridged_network_conf`` nobody
         knows where to look, and nothing is waited for.
         """
-        nrlc = _amount(units.parse_rlc(amount), "amount")
+        nrlc = units.parse_rlc(amount)
         return to_sidechain(self._context, nrlc, timeout=timeout, new=new)
 
     def bridge_to_mainchain(
         self, amount: int | str, *, timeout: float = BRIDGE_TIMEOUT, new: bool = False
     ) -> BridgeTransfer:
         """Send RLC over the bridge to the token chain; see :meth:`bridge_to_sidechain`."""
-        nrlc = _amount(units.parse_rlc(amount), "amount")
+        nrlc = units.parse_rlc(amount)
         return to_mainchain(self._context, nrlc, timeout=timeout, new=new)
 
     def wait_for_bridge(
@@ -297,11 +297,11 @@ class Wallet:
 
         On a standard token chain that has an enterprise twin (``enterprise_swap_conf``).
         """
-        return wrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
+        return wrap(self._context, units.parse_erlc(amount), new=new)
 
     def unwrap_enterprise_rlc(self, amount: int | str, *, new: bool = False) -> str:
         """Turn eRLC back into RLC: ``amount`` in nRLC or with a unit. Returns the tx hash."""
-        return unwrap(self._context, _amount(units.parse_erlc(amount), "amount"), new=new)
+        return unwrap(self._context, units.parse_erlc(amount), new=new)
 
     def is_authorized(self, address: str) -> bool:
         """Whether somebody may hold eRLC. StateError on chains without it."""
@@ -323,9 +323,3 @@ def _receiver(context: Context, to: str) -> str:
 def _resumed_only() -> None:
     """Asked where nothing is resumed after all: another process ended it in between."""
     raise StateError("the sweep of an earlier call has just ended: look at the balance first")
-
-
-def _amount(value: int, name: str) -> int:
-    if value < 0:
-        raise ValidationError(f"{name} must not be negative, got {value}")
-    return value

@@ -183,3 +183,29 @@ def test_user_rejection_is_set_on_the_instance() -> None:
     error.is_user_rejection = True
     assert pickle.loads(pickle.dumps(error)).is_user_rejection is True
     assert Web3ProviderSendError("no").is_user_rejection is False
+
+
+CODES = """
+    IExecError error ValidationError validation DecodingError decoding SignatureError signature
+    MatchError match ConfigurationError configuration KeystoreError keystore
+    WrongPasswordError wrong_password DecryptionError decryption ObjectNotFoundError not_found
+    StateError state Web3ProviderError web3_provider Web3ProviderCallError web3_call
+    Web3ProviderSendError web3_send OutcomeUnknownError outcome_unknown
+    Web3ProviderSignMessageError web3_sign BridgeError bridge ApiCallError api
+    MarketCallError market_api SmsCallError sms_api ResultProxyCallError result_proxy_api
+    IpfsGatewayCallError ipfs_api CompassCallError compass_api WorkerpoolCallError workerpool_api
+    TransportError transport RequestTimeoutError timeout WatchTimeoutError watch_timeout
+    SandboxError sandbox
+"""
+
+
+def test_codes_are_words_that_programs_rely_on() -> None:
+    """They are never changed: a program that was written for one release compares them."""
+    words = iter(CODES.split())
+    assert {name: CLASSES[name].code for name in CLASSES} == dict(zip(words, words, strict=True))
+    assert len({cls.code for cls in CLASSES.values()}) == len(CLASSES)
+
+
+def test_a_signature_was_refused_by_a_person_only_where_it_says_so() -> None:
+    assert errors.Web3ProviderSignMessageError("no").is_user_rejection is False
+    assert errors.EXIT_FAILURE == 1

@@ -479,7 +479,7 @@ def test_request_execution(run, app) -> None:
 def test_a_person_is_told_what_a_request_means(run, app, person) -> None:
     found = run("app", "request-execution", APP, *CHAIN, stdin="n\n")
     assert found.err == (
-        "? Do you want to place the following execution request for 4.0 RLC\n"
+        "? Do you want to place the following execution request for 4.0 RLC:\n"
         " - The amount will be taken from your account only if your request is filled.\n"
         " - Your request will be disabled if your stake drops under 4.0 RLC.\n\n"
         f"{PLAN}\nContinue? (Y/n) "
@@ -490,6 +490,6 @@ def test_a_person_is_told_what_a_request_means(run, app, person) -> None:
 def test_nobody_to_ask_about_a_request(run, app) -> None:
     message = run("app", "request-execution", APP, *CHAIN, "--raw").json["error"]["message"]
     assert message == (
-        "Do you want to place the following execution request for 4.0 RLC There is nobody to ask: "
+        "Do you want to place the following execution request for 4.0 RLC: There is nobody to ask: "
         "--force says yes"
     )
