@@ -222,6 +222,14 @@ def test_reads_go_to_the_next_node_writes_do_not(serve):
     assert len(rpc.server.calls) == 1
 
 
+def test_what_will_not_pass_is_not_asked_of_the_next_node(serve):
+    """A key that is refused is refused: another node would only hide that."""
+    bad, rpc = serve(lambda call: call.reply(401)), flaky(serve, 0)
+    with pytest.raises(Web3ProviderCallError, match="HTTP status 401"):
+        Rpc([bad.url, rpc.server.url], http=quick()).request("eth_getBalance")
+    assert not rpc.server.calls
+
+
 def test_a_reason_is_made_safe_to_show(node):
     def revert(text):
         words = text.encode()
