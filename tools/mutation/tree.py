@@ -11,7 +11,7 @@ WHOLE = ("protocol/*.py", "eth/abi*.py", "eth/rlp.py", "eth/eip712*.py", "eth/tr
 LAYERS = (".", "eth", "net", "sdk", "cli")  # not the sandbox: what runs it is a chain
 PAGES = "tests/meta/test_docs.py"  # every help text and default is in a page of docs/
 TESTS = [*(f"tests/unit/{each}" for each in ("eth", "protocol", "net", "sdk", "cli"))]
-TESTS += [f"tests/unit/test_{each}.py" for each in ("errors", "frozen", "utils")]
+TESTS += [f"tests/unit/test_{each}.py" for each in ("errors", "exports", "frozen", "log", "utils")]
 TESTS += ["tests/vectors", "tests/property", PAGES]
 
 
