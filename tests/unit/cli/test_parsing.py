@@ -17,8 +17,6 @@ import iexec_lite
 from iexec_lite.cli import dispatch, output, parser
 from iexec_lite.errors import StateError
 
-from .conftest import ROOT
-
 SECRET = "hunter2"
 KEY = "0x" + "1b" * 32
 
@@ -44,7 +42,7 @@ def listed(title: str, text: str) -> list[str]:
 
 
 # What people read before they have the program: every help, at 96 columns.
-PAGE = (ROOT / "docs" / "cli.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--quiet", "--help"]])
