@@ -76,7 +76,7 @@ def parse_target(url: str, *, allow_plain: bool = False) -> Target:
             "not a usable URL: its host must be a plain name (an international one in its xn-- "
             "form) or a whole IP address"
         )
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = _without_dots(parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     authorization = None
     if "@" in parts.netloc:
         user, _, password = parts.netloc.rpartition("@")[0].partition(":")
@@ -89,6 +89,19 @@ def parse_target(url: str, *, allow_plain: bool = False) -> Target:
             "or allow_plain_http=True (--allow-plain-http) if the network itself is trusted"
         )
     return target
+
+
+def _without_dots(path: str) -> str:
+    """``/a/../b/.`` is ``/b/`` (RFC 3986 §5.2.4): no server is asked to climb."""
+    kept: list[str] = []
+    for part in path.split("/")[1:]:
+        if part == "..":
+            del kept[-1:]
+        elif part != ".":
+            kept.append(part)
+    if path.endswith(("/.", "/..")):
+        kept.append("")
+    return "/" + "/".join(kept)
 
 
 def _usable_host(host: str) -> bool:

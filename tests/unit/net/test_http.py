@@ -76,6 +76,23 @@ def test_connections_are_kept(serve, http):
     assert len(ports) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "arrives"),
+    [
+        ("//other.example/b?x=1", "/other.example/b?x=1"),  # http.server shows one slash of two
+        ("/a/../b", "/b"),
+        ("/a%2fb?k=%2F&z=a%20b", "/a%2Fb?k=%2F&z=a%20b"),
+        ("?key=1", "/?key=1"),
+        ("/a:80/\u00e4", "/a:80/%C3%A4"),
+    ],
+)
+def test_whatever_the_path_the_host_is_asked_for_it(serve, http, path, arrives):
+    server = serve(lambda call: call.reply(200))
+    assert http.request("GET", server.url + path).ok
+    ((_, found, headers, _),) = server.calls
+    assert (found, headers["Host"]) == (arrives, server.url.removeprefix("http://"))
+
+
 def test_many_threads_share_one_pool(serve, http):
     server = serve(lambda call: call.reply(200, call.path.encode()))
     answers = {}

@@ -37,6 +37,9 @@ def begins(scheme: str) -> str:
         ("http://[::ffff:127.0.0.1]", "/", "http://[::ffff:127.0.0.1]", True),
         ("https://[::ffff:8.8.8.8]", "/", "https://[::ffff:8.8.8.8]", False),
         ("http://0.0.0.0:8", "/", "http://0.0.0.0:8", True),
+        ("https://n/a/../b/./?c=/../d", "/b/?c=/../d", "https://n", False),
+        ("https://n/../../b/..", "/", "https://n", False),
+        ("https://n/.well-known//x:1", "/.well-known//x:1", "https://n", False),
     ],
 )
 def test_taken_apart(url: str, path: str, label: str, loopback: bool) -> None:
