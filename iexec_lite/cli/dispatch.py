@@ -16,6 +16,7 @@ from importlib import import_module
 from .. import __version__
 from ..errors import EXIT_FAILURE, ConfigurationError, IExecError
 from . import output, terminal
+from .interrupts import asked_again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
     command = [PROG]  # grows with each word that is understood
+    before, sys.unraisablehook = sys.unraisablehook, asked_again(sys.unraisablehook)
     try:
         return _run(words, command, raw=raw)
     except SystemExit as done:  # argparse, after it has shown help
@@ -85,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         pass
     except (Exception, KeyboardInterrupt) as error:
         output.fail(_translated(error), command=" ".join(command), raw=raw)
+    finally:
+        sys.unraisablehook = before
     _give_up_stdout()
     return EXIT_FAILURE
 

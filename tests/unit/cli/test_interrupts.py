@@ -1,0 +1,111 @@
+"""A Ctrl-C that comes inside a destructor, where Python throws it away, still ends the command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from iexec_lite.cli import dispatch, main
+from iexec_lite.sandbox.processes import terminable
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+
+
+class Doomed:
+    """Something whose end does ``last``."""
+
+    def __init__(self, last: Callable[[], object]) -> None:
+        self.last = last
+
+    def __del__(self) -> None:
+        self.last()
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def long_work(*last: Callable[[], object]) -> Callable[..., int]:
+    """A command that drops one object after the other, then waits, longer than a test may."""
+
+    def work(*_: object, **__: object) -> int:
+        for each in last:
+            Doomed(each)
+        time.sleep(20)
+        return 0
+
+    return work
+
+
+def test_python_loses_it() -> None:
+    lost: list[type[BaseException]] = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda args: lost.append(args.exc_type)
+    try:
+        Doomed(interrupt)
+    finally:
+        sys.unraisablehook = before
+    assert lost == [KeyboardInterrupt]  # and here we are, as if nothing had been asked
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_it_comes_again(
+    times: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sys.unraisablehook
+    monkeypatch.setattr(dispatch, "_run", long_work(*[interrupt] * times))
+    assert main(["info"]) == 1
+    assert capsys.readouterr().err == '✖ Command "iexec-lite" failed: Interrupted\n'
+    assert sys.unraisablehook is before
+
+
+def test_again_inside_a_destructor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[float] = []
+
+    def late() -> None:  # the second one finds a destructor too
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            interrupt()
+        time.sleep(1)
+
+    monkeypatch.setattr(dispatch, "_run", long_work(late, late))
+    assert main(["info"]) == 1
+    assert len(asked) == 2
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_sigterm_where_the_shell_has_ctrl_c_ignored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = long_work(lambda: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(dispatch, "_run", work)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminable():
+            assert main(["info"]) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "Interrupted" in capsys.readouterr().err
+
+
+def test_other_failures_of_destructors_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: told.append(args.exc_value))
+    failure = ValueError("not an interrupt")
+
+    def fail() -> None:
+        raise failure
+
+    def work(*_: object, **__: object) -> int:
+        Doomed(fail)
+        return 0
+
+    monkeypatch.setattr(dispatch, "_run", work)
+    assert main(["info"]) == 0
+    assert told == [failure]
