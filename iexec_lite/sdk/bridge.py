@@ -21,7 +21,7 @@ from ..errors import (
     ValidationError,
     Web3ProviderCallError,
 )
-from ..eth.codec import from_hex
+from ..eth.codec import checksum_address
 from ..frozen import Frozen
 from ..protocol import chains, units
 from ..protocol.chains import CHAINS, Chain
@@ -282,7 +282,7 @@ def _check_payment(found: Mapping[str, object], transfer: _Transfer, *, native: 
 def _look_up(context: Context, tx_hash: str) -> tuple[_Transfer, int]:
     """What a transaction sent to the bridge, and when."""
     bridge = context.service("bridge_contract", "bridge_address")
-    from ..net.rpc import quantity
+    from ..net.rpc import data, quantity
 
     found = context.node.request("eth_getTransactionByHash", (tx_hash,))
     receipt = context.node.request("eth_getTransactionReceipt", (tx_hash,))
@@ -293,12 +293,11 @@ def _look_up(context: Context, tx_hash: str) -> tuple[_Transfer, int]:
     if context.chain.native:
         to, nrlc = found.get("to"), units.wei_to_nrlc(quantity(found.get("value")))
     else:
-        data = from_hex(found.get("input"), name="input")
-        to, nrlc = _tokens_to(context, data, found.get("to"))
+        to, nrlc = _tokens_to(context, data(found.get("input"), "input"), found.get("to"))
     if str(to).lower() != bridge.lower() or quantity(receipt.get("status")) != 1:
         raise StateError(f"transaction {tx_hash} has sent nothing to the bridge {bridge}")
     number = quantity(receipt.get("blockNumber"), "blockNumber")
-    sender = context.resolve(found.get("from"), "from")
+    sender = checksum_address(data(found.get("from"), "from", length=20))
     return _Transfer(tx_hash, sender, nrlc), _time_of(context, number)
 
 
