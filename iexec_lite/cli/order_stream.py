@@ -62,7 +62,7 @@ def sign_stream(options: argparse.Namespace) -> output.Result:
         if options.output is None:
             return _sign_all(lines, sign, _bytes(sys.stdout), 0, options)
         file = stack.enter_context(_opened(Path(options.output), options))
-        done = _skip_done(file, lines, sign) if options.resume else 0
+        done = _skip_done(file, lines, sign, kind) if options.resume else 0
         return _sign_all(lines, sign, file, done, options)
 
 
@@ -102,12 +102,17 @@ def _opened(path: Path, options: argparse.Namespace) -> BinaryIO:
     return path.open("wb")
 
 
-def _skip_done(file: BinaryIO, lines: Iterator[bytes], sign: Sign) -> int:
+def _skip_done(file: BinaryIO, lines: Iterator[bytes], sign: Sign, kind: str) -> int:
     """How many lines are done: those are passed over, and half a line at the end is cut off."""
     done, end, last, given = 0, 0, b"", b""
     for line in file:
         if line.endswith(b"\n"):
             done, end, last = done + 1, end + len(line), line
+        elif not _may_be_ours(line, kind):
+            raise ConfigurationError(
+                f"--resume: the end of {file.name} is no part of a signed {kind}: "
+                "name the file that this command has written"
+            )
     for count in range(done):
         found = next(lines, None)
         if found is None:
@@ -123,6 +128,13 @@ def _skip_done(file: BinaryIO, lines: Iterator[bytes], sign: Sign) -> int:
     return done
 
 
+def _may_be_ours(half: bytes, kind: str) -> bool:
+    """Whether a line that we write begins like this: something else is not ours to cut off."""
+    first = {"requestorder": "app"}.get(kind, kind.removesuffix("order"))
+    heads = b'{"line": ', f'{{"{first}":"0x'.encode()
+    return any(half.startswith(head[: len(half)]) for head in heads)
+
+
 def _meaning(line: bytes | str | IExecError) -> object:
     """An order without what signing draws; of a refused one nothing."""
     if isinstance(line, IExecError):
@@ -131,7 +143,9 @@ def _meaning(line: bytes | str | IExecError) -> object:
         found = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(found, dict) or "error" in found:
+    if not isinstance(found, dict):
+        return line
+    if found.keys() == {"line", "error"}:
         return None
     return {name: value for name, value in found.items() if name not in ("salt", "sign")}
 

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from iexec_lite.cli import main, order_stream
+from iexec_lite.cli import main, order_stream, orders
 from iexec_lite.sdk import signing
 from iexec_lite.sdk.files import create_private
 
 from .conftest import KEY
 
-WORDS = ("order", "sign", "--stdin", "--request", "--chain", "bellecour")
+CHAIN = ("--chain", "bellecour")
+WORDS = ("order", "sign", "--stdin", "--request", *CHAIN)
 APP = "0x" + "12" * 20
 ADDRESS = "0x7bd4783FDCAD405A28052a0d1f11236A741da593"
 
@@ -168,7 +169,7 @@ def test_killed_and_resumed(project: Path, jobs: str) -> None:
         process.kill()
     before = file.read_bytes()
     complete = before[: before.rindex(b"\n") + 1]
-    file.write_bytes(before + b'{"app": "0x12')  # half a line, as a full disk leaves it
+    file.write_bytes(before + b'{"app":"0x12')  # half a line, as a full disk leaves it
     status, _, err = sign(lines, *words, "--resume")
     assert status == 0, err
     assert file.read_bytes().startswith(complete)
@@ -268,7 +269,7 @@ def test_what_is_told_at_the_end(project: Path) -> None:
     status, documents, _ = sign([line(0), b"x\n", line(2)], "--output", "new", "--raw")
     assert (status, documents) == (1, [])
     with open(project / "new", "ab") as file:
-        file.write(b"half a line")
+        file.write(b'{"app":"0x')
     status, _, err = sign([line(0), b"x\n", line(2), line(3)], "--output", "new", "--resume")
     assert (status, err.count("refused")) == (0, 0)
     assert numbers(written(project / "new")) == ["0", "refused 2", "2", "3"]
@@ -293,7 +294,7 @@ def test_another_input_is_not_resumed(project: Path) -> None:
         assert status == 1
         assert json.loads(err)["error"]["message"] == why
         assert (project / "out.jsonl").read_bytes() == before
-    for other_output in (b"a letter\n", b"[1]\n", b"7\n"):
+    for other_output in (b"a letter\n", b"[1]\n", b"7\n", b'{"error": 1}\n', b'{"app": []}\n'):
         (project / "out.jsonl").write_bytes(other_output)
         _, _, err = sign(lines, *words, "--resume", "--raw")
         assert json.loads(err)["error"]["message"] == differs.format(1)
@@ -302,10 +303,46 @@ def test_another_input_is_not_resumed(project: Path) -> None:
     assert sign(lines, *words, "--resume")[0] == 0
 
 
-def test_what_no_order_gave_is_no_refused_line_either(project: Path) -> None:
-    (project / "out.jsonl").write_bytes(b"a letter\n")
-    assert sign([b"x\n"], "--output", "out.jsonl", "--resume")[0] == 1
-    assert (project / "out.jsonl").read_bytes() == b"a letter\n"
+@pytest.mark.parametrize("output", [b"a letter\n", b'{"error": "of another program"}\n'])
+def test_what_no_order_gave_is_no_refused_line_either(project: Path, output: bytes) -> None:
+    (project / "out.jsonl").write_bytes(output)
+    status, _, err = sign([b"x\n"], "--output", "out.jsonl", "--resume")
+    assert status == 1
+    assert "line 1 of the output is not what line 1 of the input gives" in err
+    assert (project / "out.jsonl").read_bytes() == output
+
+
+@pytest.mark.parametrize("kind", orders.RESOURCES)
+def test_what_is_not_half_a_line_of_ours_is_not_cut_off(
+    project: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another file, by mistake: one line without an end is all that many have."""
+    path = project / "other"
+    words = ["order", "sign", "--stdin", f"--{kind}", "--output", "other", "--resume", *CHAIN]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    for content in (
+        b"a letter",
+        b'{"apps": [1]}',
+        b'{"app":{"owner":"0x"}}',
+        b"[",
+        b' {"app":"0x',
+    ):
+        path.write_bytes(content)
+        assert main(words) == 1
+        assert capsys.readouterr().err == (
+            '✖ Command "iexec-lite order sign" failed: ConfigurationError: --resume: the end of '
+            f"other is no part of a signed {kind}order: name the file that this command has "
+            "written\n"
+        )
+        assert path.read_bytes() == content
+    first = "app" if kind == "request" else kind
+    for content in (b"{", f'{{"{first}":"0x12'.encode(), b'{"line": 1, "err'):
+        path.write_bytes(content)
+        assert main(words) == 0
+        assert path.read_bytes() == b""
 
 
 def test_a_first_resume_begins(project: Path) -> None:
@@ -314,7 +351,7 @@ def test_a_first_resume_begins(project: Path) -> None:
     assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
     (project / "out.jsonl").write_bytes(b"")
     assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
-    (project / "out.jsonl").write_bytes(b"half")
+    (project / "out.jsonl").write_bytes(b'{"app":"0x12')
     assert sign([line(0)], *words) == (0, [], "ℹ 1 signed\n")
     assert numbers(written(project / "out.jsonl")) == ["0"]
 
@@ -323,7 +360,7 @@ def test_half_a_line_is_cut_off_where_nothing_is_left(project: Path) -> None:
     words = ("--output", "out.jsonl")
     sign([line(0)], *words)
     whole = (project / "out.jsonl").read_bytes()
-    (project / "out.jsonl").write_bytes(whole + b"half")
+    (project / "out.jsonl").write_bytes(whole + whole[:-9])
     assert sign([line(0)], *words, "--resume")[0] == 0
     assert (project / "out.jsonl").read_bytes() == whole
 
