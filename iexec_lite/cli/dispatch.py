@@ -207,6 +207,9 @@ def _translated(error: BaseException) -> IExecError:
     if isinstance(error, ModuleNotFoundError):
         text = f"the Python module {error.name} is missing: install what iexec_lite needs"
         return ConfigurationError(text, cause=error)
+    if isinstance(error.__context__, KeyboardInterrupt):
+        # Between two steps of a lock, Ctrl-C comes out as "release unlocked lock".
+        return IExecError("Interrupted", cause=error)
     return IExecError(  # its text was not written to be shown, and might hold anything
         f"internal error ({type(error).__name__}): please report it; "
         "the environment variable DEBUG=iexec shows where it happened",

@@ -378,6 +378,11 @@ def test_shared_options_stand_anywhere(run) -> None:
 # -- failures of other kinds --------------------------------------------------------------------
 
 
+def interrupted(error: Exception) -> Exception:
+    error.__context__ = KeyboardInterrupt()
+    return error
+
+
 REPORT = "please report it; the environment variable DEBUG=iexec shows where it happened"
 
 
@@ -385,6 +390,7 @@ REPORT = "please report it; the environment variable DEBUG=iexec shows where it 
     ("error", "message"),
     [
         (KeyboardInterrupt(), "Interrupted"),
+        (interrupted(RuntimeError("release unlocked lock")), "Interrupted"),
         (EOFError(), "Operation aborted by user."),
         (OSError(28, "No space left on device", "x.json"), "x.json: No space left on device"),
         (OSError("odd"), "odd"),
