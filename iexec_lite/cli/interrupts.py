@@ -21,19 +21,21 @@ PAUSE = 0.01  # seconds: the destructor has ended by then, or we are called once
 
 def asked_again(otherwise: Callable[[Any], object]) -> Callable[[Any], object]:
     """A ``sys.unraisablehook``: a KeyboardInterrupt comes again, the rest goes to ``otherwise``."""
+    pending: list[bool] = []  # however many are thrown away meanwhile, one comes
 
     def hook(ignored: Any) -> None:
         if not issubclass(ignored.exc_type, KeyboardInterrupt):
             otherwise(ignored)
-            return
-        from _thread import start_new_thread  # no lock of `threading`, which may be held here
+        elif not pending:
+            from _thread import start_new_thread  # no lock of `threading`, which may be held here
 
-        start_new_thread(_interrupt_main, ())
+            pending.append(True)
+            start_new_thread(_interrupt_main, (pending,))
 
     return hook
 
 
-def _interrupt_main() -> None:
+def _interrupt_main(pending: list[bool]) -> None:
     """Signal the main thread, also out of a system call in which it waits."""
     import signal
     import threading
@@ -42,6 +44,7 @@ def _interrupt_main() -> None:
     time.sleep(PAUSE)
     numbers = signal.SIGINT, signal.SIGTERM  # of a background job, a shell has SIGINT ignored
     number = next((each for each in numbers if callable(signal.getsignal(each))), signal.SIGINT)
+    pending.clear()  # before the signal: what comes of it may be thrown away at once
     if sys.platform == "win32":
         signal.raise_signal(number)
     else:

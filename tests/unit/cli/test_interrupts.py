@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from iexec_lite.cli import dispatch, main
+from iexec_lite.cli import dispatch, interrupts, main
 from iexec_lite.sandbox.processes import terminable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
@@ -53,30 +53,32 @@ def test_python_loses_it() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_it_comes_again(
+def test_it_comes_again_and_once(
     times: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sys.unraisablehook
+    monkeypatch.setattr(interrupts, "PAUSE", 0.3)  # all are thrown away by then
     monkeypatch.setattr(dispatch, "_run", long_work(*[interrupt] * times))
     assert main(["info"]) == 1
     assert capsys.readouterr().err == '✖ Command "iexec-lite" failed: Interrupted\n'
     assert sys.unraisablehook is before
+    time.sleep(0.6)  # a second one would end this
 
 
 def test_again_inside_a_destructor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[float] = []
+    monkeypatch.setattr(interrupts, "PAUSE", 0.3)  # the second destructor runs by then
+    asked: list[str] = []
 
-    def late() -> None:  # the second one finds a destructor too
-        asked.append(time.monotonic())
-        if len(asked) == 1:
-            interrupt()
-        time.sleep(1)
+    def stay() -> None:
+        asked.append("stay")
+        time.sleep(20)
+        asked.append("stayed")
 
-    monkeypatch.setattr(dispatch, "_run", long_work(late, late))
+    monkeypatch.setattr(dispatch, "_run", long_work(interrupt, stay))
     assert main(["info"]) == 1
-    assert len(asked) == 2
+    assert asked == ["stay"]
     assert "Interrupted" in capsys.readouterr().err
 
 
