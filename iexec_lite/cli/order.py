@@ -81,7 +81,7 @@ def _filling(group: Group) -> None:
         )
         wallets.add_load_options(parser)
         flags.add_node(parser)
-    _add_skip(fill)
+        _add_skip(parser)
     payers = fill.add_mutually_exclusive_group()
     payers.add_argument(
         "--deposit",

@@ -65,13 +65,18 @@ def check_orders(options: argparse.Namespace) -> output.Result:
     """What the match would cost, and everything that stands against it; fails if something does."""
     selection = project.selected_chain(options)
     wallet = wallets.find(options)
+    if not options.skip_request_check:
+        selection.require("sms")
     with project.connect(selection, options) as client:
         found = _orders(client, selection, options, None if wallet is None else wallet.address)
-        report = client.order.check_match_orders(**found)  # type: ignore[arg-type]
+        report = client.order.check_match_orders(
+            **found,  # type: ignore[arg-type]
+            check_request=not options.skip_request_check,
+        )
     return output.Result(
         payload=report.to_dict(),
         text=_explained(report, selection.chain.symbol),
-        failures=[reason.text for reason in report.reasons],
+        failures=[orders.skippable(each.code, each.text) for each in report.reasons],
         title="These orders would not match",
         listed=False,
     )

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESOURCES",
-    "SKIP",
     "Attempts",
     "attempt",
     "checked",
@@ -44,6 +43,7 @@ __all__ = [
     "read",
     "read_document",
     "read_json",
+    "skippable",
     "stored",
     "stored_order",
 ]
@@ -52,7 +52,7 @@ RESOURCES = ("app", "dataset", "workerpool", "request")  # in the order of V6; "
 NONE_CHOSEN = (
     "No option specified, you should choose one (--app | --dataset | --workerpool | --request)"
 )
-SKIP = (  # {}: request or preflight
+_SKIP = (  # {}: request or preflight
     "If you consider this is not an issue, use --skip-{0}-check to skip {0} requirement check"
 )
 _HASH = re.compile(r"0[xX][0-9a-fA-F]{64}\Z")
@@ -197,12 +197,16 @@ def checked() -> Iterator[None]:
         what = error.details.get("check")
         if what is None:
             raise
-        name = "request" if what == "request" else "preflight"  # as V6 calls the one that it has
-        raise StateError(
-            f"{str(what).capitalize()} requirements check failed: {error.message} "
-            f"({SKIP.format(name)})",
-            cause=error,
-        ) from error
+        text = f"{str(what).capitalize()} requirements check failed: {error.message}"
+        raise StateError(skippable(str(what), text), cause=error) from error
+
+
+def skippable(check: str, words: str) -> str:
+    """What stands against orders, with the option that leaves out the check, if one found it."""
+    if check not in ("app", "dataset", "request"):
+        return words
+    name = "request" if check == "request" else "preflight"  # as V6 calls the one that it has
+    return f"{words} ({_SKIP.format(name)})"
 
 
 # -- for people -------------------------------------------------------------------------------

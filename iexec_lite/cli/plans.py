@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import IExecError, MatchError, StateError, ValidationError
 from . import orders, output, prompts, text
-from .orders import SKIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,14 +51,12 @@ def explained(error: MatchError, chain: Chain) -> IExecError:
 
 
 def _reason(code: str, words: str, needed: str) -> str:
-    if code == "request":
-        return f"{words} ({SKIP.format('request')})"
     if code == "requester-stake":
         return (
             f"Not enough RLC on your account ({needed} required). "
             'Run "iexec-lite account deposit" to topup your account.'
         )
-    return words
+    return orders.skippable(code, words)
 
 
 def confirmed(

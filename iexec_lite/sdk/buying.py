@@ -23,7 +23,7 @@ from .context import Context
 from .funds import require_funds
 from .match import figures, made_deal, match, match_report, meaning, order_set, unsigned
 from .records import MatchCheck, MatchEstimate, MatchResult
-from .request import check_match
+from .request import check_match, found_by
 from .wallet import Wallet
 
 __all__ = [
@@ -97,10 +97,12 @@ def estimate_match_orders(context: Context, orders: Given) -> MatchEstimate:
     return MatchEstimate(**figures(report))
 
 
-def check_match_orders(context: Context, orders: Given) -> MatchCheck:
+def check_match_orders(context: Context, orders: Given, *, preflight: bool) -> MatchCheck:
     """What a match would buy, and all that stands against it."""
-    report = match_report(context, order_set(*orders), unsigned(orders[-1]))
-    return MatchCheck(**figures(report), reasons=report.reasons)
+    bundle = order_set(*orders)
+    report = match_report(context, bundle, unsigned(orders[-1]))
+    found = found_by(lambda: check_match(context, bundle)) if preflight else ()
+    return MatchCheck(**figures(report), reasons=(*found, *report.reasons))
 
 
 # --- before ---------------------------------------------------------------------------------------

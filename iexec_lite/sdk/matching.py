@@ -113,12 +113,17 @@ class Matching(Publishing):
         workerpoolorder: AnyWorkerpoolorder,
         requestorder: AnyRequestorder,
         datasetorder: AnyDatasetorder | None = None,
+        check_request: bool = True,
+        preflight_check: bool | None = None,
     ) -> MatchCheck:
         """As :meth:`estimate_match_orders`, but what stands against the match is no error.
 
-        All of it is in ``reasons``, missing money too. Needs no signer.
+        All of it is in ``reasons``: missing money too, and what the SMS lacks, where it is asked
+        as in :meth:`match_orders`. Needs no signer.
         """
         from . import buying
 
         orders = (apporder, datasetorder, workerpoolorder, requestorder)
-        return buying.check_match_orders(self._context, orders)
+        return buying.check_match_orders(
+            self._context, orders, preflight=wanted(check_request, preflight_check)
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import SmsCallError, StateError, TransportError, ValidationError
 from ..frozen import replace
 from ..protocol import matching, orders
 from ..protocol.contracts import HUB
@@ -29,7 +28,7 @@ from .facts import match_facts
 from .match import order_set
 from .offers import Offers, require_deployed
 from .plan import PlannedOrder, RequestPlan, RunPlan, Wish
-from .request import check_request
+from .request import check_request, found_by
 
 __all__ = ["plan_request", "plan_run", "sign"]
 
@@ -94,7 +93,7 @@ def plan_request(context: Context, request: Requestorder, *, check: bool) -> Req
     stake = int(account["stake"])
     prices = request.appmaxprice, request.datasetmaxprice, request.workerpoolmaxprice
     total = sum(prices) * request.volume
-    reasons = _missing(context, request, check)
+    reasons = [*_missing(context, request, check)]
     if request.category >= int(str(categories)):
         reasons.append(Reason("category", f"category {request.category} does not exist"))
     if stake < total:
@@ -109,15 +108,9 @@ def plan_request(context: Context, request: Requestorder, *, check: bool) -> Req
     )
 
 
-def _missing(context: Context, request: Requestorder, check: bool) -> list[Reason]:
+def _missing(context: Context, request: Requestorder, check: bool) -> tuple[Reason, ...]:
     """What the SMS says against the request, where it is asked."""
-    if check:
-        try:
-            check_request(context, request)
-        except (StateError, SmsCallError, TransportError, ValidationError) as error:
-            text = f"Request requirements check failed: {error.message}"
-            return [Reason("request", text)]
-    return []
+    return found_by(lambda: check_request(context, request)) if check else ()
 
 
 def _bundle(

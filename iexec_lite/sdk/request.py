@@ -7,13 +7,19 @@ network's rules. V6 checks requests alone, and calls it ``check_request``; its n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..errors import ObjectNotFoundError, SmsCallError, StateError
+from ..errors import (
+    ObjectNotFoundError,
+    SmsCallError,
+    StateError,
+    TransportError,
+    ValidationError,
+)
 from ..protocol import params
 from ..protocol.contracts import REGISTRY, RESOURCE
-from ..protocol.matching import OrderSet, deal_tag
+from ..protocol.matching import OrderSet, Reason, deal_tag
 from ..protocol.methods import Read
 from ..protocol.orders import NULL_ADDRESS, Apporder, Datasetorder, Order, Requestorder
 from ..protocol.rules import TEE
@@ -21,7 +27,7 @@ from ..protocol.tag import to_mask
 from .context import Context
 from .secrets import RESULT_KEY, STORAGE_TOKENS, check_name
 
-__all__ = ["check_match", "check_order", "check_request"]
+__all__ = ["check_match", "check_order", "check_request", "found_by"]
 
 
 def check_order(context: Context, order: Order) -> None:
@@ -48,6 +54,23 @@ def check_match(context: Context, orders: OrderSet) -> None:
         _check_dataset(context, dataset.dataset, tag)
     with _named("request"):
         check_request(context, request)
+
+
+def found_by(check: Callable[[], None]) -> tuple[Reason, ...]:
+    """What a check says, as a reason (code ``dataset`` or ``request``) among those of the chain."""
+    try:
+        check()
+    except (
+        ObjectNotFoundError,
+        StateError,
+        SmsCallError,
+        TransportError,
+        ValidationError,
+    ) as error:
+        what = str(error.details.get("check", "request"))
+        text = f"{what.capitalize()} requirements check failed: {error.message}"
+        return (Reason(what, text),)
+    return ()
 
 
 @contextmanager

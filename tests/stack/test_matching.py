@@ -620,10 +620,13 @@ def test_an_estimate_tells_what_is_missing(market: Market) -> None:
     assert codes(report) == ["workerpool-stake", "requester-stake"]
     estimate = buyer.order.estimate_match_orders(**bundle._asdict())
     with IExec(market.sandbox.chain) as anybody:
-        check = anybody.order.check_match_orders(**bundle._asdict())
+        check = anybody.order.check_match_orders(**bundle._asdict(), check_request=False)
+        first, *rest = anybody.order.check_match_orders(**bundle._asdict()).reasons
         with pytest.raises(ValidationError, match="app is a required field"):
             anybody.order.check_match_orders(**{**bundle._asdict(), "apporder": {}})
-    assert check.reasons == report.reasons
+    assert check.reasons == tuple(rest) == report.reasons
+    assert first.code == "request"
+    assert "iexec_result_storage_provider is a required field" in first.text
     assert check.to_dict() == {
         **estimate.to_dict(),
         "reasons": [{"code": reason.code, "text": reason.text} for reason in report.reasons],

@@ -20,6 +20,7 @@ CREATED = (
     "purchase?"
 )
 SKIP = "--skip-request-check"
+HINT = f"If you consider this is not an issue, use {SKIP} to skip request requirement check"
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +191,11 @@ def test_a_dataset_that_nobody_asked_for(machine: Machine, goods: Goods, project
 def test_check(machine: Machine, goods: Goods, project: Any, golden: Any) -> None:
     folder = project("requester")
     keep_all(goods, folder, request={"volume": 3})
-    document = machine.raw("order", "check", folder=folder)
+    document = machine.failure("order", "check", folder=folder)
+    (reason,) = document["reasons"]
+    assert reason["code"] == "request"
+    assert reason["text"].startswith("Request requirements check failed: Requester storage token")
+    document = machine.raw("order", "check", SKIP, folder=folder)
     assert document == {
         "ok": True,
         "volume": "3",
@@ -203,14 +208,14 @@ def test_check(machine: Machine, goods: Goods, project: Any, golden: Any) -> Non
         "workerpoolShortfall": "0",
         "reasons": [],
     }
-    golden("order-check", machine.shown("order", "check", folder=folder))
-    words = ["order", "check", "--dataset", goods.publish("dataset")]
+    golden("order-check", machine.shown("order", "check", SKIP, folder=folder))
+    words = ["order", "check", SKIP, "--dataset", goods.publish("dataset")]
     words += ["--app", goods.publish("app"), "--workerpool", goods.publish("workerpool")]
     assert machine.raw(*words, "--params", "x", folder=folder)["datasetPrice"] == "100000000"
     words += ["--request", goods.publish("request")]
     assert machine.raw(*words, folder=folder)["datasetPrice"] == "0"
     assert machine.raw("order", "fill", SKIP, folder=folder)["volume"] == "3"
-    document = machine.failure("order", "check", folder=folder)
+    document = machine.failure("order", "check", SKIP, folder=folder)
     assert document["reasons"] == [
         {"code": "iExecV5-matchOrders-0x60", "text": "requestorder is fully consumed"}
     ]
@@ -243,8 +248,10 @@ def test_check_tells_every_reason(
     golden("order-check-refused", told_all)
     document = machine.failure(*words, "--request", str(files["request"]), folder=folder)
     assert list(document)[-1] == "reasons"
-    told = [f"  - {reason['text']}" for reason in document["reasons"]]
-    assert told == [line for line in done.stderr.splitlines() if line.startswith("  - ")]
+    told = [line[4:] for line in done.stderr.splitlines() if line.startswith("  - ")]
+    for reason, line in zip(document["reasons"], told, strict=True):
+        hint = f" ({HINT})" if reason["code"] == "request" else ""
+        assert line == reason["text"] + hint
     assert int(document["requesterShortfall"]) > 0
     made = machine.failure(*words, "--params", "x", folder=folder)  # a request for just these
     assert "category" not in json.dumps(made["reasons"])

@@ -560,7 +560,9 @@ def test_filters_of_other_books(
     assert (asked in strict, anybody in strict) == (True, False)
     shown = machine.shown("orderbook", "workerpool", pool, "--app", "any", folder=folder)
     golden("today-orderbook", shown)
-    assert hashes(machine, folder, "workerpool", "any", "--all", "--page-size", "1000")
+    unrestricted = goods.publish("workerpool")
+    found = hashes(machine, folder, "workerpool", "any", "--all", "--page-size", "1000")
+    assert (unrestricted in found, for_app in found) == (True, False)
 
 
 # --- datasets in bulk -----------------------------------------------------------------------------

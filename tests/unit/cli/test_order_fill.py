@@ -130,7 +130,10 @@ def test_orders_by_hash_and_file(run, order, library, project: Path) -> None:
     found = run(*words, "--dataset", "data.json")
     assert found.err == f"ℹ Fetching apporder {HASH} from iexec marketplace\n"
     ((_, asked),) = order.calls
-    assert list(asked) == ["apporder", "datasetorder", "workerpoolorder", "requestorder"]
+    assert list(asked) == [
+        *("apporder", "datasetorder", "workerpoolorder", "requestorder", "check_request")
+    ]
+    assert asked["check_request"] is True
     assert asked["datasetorder"].dataset == DATASET
     assert asked["apporder"] == apporder()
 
@@ -167,7 +170,10 @@ workerpool stake: 0.5 RLC
 
 
 def test_orders_that_do_not(run, order, stored) -> None:
-    reasons = (Reason("tag", "the tags differ"), Reason("stake", "too little"))
+    reasons = (
+        *(Reason("tag", "the tags differ"), Reason("stake", "too little")),
+        *(Reason("request", "no token"), Reason("dataset", "no key")),
+    )
     report = told(reasons=reasons, requester_shortfall=10**9, workerpool_shortfall=2 * 10**9)
     order.answers["check_match_orders"] = report
     found = run("order", "check", *OWN)
@@ -180,8 +186,13 @@ def test_orders_that_do_not(run, order, stored) -> None:
         "missing on the requester's account: 1.0 RLC",
         "missing on the workerpool owner's account: 2.0 RLC",
     ]
-    listed = "  - the tags differ\n  - too little\n"
-    assert found.err == f"✖ These orders would not match:\n{listed}"
+    skip = (
+        "If you consider this is not an issue, use --skip-{0}-check to skip {0} requirement check"
+    )
+    listed = ["the tags differ", "too little", f"no token ({skip.format('request')})"]
+    listed.append(f"no key ({skip.format('preflight')})")
+    lines = "".join(f"  - {each}\n" for each in listed)
+    assert found.err == f"✖ These orders would not match:\n{lines}"
     document = json.loads(run("order", "check", *OWN, "--raw").err)
     assert document == {"ok": False, **report.to_dict()}
 
@@ -231,12 +242,14 @@ def test_what_is_needed_of_the_chain(run, order, stored, project: Path) -> None:
     orders_of = json.loads((project / "orders.json").read_text())["134"]
     (project / "orders.json").write_text(json.dumps({"4242": orders_of}))
     own = ("--chain", "mine", "--keystoredir", "ks", "--raw")
-    message = run("order", "check", *own, "--app", HASH).json["error"]["message"]
-    assert message == 'Missing iexecGateway in "chain.json" for chain 4242'
-    assert run("order", "check", *own).status == 0
-    message = run("order", "fill", *own).json["error"]["message"]
-    assert message == 'Missing sms in "chain.json" for chain 4242'
-    assert run("order", "fill", *own, "--skip-request-check").status == 0
+    for command in ("check", "fill"):
+        message = run("order", command, *own).json["error"]["message"]
+        assert message == 'Missing sms in "chain.json" for chain 4242'
+        own_words = (*own, "--skip-request-check")
+        message = run("order", command, *own_words, "--app", HASH).json["error"]["message"]
+        assert message == 'Missing iexecGateway in "chain.json" for chain 4242'
+        assert run("order", command, *own_words).status == 0
+    assert [asked["check_request"] for _, asked in order.calls] == [False, False]
 
 
 def test_a_check_of_a_request_names_its_option(run, order, stored) -> None:

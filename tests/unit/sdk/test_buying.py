@@ -151,6 +151,31 @@ def test_secrets_are_looked_for(context: Context, requestorder: Any, call: str) 
     assert len(context.sent) == 2
 
 
+@pytest.mark.parametrize("requestorder", [request(tag=["tee"]), signed(tag=["tee"])])
+def test_a_check_looks_for_secrets_too(context: Context, requestorder: Any) -> None:
+    """Whatever it finds stands beside the reasons of the chain, not in their place."""
+
+    def reasons(**more: Any) -> list[tuple[str, str]]:
+        found = buy(context, requestorder, "check_match_orders", **more)
+        return [(each.code, each.text) for each in found.reasons]
+
+    chains = reasons()
+    assert [code for code, _ in chains] == ["iExecV5-matchOrders-0x06", "iExecV5-matchOrders-0x07"]
+    context.sms.missing = True  # type: ignore[attr-defined]
+    ((code, text), *rest) = reasons()
+    assert code == "request"
+    assert text.startswith("Request requirements check failed: Requester storage token is not set")
+    assert rest == chains
+    for less in ({"check_request": False}, {"preflight_check": False}):
+        assert reasons(**less) == chains
+
+    def fail(*_: Any, **__: Any) -> bool:
+        raise TransportError("the SMS is gone")
+
+    context.sms.exists = fail  # type: ignore[attr-defined]
+    assert reasons()[0] == ("request", "Request requirements check failed: the SMS is gone")
+
+
 def test_tasks_of_a_request_order_that_was_matched_before(context: Context) -> None:
     dealid = deal_id(HASH, 4)
     context.events[0]["dealid"] = dealid
