@@ -209,7 +209,7 @@ def test_check(machine: Machine, goods: Goods, project: Any, golden: Any) -> Non
         "reasons": [],
     }
     golden("order-check", machine.shown("order", "check", SKIP, folder=folder))
-    words = ["order", "check", SKIP, "--dataset", goods.publish("dataset")]
+    words = ["order", "check", "--skip-preflight-check", "--dataset", goods.publish("dataset")]
     words += ["--app", goods.publish("app"), "--workerpool", goods.publish("workerpool")]
     assert machine.raw(*words, "--params", "x", folder=folder)["datasetPrice"] == "100000000"
     words += ["--request", goods.publish("request")]
