@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .dispatch import main
+from .dispatch import entry, main
 
-__all__ = ["main"]
+__all__ = ["entry", "main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -586,7 +587,20 @@ def test_console_script() -> None:
     from importlib.metadata import entry_points
 
     found = entry_points(group="console_scripts", name="iexec-lite")
-    assert {point.load() for point in found} == {iexec_lite.cli.main}
+    assert {point.load() for point in found} == {iexec_lite.cli.entry}
+
+
+def test_a_process_ends_without_a_search_for_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def done() -> int:
+        seen.append("done")
+        return 7
+
+    monkeypatch.setattr(dispatch, "main", done)
+    monkeypatch.setattr(gc, "freeze", lambda: seen.append("frozen"))
+    assert iexec_lite.cli.entry() == 7
+    assert seen == ["done", "frozen"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes report a missing reader on POSIX only")
