@@ -15,8 +15,8 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import EXIT_FAILURE, ConfigurationError, IExecError
+from ..interrupts import never_lost
 from . import output, terminal
-from .interrupts import asked_again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     raw = "--raw" in (words[: words.index("--")] if "--" in words else words)
     command = [PROG]  # grows with each word that is understood
-    before, sys.unraisablehook = sys.unraisablehook, asked_again(sys.unraisablehook)
+    before, sys.unraisablehook = sys.unraisablehook, never_lost(sys.unraisablehook)
     try:
         return _run(words, command, raw=raw)
     except SystemExit as done:  # argparse, after it has shown help

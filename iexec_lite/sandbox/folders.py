@@ -59,11 +59,21 @@ def make_folder(path: Path) -> Path:
 @contextlib.contextmanager
 def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """A new private folder that is deleted at the end, whatever signals come meanwhile."""
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    path: Path | None = None
     try:
-        yield path
+        try:
+            with uninterrupted():
+                path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            yield path
+        finally:
+            _remove(path)
     finally:
-        with uninterrupted():
+        _remove(path)  # once more: the signal may have come just before the first
+
+
+def _remove(path: Path | None) -> None:
+    with uninterrupted():
+        if path is not None:
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -5,14 +5,14 @@ The chain has no accounts of the node's own: balances are set, keys stay with ``
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import Popen
 
 from ..errors import SandboxError
 from ..net.rpc import Rpc
+from .folders import temporary_folder
 from .kinds import Kind
 from .processes import LOOPBACK, pick_port, spawn, stop_child, uninterrupted
 
@@ -67,26 +67,29 @@ class Node:
         """Whether the process still runs."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start anvil and wait until it answers. SandboxError with its last words otherwise."""
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start anvil and wait until it answers. SandboxError with its last words otherwise.
+
+        ``meanwhile`` is called while it starts, perhaps more than once.
+        """
         for attempt in range(ATTEMPTS):
             port = pick_port(self._port, required=self._required)
-            try:
-                with tempfile.TemporaryDirectory() as folder:
-                    mark = Path(folder, "listens.json")
-                    command = [*self._command(port), "--config-out", str(mark)]
+            with temporary_folder("iexec-node-") as folder:
+                mark = folder / "listens.json"
+                command = [*self._command(port), "--config-out", str(mark)]
+                try:
                     with uninterrupted():
                         self._process = spawn(command, log=self._log, cwd=self._binary.parent)
-                    listens = self._listens(mark)
-                if listens:
-                    self.url = f"http://{LOOPBACK}:{port}"
-                    self._rpc = Rpc(self.url, timeout=60.0)
-                    self._rpc.request("anvil_setTime", (int(time.time()),))
-                    return
-            except BaseException:
+                    meanwhile()
+                    if self._listens(mark):
+                        self.url = f"http://{LOOPBACK}:{port}"
+                        self._rpc = Rpc(self.url, timeout=60.0)
+                        self._rpc.request("anvil_setTime", (int(time.time()),))
+                        return
+                except BaseException:
+                    self.stop()  # before the folder goes: it may be writing there just now
+                    raise
                 self.stop()
-                raise
-            self.stop()
             if self._required or attempt == ATTEMPTS - 1:
                 break
         words = self._log.read_text("utf-8", "replace").strip() if self._log else ""

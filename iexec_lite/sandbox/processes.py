@@ -16,9 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO
 
 from ..errors import SandboxError
+from ..interrupts import interrupt
 
 __all__ = [
     "LOOPBACK",
@@ -61,12 +63,14 @@ def pick_port(preferred: int | None = None, *, required: bool = False) -> int:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does: by KeyboardInterrupt, with all that cleans up."""
+    """Let SIGTERM end the block as Ctrl-C does: by KeyboardInterrupt, with all that cleans up.
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with _handling(interrupt, signal.SIGTERM):
+    Neither does so inside an import, which the threads of a sandbox would not survive.
+    """
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody has a reason
+        numbers.append(signal.SIGINT)
+    with _handling(interrupt, *numbers):
         yield
 
 
@@ -84,7 +88,9 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _handling(handler: Callable[[int, object], None], *numbers: signal.Signals) -> Iterator[None]:
+def _handling(
+    handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals
+) -> Iterator[None]:
     """Another handler for signals; only the main thread has any."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -13,7 +13,6 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -144,10 +143,7 @@ class Sandbox:
             log=self.folder / "anvil.log",
         )
         self._closing.callback(self.node.stop)
-        with ThreadPoolExecutor(1) as pool:  # both take a tenth of a second
-            services = pool.submit(_load_services)
-            self.node.start()
-            services.result()
+        self.node.start(meanwhile=_load_services)  # both take a tenth of a second
         self._remove_leftovers()
         self.deployment = self._restore()
         # The newest block of a kept chain is of last time, and blocks are asked for the time.

@@ -1,16 +1,21 @@
-"""A Ctrl-C that comes inside a destructor, where Python throws it away, still ends the command."""
+"""Ctrl-C inside a destructor, where Python throws it away, and inside an import: it comes again."""
 
 from __future__ import annotations
 
+import _imp
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from iexec_lite.cli import dispatch, interrupts, main
+from iexec_lite import interrupts
+from iexec_lite.cli import dispatch, main
 from iexec_lite.sandbox.processes import terminable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
@@ -111,3 +116,37 @@ def test_other_failures_of_destructors_are_told_as_before(monkeypatch: pytest.Mo
     monkeypatch.setattr(dispatch, "_run", work)
     assert main(["info"]) == 0
     assert told == [failure]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_not_inside_the_import_system(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it would leave the lock of all imports held, and other threads waiting for ever."""
+    system: Any = sys.modules["_frozen_importlib"]
+    asks = partial(signal.raise_signal, number)  # no frame of its own
+    taken = SimpleNamespace(**{**vars(_imp), "acquire_lock": asks, "release_lock": lambda: None})
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    seen: list[object] = []
+
+    def work() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(system, "_imp", taken)
+            import colorsys
+        seen.append(colorsys)
+        time.sleep(20)
+
+    with pytest.raises(KeyboardInterrupt), terminable():
+        work()
+    assert seen == [sys.modules["colorsys"]]
+
+
+def test_ctrl_c_that_somebody_else_handles() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        with terminable():
+            interrupt()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
