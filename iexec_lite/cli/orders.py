@@ -194,11 +194,12 @@ def checked() -> Iterator[None]:
     try:
         yield
     except (StateError, SmsCallError, ObjectNotFoundError) as error:
-        what = error.details.get("check")
-        if what is None:
+        if error.details.get("check") is None:
             raise
-        text = f"{str(what).capitalize()} requirements check failed: {error.message}"
-        raise StateError(skippable(str(what), text), cause=error) from error
+        from ..sdk.request import finding
+
+        found = finding(error)
+        raise StateError(skippable(found.code, found.text), cause=error) from error
 
 
 def skippable(check: str, words: str) -> str:

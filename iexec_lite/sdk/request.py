@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import (
+    IExecError,
     ObjectNotFoundError,
     SmsCallError,
     StateError,
@@ -27,7 +28,7 @@ from ..protocol.tag import to_mask
 from .context import Context
 from .secrets import RESULT_KEY, STORAGE_TOKENS, check_name
 
-__all__ = ["check_match", "check_order", "check_request", "found_by"]
+__all__ = ["check_match", "check_order", "check_request", "finding", "found_by"]
 
 
 def check_order(context: Context, order: Order) -> None:
@@ -57,7 +58,7 @@ def check_match(context: Context, orders: OrderSet) -> None:
 
 
 def found_by(check: Callable[[], None]) -> tuple[Reason, ...]:
-    """What a check says, as a reason (code ``dataset`` or ``request``) among those of the chain."""
+    """What a check says, as a reason beside those of the chain; nothing where it is content."""
     try:
         check()
     except (
@@ -67,10 +68,14 @@ def found_by(check: Callable[[], None]) -> tuple[Reason, ...]:
         TransportError,
         ValidationError,
     ) as error:
-        what = str(error.details.get("check", "request"))
-        text = f"{what.capitalize()} requirements check failed: {error.message}"
-        return (Reason(what, text),)
+        return (finding(error),)
     return ()
+
+
+def finding(error: IExecError) -> Reason:
+    """An error of a check in V6's words; the code of the reason is what was checked."""
+    what = str(error.details.get("check", "request"))
+    return Reason(what, f"{what.capitalize()} requirements check failed: {error.message}")
 
 
 @contextmanager
